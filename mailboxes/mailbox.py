@@ -107,7 +107,8 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
-    """Hide the mailbox and its mail for good. Oversight hears the event and cancels what waits, in this transaction."""
+    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile."""
     with transaction.atomic():
         if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
             return

@@ -101,6 +101,7 @@ class Message(models.Model):
             models.Index("mailbox", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"),
             models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
             models.Index("mailbox", "message_id", name="message_by_message_id"),
+            models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
         ]
 
     def __str__(self) -> str:
