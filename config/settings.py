@@ -44,6 +44,7 @@ HTTPS = _public.scheme == "https"
 
 # --- What it is called, how freely it sends, how much --------------------------------------------------------------
 PLATFORM_DOMAIN = env.str("PLATFORM_DOMAIN", default="agents.example").lower()
+MAIL_HOST = env.str("MAIL_HOST", default="") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = env.str("RELAY_URL", default="")
 DEFAULT_MODE = env.str("DEFAULT_MODE", default="gated_send")
@@ -59,6 +60,17 @@ MONTHLY_INBOUND_PER_ACCOUNT = env.int("MONTHLY_INBOUND_PER_ACCOUNT", default=100
 STORAGE_BYTES_PER_ACCOUNT = env.int("STORAGE_BYTES_PER_ACCOUNT", default=1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=35 * 1024**2)
+
+# The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
+DEFAULT_LIMITS = {
+    "daily_sends": DAILY_SENDS_PER_MAILBOX,
+    "monthly_sends": MONTHLY_SENDS_PER_MAILBOX,
+    "mailbox_sends_per_minute": SENDS_PER_MINUTE_PER_MAILBOX,
+    "account_sends_per_minute": SENDS_PER_MINUTE_PER_ACCOUNT,
+    "mailboxes": MAILBOXES_PER_ACCOUNT,
+    "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
+    "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
+}
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = env.str("FAULTPOINTS", default="")
@@ -180,7 +192,7 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 # Name and address together: an attacker must not be able to lock a reviewer out of the stop button.
