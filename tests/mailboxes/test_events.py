@@ -8,7 +8,7 @@ from django.db import ProgrammingError, connection, transaction
 from config.owner import as_owner
 from mailboxes import accounts, clock, events
 from mailboxes.models import Event
-from tests.builders import PASSWORD
+PASSWORD = "correct horse battery staple"
 
 
 def signed_up() -> accounts.SignedUp:
