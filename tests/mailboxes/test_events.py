@@ -8,7 +8,7 @@ from django.db import ProgrammingError, connection, transaction
 from config.owner import as_owner
 from mailboxes import accounts, clock, events
 from mailboxes.models import Event
-PASSWORD = "correct horse battery staple"
+from tests.builders import PASSWORD
 
 
 def signed_up() -> accounts.SignedUp:
@@ -29,7 +29,8 @@ def test_events_count_up_without_gaps_and_the_chain_holds() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "statement", ["UPDATE mailboxes_event SET kind = 'forged'", "DELETE FROM mailboxes_event", "TRUNCATE mailboxes_event CASCADE"]
+    "statement",
+    ["UPDATE mailboxes_event SET kind = 'forged'", "DELETE FROM mailboxes_event", "TRUNCATE mailboxes_event CASCADE"],
 )
 def test_the_application_can_not_rewrite_the_log(statement: str) -> None:
     signed_up()
@@ -43,5 +44,7 @@ def test_the_chain_names_the_first_forged_event_when_the_owner_tampers() -> None
     for _ in range(4):
         events.record(account, "test.happened", subject="x", data={}, now=clock.now())
     with as_owner(), connection.cursor() as cursor:
-        cursor.execute("UPDATE mailboxes_event SET data = '{\"forged\":1}' WHERE account_id = %s AND seq = 3", [account.pk])
+        cursor.execute(
+            "UPDATE mailboxes_event SET data = '{\"forged\":1}' WHERE account_id = %s AND seq = 3", [account.pk]
+        )
     assert events.first_broken_link(account) == 3
