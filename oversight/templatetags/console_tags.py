@@ -1,17 +1,19 @@
 """What the console's templates need to say times, states and untrusted text the same way everywhere."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django import template
 from django.template import Context
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.functional import _StrPromise
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 register = template.Library()
 
@@ -20,7 +22,7 @@ class Look(NamedTuple):
     """How a state is told apart: a shape, a word and, last, a color."""
 
     icon: str
-    word: str | _StrPromise
+    word: "str | _StrPromise"
     css: str
 
 
@@ -38,7 +40,7 @@ STATUS_LOOKS: Final[dict[str, Look]] = {
     "delivered": Look("check-check", _("Delivered"), "is-ok"),
     "deferred": Look("diamond", _("Deferred"), "is-warn"),
     "returned": Look("reply", _("Changes asked"), "is-warn"),
-    "unknown": Look("circle-help", _("Outcome unknown"), "is-warn"),
+    "unknown": Look("circle-help", _("Unknown"), "is-warn"),
     "rejected": Look("x", _("Rejected"), "is-danger"),
     "refused": Look("ban", _("Refused"), "is-danger"),
     "failed": Look("triangle-alert", _("Failed"), "is-danger"),
