@@ -17,7 +17,10 @@ app.autodiscover_tasks(["config"])
 
 # name -> {"task": "messaging.sweep_outbox", "schedule": 5.0, "options": {"expires": 5.0}}
 # Every sweep expires with its period, so that a sleeping worker does not wake to a thousand of them.
-app.conf.beat_schedule = {}
+app.conf.beat_schedule = {
+    "expire reviews": {"task": "oversight.expire_reviews", "schedule": 10.0, "options": {"expires": 10.0}},
+    "cancel departed": {"task": "oversight.cancel_departed", "schedule": 10.0, "options": {"expires": 10.0}},
+}
 
 
 @setup_logging.connect
