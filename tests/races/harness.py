@@ -23,7 +23,7 @@ def race(acts: Sequence[Callable[[], object]]) -> list[object]:
             connection.ensure_connection()
             barrier.wait(timeout=30)
             results[index] = acts[index]()
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+        except BaseException as error:  # handed to the main thread, which raises it
             results[index] = error
         finally:
             connection.close()

@@ -65,9 +65,7 @@ def test_approve_against_reject_has_one_winner_and_the_message_obeys_it(
     ends = {DecisionKind.APPROVE: Status.QUEUED, DecisionKind.REJECT: Status.REJECTED}
     for _ in range(ROUNDS):
         review = builders.held(alice)
-        acts = [
-            (approving if number % 2 else rejecting)(review, person) for number, person in enumerate(reviewers)
-        ]
+        acts = [(approving if number % 2 else rejecting)(review, person) for number, person in enumerate(reviewers)]
         assert len(winners(race(acts))) == 1
         decision = Decision.objects.get(review=review)
         assert Message.objects.get(pk=review.message_id).status == ends[DecisionKind(decision.kind)]
@@ -81,7 +79,7 @@ def test_undo_against_claim_is_either_held_or_claimed_never_both(
         decisions.approve(review, reviewer=builders.reviewer(reviewers[0]), version=1, now=clock.now())
         later = clock.now() + LONG_AFTER
         undoing = [
-            lambda person=person, review=review: decisions.undo(  # type: ignore[misc]
+            lambda person=person, review=review: decisions.undo(
                 review, reviewer=builders.reviewer(person), now=clock.now()
             )
             for person in reviewers[: THREADS // 2]
@@ -101,9 +99,7 @@ def test_cancel_against_claim_is_either_cancelled_or_claimed_never_both(alice: b
         message = queued(alice)
         later = clock.now() + LONG_AFTER
         cancelling = [
-            lambda message=message: submission.cancel(  # type: ignore[misc]
-                alice.agent_actor, alice.mailbox.pk, message.pk, now=clock.now()
-            )
+            lambda message=message: submission.cancel(alice.agent_actor, alice.mailbox.pk, message.pk, now=clock.now())
             for _ in range(THREADS // 2)
         ]
         results = race([*cancelling, *(claiming(later) for _ in range(THREADS // 2))])
@@ -120,7 +116,7 @@ def test_cancel_against_approve_never_sends_what_was_answered_as_cancelled(
     for _ in range(ROUNDS // 2):
         review = builders.held(alice)
         cancelling = [
-            lambda review=review: submission.cancel(  # type: ignore[misc]
+            lambda review=review: submission.cancel(
                 alice.agent_actor, alice.mailbox.pk, review.message_id, now=clock.now()
             )
             for _ in range(THREADS // 2)
