@@ -63,6 +63,7 @@ HTTPS = _public.scheme == "https"
 
 # --- What it is called, how freely it sends, how much --------------------------------------------------------------
 PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
+MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = _text("RELAY_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
@@ -78,6 +79,17 @@ MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+
+# The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
+DEFAULT_LIMITS = {
+    "daily_sends": DAILY_SENDS_PER_MAILBOX,
+    "monthly_sends": MONTHLY_SENDS_PER_MAILBOX,
+    "mailbox_sends_per_minute": SENDS_PER_MINUTE_PER_MAILBOX,
+    "account_sends_per_minute": SENDS_PER_MINUTE_PER_ACCOUNT,
+    "mailboxes": MAILBOXES_PER_ACCOUNT,
+    "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
+    "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
+}
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
@@ -209,7 +221,7 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 # Name and address together: an attacker must not be able to lock a reviewer out of the stop button.

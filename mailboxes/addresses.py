@@ -13,7 +13,7 @@ ROLE_ADDRESSES = frozenset({"postmaster", "abuse"})
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a received mail goes: to a mailbox, or, with none, to the operator (postmaster, abuse) or the feedback loop."""
+    """Where a received mail goes: to a mailbox or, with none, to the operator (postmaster, abuse)."""
 
     mailbox: Mailbox | None = None
     is_role: bool = False

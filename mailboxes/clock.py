@@ -8,7 +8,7 @@ from django.db import connection
 
 
 def now() -> datetime:
-    """The database's wall clock (`clock_timestamp()`), aware, UTC. Workers' own clocks may be wrong and do not count."""
+    """The database's wall clock (`clock_timestamp()`), aware, UTC. Workers' own clocks may be wrong."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (moment,) = cursor.fetchone()

@@ -15,7 +15,13 @@ class Problem(Exception):
     code = "invalid_request"
 
     def __init__(
-        self, sentence: str, *, fix: str = "", code: str | None = None, headers: dict[str, str] | None = None, **extra: Any
+        self,
+        sentence: str,
+        *,
+        fix: str = "",
+        code: str | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence

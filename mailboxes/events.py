@@ -25,8 +25,8 @@ WITH head AS (
     RETURNING last_seq, last_hash
 )
 INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)
-SELECT %(id)s, %(account)s, last_seq, %(kind)s, %(subject)s, NULLIF(%(mailbox)s, '')::uuid, %(data)s, %(at)s::timestamptz,
-       last_hash
+SELECT %(id)s, %(account)s, last_seq, %(kind)s, %(subject)s, NULLIF(%(mailbox)s, '')::uuid, %(data)s,
+       %(at)s::timestamptz, last_hash
 FROM head
 RETURNING seq, hash
 """
@@ -48,9 +48,14 @@ def record(
     """
     account_id = account.pk if isinstance(account, Account) else account
     event = Event(
-        id=new_id(), account_id=account_id, kind=kind, subject=subject, mailbox_id=mailbox_id,
-        data=canonical(data), created_at=now,
-    )  # fmt: skip
+        id=new_id(),
+        account_id=account_id,
+        kind=kind,
+        subject=subject,
+        mailbox_id=mailbox_id,
+        data=canonical(data),
+        created_at=now,
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             RECORD,

@@ -54,7 +54,7 @@ def create_decide_key(member: Member, *, name: str = "", now: datetime) -> tuple
 
 
 def authenticate(text: str, *, now: datetime) -> Principal:
-    """The principal behind a key's text. Raises Unauthenticated: malformed_key, invalid_key, revoked_key, expired_key."""
+    """The principal behind a key's text. Raises Unauthenticated (malformed, invalid, revoked, expired_key)."""
     if not is_well_formed(text):
         raise Unauthenticated("This is not a key of ours.", code="malformed_key", fix="Copy the whole key: gp_live_… .")
     key = (
@@ -75,7 +75,9 @@ def authenticate(text: str, *, now: datetime) -> Principal:
 def revoke(actor: Principal, key_id: object, *, now: datetime) -> None:
     """Revoke an agent key of the actor's account, effective at once. Its last active full-access key stays."""
     with transaction.atomic():
-        keys = list(ApiKey.objects.select_for_update().filter(account=actor.account, agent__isnull=False).order_by("pk"))
+        keys = list(
+            ApiKey.objects.select_for_update().filter(account=actor.account, agent__isnull=False).order_by("pk")
+        )
         key = next((key for key in keys if key.pk == parse_id(key_id)), None)
         if key is None:
             raise NotFound("key")
@@ -102,12 +104,16 @@ def revoke_now(key: ApiKey, *, by: str, now: datetime) -> None:
 
 def list_agent_keys(account: Account) -> list[ApiKey]:
     """The account's agent keys that were not revoked, oldest first."""
-    return list(ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True).order_by("created_at"))
+    return list(
+        ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True).order_by("created_at")
+    )
 
 
 def is_well_formed(text: str) -> bool:
     """Shape and checksum are right: a typing slip is told without a look at the database."""
-    return bool(SHAPE.match(text)) and secrets.compare_digest(checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:])
+    return bool(SHAPE.match(text)) and secrets.compare_digest(
+        checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:]
+    )
 
 
 def checksum(head: str) -> str:

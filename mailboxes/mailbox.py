@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from . import events, quotas
-from .errors import Conflict, Forbidden, Invalid
+from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
@@ -43,7 +43,7 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
         address=asked.address,
         full_address=f"{asked.address}@{asked.domain.name}".lower(),
         display_name=asked.display_name,
-        mode=asked.mode or OversightMode(settings.DEFAULT_MODE),
+        mode=_mode(asked),
         metadata=dict(asked.metadata),
         created_at=now,
     )
@@ -82,7 +82,12 @@ def change(
             mailbox.save(update_fields=[*changed, "updated_at"])
             data = {"mailbox_id": str(mailbox.pk), "changed": sorted(changed), "status": mailbox.status}
             events.record(
-                mailbox.account_id, "mailbox.changed", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
+                mailbox.account_id,
+                "mailbox.changed",
+                subject=str(mailbox.pk),
+                data=data,
+                now=now,
+                mailbox_id=mailbox.pk,
             )
     return mailbox
 
@@ -101,13 +106,19 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -
         mailbox.mode = mode
         data = {"mailbox_id": str(mailbox.pk), "from": old, "to": str(mode), "by": by}
         events.record(
-            mailbox.account_id, "mailbox.mode_changed", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
+            mailbox.account_id,
+            "mailbox.mode_changed",
+            subject=str(mailbox.pk),
+            data=data,
+            now=now,
+            mailbox_id=mailbox.pk,
         )
     return True
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
-    """Hide the mailbox and its mail for good. Oversight hears the event and cancels what waits, in this transaction."""
+    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile."""
     with transaction.atomic():
         if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
             return
@@ -139,15 +150,13 @@ def check_display_name(name: str) -> None:
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:
-    """Refuse anything but at most 50 pairs of short strings."""
+    """Refuse more than 50 pairs, long strings, and NUL, which no database keeps."""
     fits = len(metadata) <= METADATA_PAIRS and all(
-        isinstance(part, str) and len(part) <= METADATA_LENGTH and "\x00" not in part
-        for pair in metadata.items()
-        for part in pair
+        len(part) <= METADATA_LENGTH and "\x00" not in part for pair in metadata.items() for part in pair
     )
     if not fits:
         raise Invalid(
-            "The metadata is too large or not made of strings.",
+            "The metadata is too large.",
             code="invalid_metadata",
             fix=f"Send at most {METADATA_PAIRS} pairs of strings of up to {METADATA_LENGTH} characters.",
         )
@@ -161,16 +170,22 @@ def _check_new(asked: NewMailbox) -> None:
             fix="Use 1 to 64 of letters, digits, '.', '_' and '-', beginning with a letter or digit.",
         )
     if asked.domain.status != DomainStatus.VERIFIED:
-        raise Invalid("The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first.")
+        raise Invalid(
+            "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
+        )
     check_display_name(asked.display_name)
     check_metadata(asked.metadata)
-    check_mode(asked.mode or OversightMode(settings.DEFAULT_MODE))
+    check_mode(_mode(asked))
+
+
+def _mode(asked: NewMailbox) -> OversightMode:
+    return asked.mode if asked.mode is not None else OversightMode(settings.DEFAULT_MODE)
 
 
 def _take_place(account: Account, *, now: datetime) -> None:
     try:
         quotas.take(account, LimitKind.MAILBOXES, 1, now=now)
-    except quotas.LimitReached as error:
+    except LimitReached as error:
         raise Forbidden(error.sentence, code="mailbox_limit", fix=quotas.UPGRADE, upgrade=quotas.UPGRADE) from error
 
 

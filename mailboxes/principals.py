@@ -45,7 +45,9 @@ class Principal:
         """Refuse scoped keys and keys that may not administrate the account."""
         if self.mailbox_ids is not None or Scope.ADMIN not in self.scopes:
             raise Forbidden(
-                "This operation needs a full-access key.", code="scoped_key", fix="Use a key created without mailboxIds."
+                "This operation needs a full-access key.",
+                code="scoped_key",
+                fix="Use a key created without mailboxIds.",
             )
 
     def mailboxes(self) -> QuerySet[Mailbox]:
@@ -54,7 +56,7 @@ class Principal:
         return visible if self.mailbox_ids is None else visible.filter(pk__in=self.mailbox_ids)
 
     def get_mailbox(self, mailbox_id: object) -> Mailbox:
-        """The mailbox of that id in this principal's scope. Raises NotFound for anything else, malformed ids included."""
+        """The mailbox of that id in this principal's scope. Raises NotFound for anything else, also malformed."""
         parsed = parse_id(mailbox_id)
         mailbox = self.mailboxes().select_related("domain", "agent").filter(pk=parsed).first() if parsed else None
         if mailbox is None:

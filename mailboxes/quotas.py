@@ -97,7 +97,8 @@ def give_back(counter: Counter, amount: int, *, taken_at: datetime) -> None:
 def send_counters(mailbox: Mailbox) -> list[Counter]:
     """What one send is counted on."""
     return [
-        Counter(kind, mailbox.account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox.pk) for kind in SENDING
+        Counter(kind, mailbox.account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox.pk)
+        for kind in SENDING
     ]
 
 
@@ -138,8 +139,11 @@ def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:
         seconds = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
         return LimitReached(
             f"The limit of {limit} {kind.label}, is reached.",
-            code="daily_limit", fix="It resets at midnight UTC.", headers={"Retry-After": str(seconds)}, upgrade=UPGRADE,
-        )  # fmt: skip
+            code="daily_limit",
+            fix="It resets at midnight UTC.",
+            headers={"Retry-After": str(seconds)},
+            upgrade=UPGRADE,
+        )
     return LimitReached(
         f"The limit of {limit} {kind.label}, is reached.", code=f"{kind.value}_limit", fix=UPGRADE, upgrade=UPGRADE
     )

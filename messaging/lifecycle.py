@@ -110,6 +110,10 @@ def _record(message: Message, to: Status, *, reason: Reason, now: datetime) -> N
     if reason.code:
         data["reason"] = reason.code
     events.record(
-        message.account_id, f"message.{to.value}", subject=str(message.pk), data=data, now=now,
+        message.account_id,
+        f"message.{to.value}",
+        subject=str(message.pk),
+        data=data,
+        now=now,
         mailbox_id=message.mailbox_id,
-    )  # fmt: skip
+    )

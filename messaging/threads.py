@@ -1,7 +1,7 @@
 """Which conversation a message belongs to (contracts/robotomail.md, section 6, "Ours").
 
-References and In-Reply-To that name a message of the same mailbox join its thread. Without a reference the subject joins
-only if the sender already takes part in a thread of that subject that was active in the last 30 days.
+References and In-Reply-To that name a message of the same mailbox join its thread. Without a reference the subject
+joins only if the sender already takes part in a thread of that subject that was active in the last 30 days.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
         thread = Thread.objects.create(
             account_id=mailbox.account_id,
             mailbox=mailbox,
-            subject=conversation.normalize_subject(subject),
-            subject_key=conversation.subject_key(subject),
+            subject=conversation.base_subject(subject),
+            subject_key=conversation.normalize_subject(subject),
         )
     return Placement(thread=thread)
 
@@ -86,7 +86,7 @@ def show(message: Message, *, now: datetime) -> None:
 
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
-    key = conversation.subject_key(subject)
+    key = conversation.normalize_subject(subject)
     if not key:
         return None
     active = Q(last_message_at__gte=now - SUBJECT_JOINS_FOR)

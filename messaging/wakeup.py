@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import KombuError
 
 log = structlog.get_logger(__name__)
 
@@ -20,5 +21,5 @@ def ring(task_name: str) -> None:
 def _ring_now(task_name: str) -> None:
     try:
         current_app.tasks[task_name].apply_async(ignore_result=True, retry=False)
-    except (OSError, current_app.connection_for_write().connection_errors) as error:
+    except (OSError, KombuError) as error:
         log.warning("wakeup.lost", task=task_name, error=str(error))

@@ -1,4 +1,4 @@
-"""What humans decide: approve, reject, undo. Compare-and-set on the version they saw; one winner, the rest is told who."""
+"""What humans decide: approve, reject, undo. Compare-and-set on the version they saw: one winner, the rest is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.conf import settings
 from django.db import transaction
 
 from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
-from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging.faultpoints import faultpoint
@@ -59,9 +58,7 @@ class Reviewer:
     door: Door
 
 
-def approve(
-    review: Review, *, reviewer: Reviewer, version: int | None, note: str = "", now: datetime
-) -> Decision:
+def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: str = "", now: datetime) -> Decision:
     """Clear exactly the sealed bytes for sending, after the undo window.
 
     `version` is the review's version that the member saw; None takes it as it stands. Raises Forbidden (own_message,
@@ -89,7 +86,9 @@ def reject(
     """End the message for good: it will never leave. `reason` is a short code; new ones may come."""
     if not reason or len(reason) > REASON_LENGTH:
         raise Invalid(
-            "A rejection needs a reason.", code="reason_required", fix=f"Send one of {', '.join(REJECT_REASONS)}, or your own."
+            "A rejection needs a reason.",
+            code="reason_required",
+            fix=f"Send one of {', '.join(REJECT_REASONS)}, or your own.",
         )
     with transaction.atomic():
         review = _lock_open(review, reviewer=reviewer, version=version, now=now)
@@ -99,7 +98,9 @@ def reject(
         _close(review, ReviewState.REJECTED, reviewer=reviewer, note=note, now=now)
         review.save()
         quota_return.give_back(message)
-        why = Reason("rejected", f"A reviewer rejected it: {REJECT_REASONS.get(reason, reason)}.", {"review_reason": reason})
+        why = Reason(
+            "rejected", f"A reviewer rejected it: {REJECT_REASONS.get(reason, reason)}.", {"review_reason": reason}
+        )
         outbox.close(message, Status.REJECTED, reason=why, now=now)
         _record(review, decision, now=now, reason=reason)
         faultpoint("decide.before_commit")
@@ -141,7 +142,7 @@ def _lock(review: Review, *, reviewer: Reviewer) -> Review:
         reviews.visible(reviewer.principal)
         .select_for_update(of=("self",))
         .select_related("message", "message__mailbox", "message__agent", "mailbox")
-        .filter(pk=parse_id(review.pk))
+        .filter(pk=review.pk)
         .first()
     )
     if found is None:
@@ -158,14 +159,16 @@ def _refusal(review: Review, *, principal: Principal) -> Forbidden | None:
         return Forbidden("Nobody decides on their own message.", code="own_message", fix="Ask a reviewer.")
     if member is None or Scope.DECIDE not in principal.scopes or not member.may_decide:
         return Forbidden(
-            "Only a reviewer of the account decides; a key that sends never does.", code="may_not_decide",
+            "Only a reviewer of the account decides; a key that sends never does.",
+            code="may_not_decide",
             fix="Decide in the console, or with a member's decide key.",
-        )  # fmt: skip
+        )
     if not member.user.is_proven_human:
         return Forbidden(
-            "Set your password on our own page first: the one from signup is known to an agent.", code="password_not_proven",
+            "Set your password on our own page first: the one from signup is known to an agent.",
+            code="password_not_proven",
             fix="Open the link in the verification mail.",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -175,14 +178,18 @@ def _lock_open(review: Review, *, reviewer: Reviewer, version: int | None, now: 
         raise ReviewOver(locked)
     if locked.state != ReviewState.OPEN:
         raise DecisionConflict(
-            f"This was {locked.state} already, by {locked.decided_by or 'the agent'}.", review=locked, code="already_decided",
+            f"This was {locked.state} already, by {locked.decided_by or 'the agent'}.",
+            review=locked,
+            code="already_decided",
             fix="Read the review again.",
-        )  # fmt: skip
+        )
     if version is not None and version != locked.version:
         raise DecisionConflict(
-            "The review has changed since you looked at it.", review=locked, code="stale_version",
+            "The review has changed since you looked at it.",
+            review=locked,
+            code="stale_version",
             fix="Read it again and decide on the present version.",
-        )  # fmt: skip
+        )
     return locked
 
 
@@ -191,10 +198,20 @@ def _decide(
 ) -> Decision:
     if len(note) > NOTE_LENGTH:
         raise Invalid(f"A note has at most {NOTE_LENGTH} characters.", code="note_too_long", fix="Shorten it.")
+    member = reviewer.principal.member
+    assert member is not None  # `_lock` let nobody else pass
     decision = Decision.objects.create(
-        review=review, version=review.version, kind=kind, seal=seal, member=reviewer.principal.member,
-        key=reviewer.principal.key, door=reviewer.door, reason=reason, note=note, decided_at=now,
-    )  # fmt: skip
+        review=review,
+        version=review.version,
+        kind=kind,
+        seal=seal,
+        member=member,
+        key=reviewer.principal.key,
+        door=reviewer.door,
+        reason=reason,
+        note=note,
+        decided_at=now,
+    )
     review.version += 1
     return decision
 

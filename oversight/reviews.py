@@ -25,7 +25,7 @@ from .policy.types import Verdict
 EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
 
-def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:  # noqa: A001 - a review is opened
+def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
     """A new review of a held message."""
     review = Review.objects.create(
         account_id=message.account_id,
@@ -50,7 +50,11 @@ def visible(actor: Principal) -> QuerySet[Review]:
 def get(actor: Principal, review_id: object) -> Review:
     """One review in the principal's scope, with its message. Raises NotFound for anything else."""
     parsed = parse_id(review_id)
-    review = visible(actor).select_related("message", "message__agent", "mailbox").filter(pk=parsed).first() if parsed else None
+    review = (
+        visible(actor).select_related("message", "message__agent", "mailbox").filter(pk=parsed).first()
+        if parsed
+        else None
+    )
     if review is None:
         raise NotFound("review")
     return review
@@ -97,6 +101,4 @@ def pending(actor: Principal) -> QuerySet[Review]:
 def record(review: Review, kind: str, *, now: datetime, **facts: object) -> None:
     """Write an event of this review into the account's log."""
     data = {"review_id": str(review.pk), "message_id": str(review.message_id), "version": review.version, **facts}
-    events.record(
-        review.account_id, kind, subject=str(review.pk), data=data, now=now, mailbox_id=review.mailbox_id
-    )
+    events.record(review.account_id, kind, subject=str(review.pk), data=data, now=now, mailbox_id=review.mailbox_id)

@@ -60,7 +60,11 @@ def submit_platform(mail: PlatformMail, *, now: datetime) -> Message:
     house = accounts.platform()
     actor = Principal(account=house.account, scopes=frozenset({Scope.SEND}), agent=house.mailbox.agent)
     draft = Draft(
-        mailbox_id=house.mailbox.pk, to=(mail.to,), subject=mail.subject, body_text=mail.body_text, body_html=mail.body_html
+        mailbox_id=house.mailbox.pk,
+        to=(mail.to,),
+        subject=mail.subject,
+        body_text=mail.body_text,
+        body_html=mail.body_html,
     )
     mode = OversightMode(house.mailbox.mode)
     with transaction.atomic():
@@ -95,7 +99,9 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
     else:
         raise Conflict(
             "The message can't be cancelled any more.",
-            code="already_sending" if message.status in (Status.SENDING, Status.SENT, Status.UNKNOWN) else "already_final",
+            code="already_sending"
+            if message.status in (Status.SENDING, Status.SENT, Status.UNKNOWN)
+            else "already_final",
             fix="Read its state.",
         )
     if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED):
@@ -144,21 +150,28 @@ def _check_sender(mailbox: Mailbox) -> None:
     account = mailbox.account
     if account.suspended_at is not None:
         raise Forbidden(
-            "This account is suspended and may not send.", code="account_suspended", fix="Write to POST /v1/support.",
-            suspended=True, reason=account.suspended_reason,
-        )  # fmt: skip
+            "This account is suspended and may not send.",
+            code="account_suspended",
+            fix="Write to POST /v1/support.",
+            suspended=True,
+            reason=account.suspended_reason,
+        )
     if mailbox.status == MailboxStatus.SUSPENDED:
-        raise Forbidden("This mailbox is suspended and may not send.", code="mailbox_suspended", fix="Write to support.")
+        raise Forbidden(
+            "This mailbox is suspended and may not send.", code="mailbox_suspended", fix="Write to support."
+        )
     if mailbox.status != MailboxStatus.ACTIVE:
         raise Invalid(
-            "This mailbox is paused and may not send.", code="mailbox_inactive",
+            "This mailbox is paused and may not send.",
+            code="mailbox_inactive",
             fix='PATCH /v1/mailboxes/{id} {"status": "ACTIVE"} wakes it.',
-        )  # fmt: skip
+        )
     if not accounts.owner_is_verified(account):
         raise Forbidden(
-            "The account's owner has not verified the signup address yet.", code="email_not_verified",
-            fix="Ask your human to open the link in the verification mail; POST /v1/auth/resend-verification sends another.",
-        )  # fmt: skip
+            "The account's owner has not verified the signup address yet.",
+            code="email_not_verified",
+            fix="Ask your human to open the link in the mail; POST /v1/auth/resend-verification sends another.",
+        )
 
 
 def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
@@ -173,9 +186,10 @@ def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
         ) from error
     if stricter(own, wanted) != wanted:
         raise Forbidden(
-            f"The mailbox is {own}; a message may ask for a stricter mode, not for a freer one.", code="mode_not_stricter",
+            f"The mailbox is {own}; a message may ask for a stricter mode, not for a freer one.",
+            code="mode_not_stricter",
             fix="Leave oversightMode out, or ask for a stricter one.",
-        )  # fmt: skip
+        )
     return wanted
 
 
@@ -192,5 +206,3 @@ def _get_outbound(mailbox: Mailbox, message_id: object) -> Message:
     if found is None:
         raise NotFound("message")
     return found
-
-

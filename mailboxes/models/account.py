@@ -68,11 +68,15 @@ class Account(models.Model):
     slug = models.CharField(max_length=30, unique=True)
     name = models.CharField(max_length=255, blank=True)
     plan = models.CharField(max_length=30, default="free")
-    is_platform = models.BooleanField(default=False, help_text="The platform's own account: its mail is not a tenant's.")
+    is_platform = models.BooleanField(
+        default=False, help_text="The platform's own account: its mail is not a tenant's."
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
-    stopped_by = models.ForeignKey("mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    stopped_by = models.ForeignKey(
+        "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     stop_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

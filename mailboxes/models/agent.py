@@ -47,8 +47,8 @@ class Environment(models.TextChoices):
 class ApiKey(models.Model):
     """A credential of one principal: of an agent (read, send, admin) or of a member (read, decide), never of both.
 
-    Only the SHA-256 of the key is kept. `prefix` is its first 14 characters, for people to tell keys apart. A scoped key
-    (`is_scoped`) sees only its `mailboxes`.
+    Only the SHA-256 of the key is kept. `prefix` is its first 14 characters, for people to tell keys apart. A scoped
+    key (`is_scoped`) sees only its `mailboxes`.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -11,7 +11,7 @@ from mailboxes.ids import new_id
 
 
 class IdempotentAnswer(models.Model):
-    """The committed answer to one (scope, route, key). `scope` is the account's id, or the client address before there is one."""
+    """The committed answer to one (scope, route, key). `scope`: account id, or client address."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     scope = models.CharField(max_length=64)

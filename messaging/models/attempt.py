@@ -13,8 +13,8 @@ from .message import Recipient
 
 
 class AttemptPhase(models.TextChoices):
-    """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. FINISHED: answer known,
-    or known to be lost (outcome unknown)."""
+    """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. FINISHED: the answer
+    is known, or known to be lost (outcome unknown)."""
 
     STARTED = "started"
     DATA = "data"
@@ -22,7 +22,7 @@ class AttemptPhase(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One try for one recipient. The row is committed before the network, `phase` DATA before the body, the outcome after.
+    """One try for one recipient. The row is committed before the network, DATA before the body, the outcome after.
 
     An unfinished attempt whose lease is over is taken back: STARTED goes again, DATA becomes unknown.
     """

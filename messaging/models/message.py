@@ -24,9 +24,9 @@ class Status(models.TextChoices):
     """State of a message. Only `lifecycle` writes it.
 
     ACCEPTED lives inside the accept transaction only. QUEUED may leave; it has not. HELD waits for a human. SENDING: an
-    attempt runs. SENT: the next hop took it for at least one recipient; nothing is said of the inbox. UNKNOWN: bytes may
-    have left and the answer was lost; the machine never sends it again. FAILED: nobody took it. ARRIVED is received and
-    invisible; RELEASED is received and shown.
+    attempt runs. SENT: the next hop took it for at least one recipient; nothing is said of the inbox. UNKNOWN: bytes
+    may have left and the answer was lost; the machine never sends it again. FAILED: nobody took it. ARRIVED is
+    received and invisible; RELEASED is received and shown.
     """
 
     ACCEPTED = "accepted"
@@ -49,8 +49,8 @@ class Status(models.TextChoices):
 class Message(models.Model):
     """One mail of one mailbox, sent or received. Its bytes stand in Revision (outbound) or RawMessage (inbound).
 
-    `needs_decision` is true until the policy alone cleared the message inside its accept transaction; triggers keep it so.
-    `message_id` is the RFC 5322 Message-ID in angle brackets. `sender_label` names who asked, for people.
+    `needs_decision` is true until the policy alone cleared the message inside its accept transaction; triggers keep it
+    so. `message_id` is the RFC 5322 Message-ID in angle brackets.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -68,7 +68,7 @@ class Message(models.Model):
     key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     member = models.ForeignKey("mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     message_id = models.TextField(blank=True)
-    in_reply_to = models.TextField(null=True, blank=True)  # noqa: DJ001 - null on the wire, "" is not an id
+    in_reply_to = models.TextField(null=True, blank=True)
     references = ArrayField(models.TextField(), default=list, blank=True)
     from_address = models.TextField(blank=True)
     from_name = models.TextField(blank=True)
@@ -78,7 +78,7 @@ class Message(models.Model):
     reply_to = models.TextField(blank=True)
     subject = models.TextField(blank=True)
     body_text = models.TextField(blank=True)
-    body_html = models.TextField(null=True, blank=True)  # noqa: DJ001 - null on the wire means "no HTML part"
+    body_html = models.TextField(null=True, blank=True)
     headers = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     has_attachments = models.BooleanField(default=False)
@@ -87,7 +87,9 @@ class Message(models.Model):
     sender_checks = models.JSONField(default=dict, blank=True)
     sender_new_to_thread = models.BooleanField(default=False)
     is_automatic = models.BooleanField(default=False)
-    quota_taken_at = models.DateTimeField(null=True, blank=True, help_text="When the quota was taken; empty once given back.")
+    quota_taken_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the quota was taken; empty once given back."
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -101,6 +103,7 @@ class Message(models.Model):
             models.Index("mailbox", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"),
             models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
             models.Index("mailbox", "message_id", name="message_by_message_id"),
+            models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
         ]
 
     def __str__(self) -> str:
@@ -126,7 +129,7 @@ class Revision(models.Model):
 
 
 class RecipientState(models.TextChoices):
-    """State of one recipient. SENT: the next hop took it. DELIVERED: final acceptance was reported. The rest as in Status."""
+    """State of one recipient. SENT: the next hop took it. DELIVERED: its final acceptance was reported."""
 
     WAITING = "waiting"
     SENDING = "sending"
@@ -146,7 +149,7 @@ DUE_STATES = (RecipientState.WAITING, RecipientState.DEFERRED)
 class Recipient(models.Model):
     """One address of one message, with its own state: what is claimed, attempted, bounced.
 
-    `next_at` is when it may be attempted; empty while the message may not leave. The outbox is the rows where it is set.
+    `next_at` is when it may be attempted; empty while the message may not leave. The outbox is where it is set.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -181,12 +184,14 @@ class Recipient(models.Model):
 class RawMessage(models.Model):
     """Received bytes and their envelope, committed before the sender hears 250. Parsed later; never rewritten.
 
-    `dedupe_key` covers mailbox, envelope sender and bytes: a retry after a lost 250 is stored once more as `duplicate_of`.
+    `dedupe_key` covers mailbox, envelope sender and bytes: a retry after a lost 250 is kept as `duplicate_of`.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     mailbox = models.ForeignKey(Mailbox, null=True, blank=True, on_delete=models.CASCADE, related_name="raw_messages")
-    message = models.OneToOneField(Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="raw_message")
+    message = models.OneToOneField(
+        Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="raw_message"
+    )
     envelope_sender = models.TextField(blank=True)
     envelope_recipient = models.TextField()
     via = models.CharField(max_length=40)
@@ -195,7 +200,9 @@ class RawMessage(models.Model):
     raw = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     dedupe_key = models.CharField(max_length=64)
-    duplicate_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates")
+    duplicate_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates"
+    )
     processed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField()
 
@@ -220,7 +227,7 @@ class Attachment(models.Model):
     filename = models.CharField(max_length=255)
     content_type = models.CharField(max_length=255)
     size_bytes = models.BigIntegerField()
-    content_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null on the wire
+    content_id = models.CharField(max_length=255, null=True, blank=True)
     sha256 = models.CharField(max_length=64)
     part_index = models.IntegerField(null=True, blank=True)
     is_inline = models.BooleanField(default=False)

@@ -18,7 +18,7 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """A do-not-send row. `key` is the address without its +tag (`mime.addresses.suppression_key`): every spelling meets it."""
+    """A do-not-send row. `key` is the address without its +tag (`mime.addresses.suppression_key`)."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="suppressions")

@@ -61,7 +61,9 @@ def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now
     if clearance.is_by_policy:
         lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
     else:
-        lifecycle.advance(message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)}))
+        lifecycle.advance(
+            message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)})
+        )
     Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
     wakeup.ring(wakeup.DRAIN_OUTBOX)
 
@@ -105,11 +107,16 @@ def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
             rows = cursor.fetchall()
         attempts = [
             Attempt(
-                id=new_id(), recipient_id=recipient_id, number=number, version=version, worker=worker_name(),
-                started_at=now, lease_until=now + LEASE,
+                id=new_id(),
+                recipient_id=recipient_id,
+                number=number,
+                version=version,
+                worker=worker_name(),
+                started_at=now,
+                lease_until=now + LEASE,
             )
             for recipient_id, _, number, version in rows
-        ]  # fmt: skip
+        ]
         Attempt.objects.bulk_create(attempts)
         lifecycle.fold([message_id for _, message_id, _, _ in rows], now=now)
         faultpoint("claim.before_commit")

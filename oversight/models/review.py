@@ -41,7 +41,9 @@ class Review(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=255, blank=True)
     note = models.TextField(blank=True)
-    release_at = models.DateTimeField(null=True, blank=True, help_text="An approval may be undone until then, or until the claim.")
+    release_at = models.DateTimeField(
+        null=True, blank=True, help_text="An approval may be undone until then, or until the claim."
+    )
 
     class Meta:
         constraints: ClassVar = [
