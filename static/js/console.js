@@ -289,7 +289,7 @@
     restoreKept();
     tick();
     setInterval(tick, 1000);
-    if ($("[data-arrive]")) $("[data-arrive]").focus({ preventScroll: true });
+    if (!$("[autofocus]") && !location.hash) $("[data-arrive]")?.focus({ preventScroll: true });
     say($("#say")?.dataset.arrival);
   });
 })();
