@@ -1,0 +1,31 @@
+"""Who may act, on what, and what happened."""
+
+from .account import Account, Member, Role, User
+from .agent import Agent, ApiKey, Environment, Scope
+from .domain import DkimKey, Domain, DomainStatus
+from .event import Event, EventCounter
+from .idempotency import IdempotentAnswer
+from .limit import Limit, LimitKind, Usage
+from .mailbox import Mailbox, MailboxStatus
+
+__all__ = [
+    "Account",
+    "Agent",
+    "ApiKey",
+    "DkimKey",
+    "Domain",
+    "DomainStatus",
+    "Environment",
+    "Event",
+    "EventCounter",
+    "IdempotentAnswer",
+    "Limit",
+    "LimitKind",
+    "Mailbox",
+    "MailboxStatus",
+    "Member",
+    "Role",
+    "Scope",
+    "Usage",
+    "User",
+]

@@ -43,7 +43,11 @@ class Draft:
     def recipients(self) -> tuple[tuple[RecipientKind, str], ...]:
         """Every envelope recipient once, under the first kind that names it (to before cc before bcc)."""
         seen: dict[str, RecipientKind] = {}
-        for kind, addresses in ((RecipientKind.TO, self.to), (RecipientKind.CC, self.cc), (RecipientKind.BCC, self.bcc)):
+        for kind, addresses in (
+            (RecipientKind.TO, self.to),
+            (RecipientKind.CC, self.cc),
+            (RecipientKind.BCC, self.bcc),
+        ):
             for address in addresses:
                 seen.setdefault(address, kind)
         return tuple((kind, address) for address, kind in seen.items())
@@ -51,7 +55,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """SMTP sender and recipients (RFC 5321), as opposed to what the header shows. `sender` "" is the null return path."""
+    """SMTP sender and recipients (RFC 5321), as opposed to what the header shows. Sender "" is the null return path."""
 
     sender: str
     recipients: tuple[str, ...]

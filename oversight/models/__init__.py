@@ -1,0 +1,7 @@
+"""What waits for people, and what they decided."""
+
+from .decision import Decision, DecisionKind, Door
+from .policy import Evaluation
+from .review import Review, ReviewState
+
+__all__ = ["Decision", "DecisionKind", "Door", "Evaluation", "Review", "ReviewState"]

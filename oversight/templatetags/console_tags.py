@@ -95,9 +95,21 @@ HIDDEN_CHARACTERS: Final[dict[str, str]] = {
 
 _UNITS: Final = (
     (86400, ngettext_lazy("in %(n)d day", "in %(n)d days", "n"), ngettext_lazy("%(n)d day ago", "%(n)d days ago", "n")),
-    (3600, ngettext_lazy("in %(n)d hour", "in %(n)d hours", "n"), ngettext_lazy("%(n)d hour ago", "%(n)d hours ago", "n")),
-    (60, ngettext_lazy("in %(n)d minute", "in %(n)d minutes", "n"), ngettext_lazy("%(n)d minute ago", "%(n)d minutes ago", "n")),
-    (1, ngettext_lazy("in %(n)d second", "in %(n)d seconds", "n"), ngettext_lazy("%(n)d second ago", "%(n)d seconds ago", "n")),
+    (
+        3600,
+        ngettext_lazy("in %(n)d hour", "in %(n)d hours", "n"),
+        ngettext_lazy("%(n)d hour ago", "%(n)d hours ago", "n"),
+    ),
+    (
+        60,
+        ngettext_lazy("in %(n)d minute", "in %(n)d minutes", "n"),
+        ngettext_lazy("%(n)d minute ago", "%(n)d minutes ago", "n"),
+    ),
+    (
+        1,
+        ngettext_lazy("in %(n)d second", "in %(n)d seconds", "n"),
+        ngettext_lazy("%(n)d second ago", "%(n)d seconds ago", "n"),
+    ),
 )
 _URGENT = timedelta(hours=1)
 _MOST_COUNTED = 10_000

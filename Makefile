@@ -1,0 +1,59 @@
+# Every target first makes .venv when it is missing or stale. `make run` starts Gatepost, `make check` checks it.
+PYTHON := .venv/bin/python
+APPS := config mailboxes messaging oversight billing
+
+# What `manage.py check --deploy` sees: a production that is set up as the README says.
+PRODUCTION := env -u DEBUG -u TESTING -u FAULTPOINTS -u DJANGO_SETTINGS_MODULE \
+	SECRET_KEY=zX8nQ2vLr7TpYw4KfHs9JdBmGc3EaU6RtNoViZkWq1PxSeMlCj5yAuFbDhOg0I \
+	DATABASE_URL=postgresql://gatepost@127.0.0.1:9/gatepost \
+	DATABASE_ADMIN_URL=postgresql://gatepost_owner@127.0.0.1:9/gatepost \
+	REDIS_URL=redis://127.0.0.1:9/0 \
+	PUBLIC_URL=https://gatepost.example PLATFORM_DOMAIN=agents.example
+
+.PHONY: help environment run check lint test bench chaos chromium fmt lock clean
+
+help:  ## what there is to make
+	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
+
+environment:
+	@config/environment.sh
+
+run: environment  ## start everything: web, worker, beat, smtp listener, embedded database and broker
+	@exec $(PYTHON) manage.py up
+
+check: environment lint chromium  ## all checks, cheapest first
+	$(PYTHON) -m pytest
+
+lint: environment  ## all checks but the tests
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m djlint --lint --quiet templates
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(PYTHON) -m mypy
+	$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(PRODUCTION) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+test: environment  ## the tests; ONLY=tests/mailboxes for a part of them
+	$(PYTHON) -m pytest $(ONLY)
+
+bench: environment  ## the measurements (not part of check)
+	$(PYTHON) -m pytest -p no:randomly --override-ini testpaths=tests/bench -s
+
+chaos: environment  ## the kill -9 runs, at length (not part of check)
+	$(PYTHON) -m pytest -m crash --override-ini testpaths=tests
+
+chromium:
+	@config/chromium.sh
+
+fmt: environment  ## format and repair what a machine can
+	$(PYTHON) -m ruff check --fix-only --quiet .
+	$(PYTHON) -m ruff format .
+
+lock: environment  ## requirements.in -> requirements.txt (hashes, no addresses)
+	$(PYTHON) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		requirements.in --output-file requirements.txt
+
+clean:  ## remove .venv and caches; your data in var/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

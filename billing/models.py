@@ -1,0 +1,1 @@
+"""Plans and payments come with their own issue; limits stand in mailboxes."""

@@ -1,0 +1,34 @@
+"""The Celery application. Tasks only wake: the work is rows, and what a lost wake-up left a sweep finds."""
+
+import os
+import signal
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from config.embedded.process import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("config")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["config"])
+
+# name -> {"task": "messaging.sweep_outbox", "schedule": 5.0, "options": {"expires": 5.0}}
+# Every sweep expires with its period, so that a sleeping worker does not wake to a thousand of them.
+app.conf.beat_schedule = {
+    "expire reviews": {"task": "oversight.expire_reviews", "schedule": 10.0, "options": {"expires": 10.0}},
+    "cancel departed": {"task": "oversight.cancel_departed", "schedule": 10.0, "options": {"expires": 10.0}},
+}
+
+
+@setup_logging.connect
+def _keep_djangos_logging(**_kwargs: Any) -> None:
+    """Celery configures nothing when somebody listens to this signal."""
+
+
+@worker_process_init.connect
+def _die_with_worker(**_kwargs: Any) -> None:
+    # A worker killed with signal 9 leaves its pool waiting on pipes for ever.
+    die_with_parent(signal.SIGKILL)

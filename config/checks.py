@@ -1,0 +1,29 @@
+"""System checks: what would otherwise fail late and quietly."""
+
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.compatibility)
+def check_channel_layer(**_kwargs: Any) -> list[CheckMessage]:
+    # Channels swallows a KeyError of the layer's constructor and hands out None.
+    if get_channel_layer() is not None:
+        return []
+    return [Error("The channel layer is not configured.", hint="Look at CHANNEL_LAYERS.", id="gatepost.E001")]
+
+
+@register(Tags.security, deploy=True)
+def check_faultpoints(**_kwargs: Any) -> list[CheckMessage]:
+    if not settings.FAULTPOINTS_REQUESTED:
+        return []
+    return [Error("FAULTPOINTS is set: it is for tests.", hint="Unset it.", id="gatepost.E002")]
+
+
+@register(Tags.database)
+def check_same_database(**_kwargs: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["NAME"] == settings.DATABASE_ADMIN["NAME"] or settings.TESTING:
+        return []
+    return [Error("DATABASE_URL and DATABASE_ADMIN_URL name different databases.", id="gatepost.E003")]

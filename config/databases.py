@@ -1,0 +1,34 @@
+"""Turns a database URL into Django's dictionary."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from config.embedded.places import find_places
+from config.embedded.roles import DATABASE
+
+CONNECTION_KEYS = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """One entry of DATABASES. A unix socket is written as libpq does: postgresql://role@/name?host=/folder."""
+    parsed = environ.Env.db_url_config(url)
+    options = dict(parsed.get("OPTIONS") or {})
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parsed["NAME"],
+        "USER": parsed["USER"],
+        "PASSWORD": parsed["PASSWORD"],
+        "HOST": options.pop("host", "") or parsed["HOST"],
+        "PORT": parsed["PORT"],
+        # A pool (web only) and kept connections exclude each other; see OPTIONS in settings.
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"connect_timeout": 5} | options,
+        "TEST": {"SERIALIZE": False},
+    }
+
+
+def embedded_database_url(data_dir: Path, *, role: str) -> str:
+    """The address of the embedded database of this DATA_DIR, running or not."""
+    return f"postgresql://{role}@/{DATABASE}?host={find_places(data_dir).sockets}"

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes .venv from requirements.txt when it is missing or stale. Needs nothing but python3 (3.11 or later) with venv.
+set -eu
+cd "$(dirname "$0")/.."
+
+wanted=$(cksum < requirements.txt)
+[ "$(cat .venv/.stamp 2>/dev/null || true)" = "$wanted" ] && exit 0
+
+python=${PYTHON:-python3}
+command -v "$python" >/dev/null 2>&1 || {
+    echo "python3 is missing: apt-get install python3 python3-venv" >&2
+    exit 1
+}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Gatepost needs Python 3.11 or later; $("$python" --version) is too old (set PYTHON to a newer one)" >&2
+    exit 1
+}
+
+echo "Preparing .venv (once; takes about half a minute) ..." >&2
+if command -v uv >/dev/null 2>&1; then
+    uv=uv
+    uv venv --quiet --allow-existing --python "$python" .venv
+else
+    uv=.venv/bin/uv
+    "$python" -m venv .venv >/dev/null 2>&1 || {
+        rm -rf .venv
+        echo "python3-venv is missing: apt-get install python3-venv (or install uv)" >&2
+        exit 1
+    }
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+fi
+# An interrupted installation leaves no stamp, so the next call begins again. pip sync would remove uv itself.
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt
+echo "$wanted" > .venv/.stamp

@@ -1,0 +1,25 @@
+"""Settings of the tests: the same, on the throw-away database that tests/postgres.py started."""
+
+import os
+
+os.environ.setdefault("DATABASE_URL", "postgresql://gatepost@/gatepost?host=/nonexistent")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+os.environ["TESTING"] = "1"
+# What the shell of the person who runs the tests has set must not change what the tests see.
+for name in ("DEBUG", "PUBLIC_URL", "PLATFORM_DOMAIN", "RELAY_URL", "DEFAULT_MODE", "UNDO_SECONDS", "DATABASE_POOL"):
+    os.environ.pop(name, None)
+
+from config.settings import *  # noqa: E402, F403
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CELERY_BROKER_URL = "memory://"
+# Argon2 is slow on purpose; a test that needs a password needs hundreds of them.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+INSTALLED_APPS = [*INSTALLED_APPS, "zeal"]  # noqa: F405
+MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]  # noqa: F405
+ZEAL_RAISE = True

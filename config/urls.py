@@ -1,0 +1,9 @@
+"""Where each part of the house is found: include lines only."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("health/", include("config.health")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,166 @@
+"""API keys: made, read, revoked.
+
+A key is `gp_live_` or `gp_test_`, 43 random characters of [A-Za-z0-9], and 6 of checksum. It is shown once; its SHA-256
+is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from . import events
+from .errors import Forbidden, Invalid, NotFound, Unauthenticated
+from .ids import parse_id
+from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
+from .principals import Principal
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SHAPE = re.compile(r"^gp_(live|test)_[0-9A-Za-z]{49}$")
+RANDOM_LENGTH = 43
+CHECKSUM_LENGTH = 6
+PREFIX_LENGTH = 14
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+def create_agent_key(
+    agent: Agent,
+    *,
+    name: str = "",
+    mailboxes: Sequence[Mailbox] = (),
+    environment: str = Environment.LIVE,
+    now: datetime,
+) -> tuple[ApiKey, str]:
+    """A new key of an agent and its text, shown once. With mailboxes it is scoped to them: read and send, no admin."""
+    scopes = [Scope.READ, Scope.SEND] if mailboxes else [Scope.READ, Scope.SEND, Scope.ADMIN]
+    key = ApiKey(account=agent.account, agent=agent, name=name, scopes=scopes, environment=environment)
+    return _create(key, mailboxes=mailboxes, now=now)
+
+
+def create_decide_key(member: Member, *, name: str = "", now: datetime) -> tuple[ApiKey, str]:
+    """A new key with which a member decides over the API. Never made by a key: call it for a signed-in human only."""
+    if not member.may_decide:
+        raise Forbidden("A viewer may not decide.", code="viewer", fix="Ask an owner for the reviewer role.")
+    key = ApiKey(account=member.account, member=member, name=name, scopes=[Scope.READ, Scope.DECIDE])
+    return _create(key, mailboxes=(), now=now)
+
+
+def authenticate(text: str, *, now: datetime) -> Principal:
+    """The principal behind a key's text. Raises Unauthenticated (malformed, invalid, revoked, expired_key)."""
+    if not is_well_formed(text):
+        raise Unauthenticated("This is not a key of ours.", code="malformed_key", fix="Copy the whole key: gp_live_… .")
+    key = (
+        ApiKey.objects.select_related("account", "agent", "member", "member__account", "member__user")
+        .filter(digest=digest(text))
+        .first()
+    )
+    if key is None:
+        raise Unauthenticated("This key is unknown.", fix="Create a new key, or check which server it is for.")
+    if key.revoked_at is not None or (key.member is not None and not key.member.user.is_active):
+        raise Unauthenticated("This key was revoked.", code="revoked_key", fix="Use another key of the account.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise Unauthenticated("This key has expired.", code="expired_key", fix="Create a new key.")
+    _note_use(key, now=now)
+    return _principal(key)
+
+
+def revoke(actor: Principal, key_id: object, *, now: datetime) -> None:
+    """Revoke an agent key of the actor's account, effective at once. Its last active full-access key stays."""
+    with transaction.atomic():
+        keys = list(
+            ApiKey.objects.select_for_update().filter(account=actor.account, agent__isnull=False).order_by("pk")
+        )
+        key = next((key for key in keys if key.pk == parse_id(key_id)), None)
+        if key is None:
+            raise NotFound("key")
+        if key.revoked_at is not None:
+            return
+        others = [one for one in keys if one.pk != key.pk and _is_active_full_access(one, now=now)]
+        if actor.key is not None and not others and _is_active_full_access(key, now=now):
+            raise Invalid(
+                "This is the only active full-access key of the account.",
+                code="last_key",
+                fix="Create another full-access key first.",
+            )
+        revoke_now(key, by=actor.identity, now=now)
+
+
+def revoke_now(key: ApiKey, *, by: str, now: datetime) -> None:
+    """Revoke any key without further question; for operators and for members' own keys."""
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
+            key.revoked_at = now
+            data = {"key_id": str(key.pk), "prefix": key.prefix, "by": by}
+            events.record(key.account_id, "key.revoked", subject=str(key.pk), data=data, now=now)
+
+
+def list_agent_keys(account: Account) -> list[ApiKey]:
+    """The account's agent keys that were not revoked, oldest first."""
+    return list(
+        ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True).order_by("created_at")
+    )
+
+
+def is_well_formed(text: str) -> bool:
+    """Shape and checksum are right: a typing slip is told without a look at the database."""
+    return bool(SHAPE.match(text)) and secrets.compare_digest(
+        checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:]
+    )
+
+
+def checksum(head: str) -> str:
+    value = zlib.crc32(head.encode())
+    digits = ""
+    for _ in range(CHECKSUM_LENGTH):
+        value, digit = divmod(value, len(ALPHABET))
+        digits = ALPHABET[digit] + digits
+    return digits
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _create(key: ApiKey, *, mailboxes: Sequence[Mailbox], now: datetime) -> tuple[ApiKey, str]:
+    head = f"gp_{key.environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
+    text = head + checksum(head)
+    key.prefix = text[:PREFIX_LENGTH]
+    key.digest = digest(text)
+    key.is_scoped = bool(mailboxes)
+    with transaction.atomic():
+        key.save(force_insert=True)
+        key.mailboxes.set(mailboxes)
+        data = {"key_id": str(key.pk), "prefix": key.prefix, "scopes": sorted(key.scopes)}
+        events.record(key.account_id, "key.created", subject=str(key.pk), data=data, now=now)
+    return key, text
+
+
+def _principal(key: ApiKey) -> Principal:
+    mailbox_ids = frozenset(key.mailboxes.values_list("pk", flat=True)) if key.is_scoped else None
+    return Principal(
+        account=key.account,
+        scopes=frozenset(key.scopes),
+        agent=key.agent,
+        member=key.member,
+        key=key,
+        mailbox_ids=mailbox_ids,
+    )
+
+
+def _note_use(key: ApiKey, *, now: datetime) -> None:
+    if key.last_used_at is None or now - key.last_used_at > LAST_USED_PRECISION:
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _is_active_full_access(key: ApiKey, *, now: datetime) -> bool:
+    is_alive = key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+    return is_alive and not key.is_scoped and Scope.ADMIN in key.scopes and key.environment == Environment.LIVE

@@ -1,0 +1,210 @@
+"""Mailboxes: created, changed, moved between oversight modes, deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from . import events, quotas
+from .errors import Conflict, Forbidden, Invalid, LimitReached
+from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
+from .modes import OversightMode
+
+LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}(?<!\.)$")
+UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069<>@]|=\?")
+METADATA_PAIRS = 50
+METADATA_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewMailbox:
+    """What is asked of a new mailbox. `mode` None means the setting DEFAULT_MODE."""
+
+    address: str
+    domain: Domain
+    agent: Agent | None = None
+    display_name: str = ""
+    mode: OversightMode | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
+    """A new mailbox, active at once. Raises Invalid, Conflict (address taken) or Forbidden (limit of the plan)."""
+    _check_new(asked)
+    mailbox = Mailbox(
+        account=account,
+        agent=asked.agent,
+        domain=asked.domain,
+        address=asked.address,
+        full_address=f"{asked.address}@{asked.domain.name}".lower(),
+        display_name=asked.display_name,
+        mode=_mode(asked),
+        metadata=dict(asked.metadata),
+        created_at=now,
+    )
+    with transaction.atomic():
+        _take_place(account, now=now)
+        _insert(mailbox)
+        data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
+        events.record(account, "mailbox.created", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk)
+    return mailbox
+
+
+def change(
+    mailbox: Mailbox,
+    *,
+    display_name: str | None = None,
+    status: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    now: datetime,
+) -> Mailbox:
+    """Change what the mailbox's own agent may change; None leaves a value as it is."""
+    changed: list[str] = []
+    with transaction.atomic():
+        mailbox.refresh_from_db(from_queryset=Mailbox.objects.select_for_update())
+        if display_name is not None:
+            check_display_name(display_name)
+            mailbox.display_name = display_name
+            changed.append("display_name")
+        if status is not None and status != mailbox.status:
+            _change_status(mailbox, status)
+            changed.append("status")
+        if metadata is not None:
+            check_metadata(metadata)
+            mailbox.metadata = dict(metadata)
+            changed.append("metadata")
+        if changed:
+            mailbox.save(update_fields=[*changed, "updated_at"])
+            data = {"mailbox_id": str(mailbox.pk), "changed": sorted(changed), "status": mailbox.status}
+            events.record(
+                mailbox.account_id,
+                "mailbox.changed",
+                subject=str(mailbox.pk),
+                data=data,
+                now=now,
+                mailbox_id=mailbox.pk,
+            )
+    return mailbox
+
+
+def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -> bool:
+    """Set the oversight mode; False if it was that already. What waits for a decision goes on waiting.
+
+    `by` names the human or operator: no key may call this.
+    """
+    check_mode(mode)
+    with transaction.atomic():
+        old = Mailbox.objects.select_for_update().values_list("mode", flat=True).get(pk=mailbox.pk)
+        if old == mode:
+            return False
+        Mailbox.objects.filter(pk=mailbox.pk).update(mode=mode, updated_at=now)
+        mailbox.mode = mode
+        data = {"mailbox_id": str(mailbox.pk), "from": old, "to": str(mode), "by": by}
+        events.record(
+            mailbox.account_id,
+            "mailbox.mode_changed",
+            subject=str(mailbox.pk),
+            data=data,
+            now=now,
+            mailbox_id=mailbox.pk,
+        )
+    return True
+
+
+def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
+    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile."""
+    with transaction.atomic():
+        if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
+            return
+        quotas.give_back(quotas.Counter(LimitKind.MAILBOXES, mailbox.account_id), 1, taken_at=now)
+        data = {"mailbox_id": str(mailbox.pk), "by": by}
+        events.record(
+            mailbox.account_id, "mailbox.deleted", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
+        )
+
+
+def check_mode(mode: OversightMode) -> None:
+    """Refuse a mode that this version can't keep its word on."""
+    if mode == OversightMode.GATED_ALL:
+        raise Invalid(
+            "The mode gated_all is not available yet: received mail can't be held for approval.",
+            code="mode_unavailable",
+            fix="Use gated_send, which holds everything that leaves.",
+        )
+
+
+def check_display_name(name: str) -> None:
+    """Refuse names that could pass for an address or hide what they say."""
+    if len(name) > 255 or UNSAFE_NAME.search(name):
+        raise Invalid(
+            "The display name is too long or holds characters that are not allowed.",
+            code="invalid_display_name",
+            fix="Use up to 255 characters, without control characters, '<', '>' or '@'.",
+        )
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuse more than 50 pairs, long strings, and NUL, which no database keeps."""
+    fits = len(metadata) <= METADATA_PAIRS and all(
+        len(part) <= METADATA_LENGTH and "\x00" not in part for pair in metadata.items() for part in pair
+    )
+    if not fits:
+        raise Invalid(
+            "The metadata is too large.",
+            code="invalid_metadata",
+            fix=f"Send at most {METADATA_PAIRS} pairs of strings of up to {METADATA_LENGTH} characters.",
+        )
+
+
+def _check_new(asked: NewMailbox) -> None:
+    if not LOCAL_PART.match(asked.address):
+        raise Invalid(
+            "This is not a usable address.",
+            code="invalid_address",
+            fix="Use 1 to 64 of letters, digits, '.', '_' and '-', beginning with a letter or digit.",
+        )
+    if asked.domain.status != DomainStatus.VERIFIED:
+        raise Invalid(
+            "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
+        )
+    check_display_name(asked.display_name)
+    check_metadata(asked.metadata)
+    check_mode(_mode(asked))
+
+
+def _mode(asked: NewMailbox) -> OversightMode:
+    return asked.mode if asked.mode is not None else OversightMode(settings.DEFAULT_MODE)
+
+
+def _take_place(account: Account, *, now: datetime) -> None:
+    try:
+        quotas.take(account, LimitKind.MAILBOXES, 1, now=now)
+    except LimitReached as error:
+        raise Forbidden(error.sentence, code="mailbox_limit", fix=quotas.UPGRADE, upgrade=quotas.UPGRADE) from error
+
+
+def _insert(mailbox: Mailbox) -> None:
+    taken = Conflict("This address is taken.", code="address_taken", fix="Choose another address.")
+    if Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account).exists():
+        raise taken  # a deleted mailbox of another account holds its address for good
+    try:
+        with transaction.atomic():
+            mailbox.save(force_insert=True)
+    except IntegrityError as error:
+        raise taken from error
+
+
+def _change_status(mailbox: Mailbox, status: str) -> None:
+    if status not in (MailboxStatus.ACTIVE, MailboxStatus.PAUSED):
+        raise Invalid("The status may be ACTIVE or PAUSED.", code="invalid_status", fix="Send one of the two.")
+    if mailbox.status == MailboxStatus.SUSPENDED:
+        raise Forbidden(
+            "This mailbox is suspended and can't be changed here.", code="mailbox_suspended", fix="Write to support."
+        )
+    mailbox.status = status

@@ -1,0 +1,123 @@
+"""Tenants and the humans in them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower, Now
+
+from mailboxes.ids import new_id
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+    def create_superuser(self, email: str, password: str, **fields: Any) -> User:
+        """An operator: may use Django admin. Made from the shell only."""
+        user = User(email=email.lower(), is_staff=True, is_superuser=True, **fields)
+        user.set_password(password)
+        user.password_set_at = Now()
+        user.save()
+        user.refresh_from_db()
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A human who can sign in. What they may do in an account stands in their Member row there."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=255, blank=True)
+    is_staff = models.BooleanField(default=False, help_text="An operator: may use Django admin.")
+    is_active = models.BooleanField(default=True)
+    email_verified_at = models.DateTimeField(null=True, blank=True)
+    password_set_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When a human set the password on one of our own pages. Empty: the password came through the API, "
+        "is known to an agent, and opens neither console nor decisions.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_proven_human(self) -> bool:
+        """Whether the password was set by a person on one of our own pages."""
+        return self.password_set_at is not None
+
+
+class Account(models.Model):
+    """A tenant. `stopped_at` is the kill switch: while it is set, no delivery attempt of the account may start."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.CharField(max_length=30, unique=True)
+    name = models.CharField(max_length=255, blank=True)
+    plan = models.CharField(max_length=30, default="free")
+    is_platform = models.BooleanField(
+        default=False, help_text="The platform's own account: its mail is not a tenant's."
+    )
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_reason = models.CharField(max_length=200, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_by = models.ForeignKey(
+        "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    stop_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("is_platform", condition=models.Q(is_platform=True), name="account_one_platform"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"
+    ADMIN = "admin"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class Member(models.Model):
+    """A human in an account. Owner and admin manage and decide, reviewer decides, viewer looks."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="members")
+    role = models.CharField(max_length=10, choices=Role)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("user", "account", name="member_once_per_account"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="member_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.account_id}"
+
+    @property
+    def may_decide(self) -> bool:
+        return self.role != Role.VIEWER
+
+    @property
+    def may_manage(self) -> bool:
+        return self.role in (Role.OWNER, Role.ADMIN)

@@ -1,0 +1,71 @@
+"""Who acts: the agent or member behind a key or a session, and what they may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from .errors import Forbidden, NotFound
+from .ids import parse_id
+from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
+
+FULL_ACCESS = frozenset({Scope.READ, Scope.SEND, Scope.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One actor in one account: an agent or a member, never both. `mailbox_ids` None means all of the account."""
+
+    account: Account
+    scopes: frozenset[str]
+    agent: Agent | None = None
+    member: Member | None = None
+    key: ApiKey | None = None
+    mailbox_ids: frozenset[UUID] | None = None
+
+    @property
+    def identity(self) -> str:
+        """`agent:<id>`, `member:<id>`, or `platform` for the house itself."""
+        if self.member is not None:
+            return f"member:{self.member.pk}"
+        return f"agent:{self.agent.pk}" if self.agent is not None else "platform"
+
+    @property
+    def environment(self) -> str:
+        return self.key.environment if self.key is not None else Environment.LIVE
+
+    def require(self, scope: str, *, fix: str = "Use a key that has it.") -> None:
+        """Refuse the caller with 403 unless they hold `scope`."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This key lacks the scope '{scope}'.", code="missing_scope", fix=fix)
+
+    def require_full_access(self) -> None:
+        """Refuse scoped keys and keys that may not administrate the account."""
+        if self.mailbox_ids is not None or Scope.ADMIN not in self.scopes:
+            raise Forbidden(
+                "This operation needs a full-access key.",
+                code="scoped_key",
+                fix="Use a key created without mailboxIds.",
+            )
+
+    def mailboxes(self) -> QuerySet[Mailbox]:
+        """The mailboxes that this principal may see, deleted ones left out."""
+        visible = Mailbox.objects.filter(account=self.account, deleted_at__isnull=True)
+        return visible if self.mailbox_ids is None else visible.filter(pk__in=self.mailbox_ids)
+
+    def get_mailbox(self, mailbox_id: object) -> Mailbox:
+        """The mailbox of that id in this principal's scope. Raises NotFound for anything else, also malformed."""
+        parsed = parse_id(mailbox_id)
+        mailbox = self.mailboxes().select_related("domain", "agent").filter(pk=parsed).first() if parsed else None
+        if mailbox is None:
+            raise NotFound("mailbox")
+        mailbox.account = self.account
+        return mailbox
+
+
+def of_member(member: Member) -> Principal:
+    """A member at the console: reads and, unless a viewer, decides."""
+    scopes = {Scope.READ, Scope.DECIDE} if member.may_decide else {Scope.READ}
+    return Principal(account=member.account, scopes=frozenset(scopes), member=member)

@@ -1,0 +1,149 @@
+"""Limits: taken before the act, given back when it comes to nothing.
+
+A counter's row lock puts the takers in order, so the sum never passes the limit, however many come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from .errors import LimitReached
+from .ids import new_id
+from .models import Account, Limit, LimitKind, Mailbox, Usage
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UPGRADE = "Raise it by POST /v1/billing/upgrade."
+SENDING = (
+    LimitKind.DAILY_SENDS,
+    LimitKind.MONTHLY_SENDS,
+    LimitKind.MAILBOX_SENDS_PER_MINUTE,
+    LimitKind.ACCOUNT_SENDS_PER_MINUTE,
+)
+VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
+
+TAKE = """
+INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
+SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, %(amount)s
+FROM unnest(%(ids)s::uuid[], %(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
+    AS one(id, subject_id, kind, period_start)
+ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
+RETURNING kind, used
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One thing that is counted: a kind of limit and who spends it (a mailbox's or the account's id)."""
+
+    kind: LimitKind
+    subject_id: UUID
+
+
+def take(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
+    """Spend `amount` of an account's limit, or raise LimitReached and spend nothing."""
+    take_all(account, [Counter(kind, account.pk)], amount, now=now)
+
+
+def take_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> None:
+    """Spend `amount` recipients of the mailbox's daily, monthly and minute limits and of the account's minute limit."""
+    take_all(mailbox.account, send_counters(mailbox), amount, now=now)
+
+
+def take_all(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> None:
+    """Spend `amount` on every counter, or raise LimitReached and spend nothing on any."""
+    ordered = sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))  # one lock order for everybody
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                TAKE,
+                {
+                    "account": account.pk,
+                    "amount": amount,
+                    "ids": [new_id() for _ in ordered],
+                    "subjects": [counter.subject_id for counter in ordered],
+                    "kinds": [counter.kind.value for counter in ordered],
+                    "periods": [period_start(counter.kind, now) for counter in ordered],
+                },
+            )
+            used = dict(cursor.fetchall())
+        limits = limits_of(account)
+        for counter in ordered:
+            limit = limits[counter.kind]
+            if limit and used[counter.kind] > limit:
+                raise _reached(counter.kind, limit, now=now)
+
+
+def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
+    """Return recipients taken at `taken_at`. The caller sees to it that this happens once per message."""
+    for counter in send_counters(mailbox):
+        give_back(counter, amount, taken_at=taken_at)
+
+
+def give_back(counter: Counter, amount: int, *, taken_at: datetime) -> None:
+    """Return `amount` to the period in which it was taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE mailboxes_usage SET used = used - %s WHERE subject_id = %s AND kind = %s AND period_start = %s",
+            [amount, counter.subject_id, counter.kind.value, period_start(counter.kind, taken_at)],
+        )
+
+
+def send_counters(mailbox: Mailbox) -> list[Counter]:
+    """What one send is counted on."""
+    return [
+        Counter(kind, mailbox.account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox.pk)
+        for kind in SENDING
+    ]
+
+
+def limits_of(account: Account) -> dict[str, int]:
+    """Every limit of the account: its own rows over the settings' defaults. 0 is unlimited."""
+    limits: dict[str, int] = {kind.value: settings.DEFAULT_LIMITS[kind.value] for kind in LimitKind}
+    limits.update(Limit.objects.filter(account=account).values_list("kind", "amount"))
+    return limits
+
+
+def used(subject_ids: Sequence[UUID], kind: LimitKind, *, now: datetime) -> dict[UUID, int]:
+    """What each of the subjects has spent in the current period; subjects that spent nothing are left out."""
+    rows = Usage.objects.filter(subject_id__in=subject_ids, kind=kind, period_start=period_start(kind, now))
+    return dict(rows.values_list("subject_id", "used"))
+
+
+def period_start(kind: LimitKind, moment: datetime) -> datetime:
+    """When the period of `kind` that contains `moment` began: UTC days, UTC months, minutes; the epoch for stocks."""
+    moment = moment.astimezone(UTC)
+    if kind == LimitKind.DAILY_SENDS:
+        return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if kind in (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND):
+        return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if kind in VELOCITY:
+        return moment.replace(second=0, microsecond=0)
+    return EPOCH
+
+
+def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:
+    if kind in VELOCITY:
+        return LimitReached(
+            f"More than {limit} {kind.label} are not sent.",
+            code="velocity_limit",
+            fix="Wait a minute and try again.",
+            headers={"Retry-After": str(60 - now.second)},
+        )
+    if kind == LimitKind.DAILY_SENDS:
+        seconds = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
+        return LimitReached(
+            f"The limit of {limit} {kind.label}, is reached.",
+            code="daily_limit",
+            fix="It resets at midnight UTC.",
+            headers={"Retry-After": str(seconds)},
+            upgrade=UPGRADE,
+        )
+    return LimitReached(
+        f"The limit of {limit} {kind.label}, is reached.", code=f"{kind.value}_limit", fix=UPGRADE, upgrade=UPGRADE
+    )

@@ -1,0 +1,119 @@
+"""The allowed moves of a message. `Message.status` is written here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from mailboxes import events
+from mailboxes.errors import Conflict
+
+from .models import Message, Status
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.ACCEPTED: frozenset({Status.QUEUED, Status.HELD, Status.SCHEDULED, Status.REFUSED}),
+    Status.SCHEDULED: frozenset({Status.ACCEPTED, Status.CANCELLED}),
+    Status.HELD: frozenset({Status.QUEUED, Status.REJECTED, Status.RETURNED, Status.EXPIRED, Status.CANCELLED}),
+    Status.QUEUED: frozenset({Status.HELD, Status.CANCELLED, Status.SENDING}),
+    Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNKNOWN}),
+    Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED}),
+    Status.ARRIVED: frozenset({Status.RELEASED, Status.HELD}),
+}
+FINAL = frozenset(
+    {Status.REFUSED, Status.SENT, Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.RELEASED}
+)
+# queued <-> sending is told by attempt rows; a released mail is told as message.received by whoever released it.
+SILENT = frozenset({Status.SENDING, Status.RELEASED, Status.ARRIVED, Status.ACCEPTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a message is where it is: a code for machines, a sentence for people."""
+
+    code: str = ""
+    text: str = ""
+    data: dict[str, object] = field(default_factory=dict)
+
+
+def advance(message: Message, to: Status, *, now: datetime, reason: Reason | None = None, **columns: object) -> None:
+    """Move the message to a state that follows its present one, and record the event.
+
+    `columns` are written by the same conditional UPDATE. Raises Conflict when the message has moved on meanwhile.
+    """
+    reason = reason or Reason()
+    origins = [origin for origin, targets in MOVES.items() if to in targets]
+    columns |= {"status": to, "reason_code": reason.code, "reason_text": reason.text}
+    if not Message.objects.filter(pk=message.pk, status=message.status, status__in=origins).update(**columns):
+        raise Conflict(
+            f"The message can't become {to.value}: it is no longer {Status(message.status).value}.",
+            code="state_changed",
+            fix="Read it again.",
+        )
+    for name, value in columns.items():
+        setattr(message, name, value)
+    if to not in SILENT:
+        _record(message, to, reason=reason, now=now)
+
+
+LOCK = "SELECT id FROM messaging_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+# A second statement on purpose: it must see the recipients as they are once the locks are held.
+FOLD = """
+WITH folded AS (
+    SELECT m.id, m.status AS old,
+        CASE
+            WHEN bool_or(r.state = 'sending') THEN 'sending'
+            WHEN bool_or(r.state IN ('waiting', 'deferred')) THEN 'queued'
+            WHEN bool_or(r.state = 'unknown') THEN 'unknown'
+            WHEN bool_or(r.state IN ('sent', 'delivered', 'bounced', 'complained')) THEN 'sent'
+            ELSE 'failed'
+        END AS new,
+        coalesce((array_agg(r.code ORDER BY r.address)
+            FILTER (WHERE r.state IN ('deferred', 'failed', 'unknown')))[1], '') AS code,
+        coalesce((array_agg(r.text ORDER BY r.address)
+            FILTER (WHERE r.state IN ('deferred', 'failed', 'unknown')))[1], '') AS text
+    FROM messaging_message m JOIN messaging_recipient r ON r.message_id = m.id
+    WHERE m.id = ANY(%(ids)s) AND m.status IN ('queued', 'sending', 'unknown', 'sent', 'failed')
+    GROUP BY m.id, m.status
+)
+UPDATE messaging_message m SET
+    status = f.new, reason_code = f.code, reason_text = f.text,
+    sent_at = CASE WHEN f.new = 'sent' THEN coalesce(m.sent_at, %(now)s) ELSE m.sent_at END
+FROM folded f
+WHERE m.id = f.id AND (f.old <> f.new OR m.reason_code <> f.code OR m.reason_text <> f.text)
+RETURNING m.id, m.account_id, m.mailbox_id, f.old, f.new, f.code
+"""
+
+
+def fold(message_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Set each message's state from its recipients' states, and record what changed for good.
+
+    any sending → sending; else any waiting or deferred → queued; else any unknown → unknown; else any taken → sent;
+    else failed. Call it in the transaction that changed the recipients, after their locks.
+    """
+    ids = sorted(set(message_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [ids])
+        cursor.execute(FOLD, {"ids": ids, "now": now})
+        changed = cursor.fetchall()
+    for pk, account_id, mailbox_id, old, new, code in sorted(changed, key=lambda row: (row[1], row[0])):
+        if old != new and new in (Status.SENT, Status.FAILED, Status.UNKNOWN):
+            message = Message(pk=pk, account_id=account_id, mailbox_id=mailbox_id)
+            _record(message, Status(new), reason=Reason(code=code), now=now)
+
+
+def _record(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
+    data: dict[str, object] = {"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id), **reason.data}
+    if reason.code:
+        data["reason"] = reason.code
+    events.record(
+        message.account_id,
+        f"message.{to.value}",
+        subject=str(message.pk),
+        data=data,
+        now=now,
+        mailbox_id=message.mailbox_id,
+    )

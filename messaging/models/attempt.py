@@ -1,0 +1,78 @@
+"""Delivery attempts, and what the sandbox captured."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from mailboxes.ids import new_id
+
+from .message import Recipient
+
+
+class AttemptPhase(models.TextChoices):
+    """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. FINISHED: the answer
+    is known, or known to be lost (outcome unknown)."""
+
+    STARTED = "started"
+    DATA = "data"
+    FINISHED = "finished"
+
+
+class Attempt(models.Model):
+    """One try for one recipient. The row is committed before the network, DATA before the body, the outcome after.
+
+    An unfinished attempt whose lease is over is taken back: STARTED goes again, DATA becomes unknown.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    number = models.IntegerField()
+    version = models.IntegerField(help_text="Revision that this attempt sends.")
+    phase = models.CharField(max_length=8, choices=AttemptPhase, default=AttemptPhase.STARTED)
+    worker = models.CharField(max_length=80, blank=True)
+    started_at = models.DateTimeField()
+    lease_until = models.DateTimeField()
+    data_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, blank=True, help_text="sent, deferred, failed, unknown or withdrawn")
+    code = models.CharField(max_length=60, blank=True)
+    text = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("recipient", "number", name="attempt_number_once"),
+            models.UniqueConstraint("recipient", condition=Q(finished_at__isnull=True), name="attempt_one_unfinished"),
+            models.CheckConstraint(
+                condition=Q(phase="finished", finished_at__isnull=False) & ~Q(outcome="")
+                | ~Q(phase="finished") & Q(finished_at__isnull=True, outcome=""),
+                name="attempt_finished_has_outcome",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("lease_until", condition=Q(finished_at__isnull=True), name="attempt_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id} #{self.number}"
+
+
+class Captured(models.Model):
+    """What the sandbox transport took instead of a relay: the exact bytes with their signature."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE, related_name="captures")
+    address = models.CharField(max_length=254)
+    envelope_sender = models.CharField(max_length=320, blank=True)
+    raw = models.BinaryField()
+    is_looped = models.BooleanField(default=False, help_text="Looped back through our own SMTP listener.")
+    captured_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "captured"
+        indexes: ClassVar = [models.Index("address", models.F("captured_at").desc(), name="captured_by_address")]
+
+    def __str__(self) -> str:
+        return self.address

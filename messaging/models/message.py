@@ -1,0 +1,237 @@
+"""Messages, their sealed bytes, their recipients."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from mailboxes.ids import new_id
+from mailboxes.models import Account, Agent, ApiKey, Mailbox
+
+from .thread import Thread
+
+
+class Direction(models.TextChoices):
+    INBOUND = "INBOUND"
+    OUTBOUND = "OUTBOUND"
+
+
+class Status(models.TextChoices):
+    """State of a message. Only `lifecycle` writes it.
+
+    ACCEPTED lives inside the accept transaction only. QUEUED may leave; it has not. HELD waits for a human. SENDING: an
+    attempt runs. SENT: the next hop took it for at least one recipient; nothing is said of the inbox. UNKNOWN: bytes
+    may have left and the answer was lost; the machine never sends it again. FAILED: nobody took it. ARRIVED is
+    received and invisible; RELEASED is received and shown.
+    """
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    HELD = "held"
+    REFUSED = "refused"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    ARRIVED = "arrived"
+    RELEASED = "released"
+
+
+class Message(models.Model):
+    """One mail of one mailbox, sent or received. Its bytes stand in Revision (outbound) or RawMessage (inbound).
+
+    `needs_decision` is true until the policy alone cleared the message inside its accept transaction; triggers keep it
+    so. `message_id` is the RFC 5322 Message-ID in angle brackets.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="messages")
+    direction = models.CharField(max_length=8, choices=Direction)
+    status = models.CharField(max_length=10, choices=Status)
+    reason_code = models.CharField(max_length=60, blank=True)
+    reason_text = models.TextField(blank=True)
+    needs_decision = models.BooleanField(default=True)
+    oversight_mode = models.CharField(max_length=10, blank=True, help_text="The mode that applied at submission.")
+    current_version = models.IntegerField(default=1)
+    agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    member = models.ForeignKey("mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    message_id = models.TextField(blank=True)
+    in_reply_to = models.TextField(null=True, blank=True)
+    references = ArrayField(models.TextField(), default=list, blank=True)
+    from_address = models.TextField(blank=True)
+    from_name = models.TextField(blank=True)
+    to_addresses = ArrayField(models.TextField(), default=list, blank=True)
+    cc_addresses = ArrayField(models.TextField(), default=list, blank=True)
+    bcc_addresses = ArrayField(models.TextField(), default=list, blank=True)
+    reply_to = models.TextField(blank=True)
+    subject = models.TextField(blank=True)
+    body_text = models.TextField(blank=True)
+    body_html = models.TextField(null=True, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    has_attachments = models.BooleanField(default=False)
+    attachments_dropped = models.CharField(max_length=5, blank=True, help_text="size, count or both")
+    defects = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    sender_checks = models.JSONField(default=dict, blank=True)
+    sender_new_to_thread = models.BooleanField(default=False)
+    is_automatic = models.BooleanField(default=False)
+    quota_taken_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the quota was taken; empty once given back."
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="message_status_known"),
+            models.CheckConstraint(condition=Q(direction__in=Direction.values), name="message_direction_known"),
+        ]
+        indexes: ClassVar = [
+            models.Index("mailbox", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"),
+            models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
+            models.Index("mailbox", "message_id", name="message_by_message_id"),
+            models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id or str(self.id)
+
+
+class Revision(models.Model):
+    """The sealed bytes of one version of an outbound message. Append-only: an edit adds a version."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    version = models.IntegerField()
+    raw = models.BinaryField()
+    seal = models.CharField(max_length=64)
+    made_by = models.CharField(max_length=80, help_text="Principal: agent:<id> or member:<id>.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint("message", "version", name="revision_once_per_version")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} v{self.version}"
+
+
+class RecipientState(models.TextChoices):
+    """State of one recipient. SENT: the next hop took it. DELIVERED: its final acceptance was reported."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+DUE_STATES = (RecipientState.WAITING, RecipientState.DEFERRED)
+
+
+class Recipient(models.Model):
+    """One address of one message, with its own state: what is claimed, attempted, bounced.
+
+    `next_at` is when it may be attempted; empty while the message may not leave. The outbox is where it is set.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="recipients")
+    address = models.CharField(max_length=254)
+    kind = models.CharField(max_length=3)
+    state = models.CharField(max_length=10, choices=RecipientState, default=RecipientState.WAITING)
+    next_at = models.DateTimeField(null=True, blank=True)
+    attempts_count = models.IntegerField(default=0)
+    code = models.CharField(max_length=60, blank=True)
+    text = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("message", "address", name="recipient_once_per_message"),
+            models.CheckConstraint(condition=Q(state__in=RecipientState.values), name="recipient_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state="deferred") | (Q(next_at__isnull=False) & ~Q(code="")),
+                name="recipient_deferred_says_when_and_why",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                "next_at", condition=Q(state__in=["waiting", "deferred"], next_at__isnull=False), name="recipient_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class RawMessage(models.Model):
+    """Received bytes and their envelope, committed before the sender hears 250. Parsed later; never rewritten.
+
+    `dedupe_key` covers mailbox, envelope sender and bytes: a retry after a lost 250 is kept as `duplicate_of`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    mailbox = models.ForeignKey(Mailbox, null=True, blank=True, on_delete=models.CASCADE, related_name="raw_messages")
+    message = models.OneToOneField(
+        Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="raw_message"
+    )
+    envelope_sender = models.TextField(blank=True)
+    envelope_recipient = models.TextField()
+    via = models.CharField(max_length=40)
+    peer = models.CharField(max_length=80, blank=True)
+    helo = models.CharField(max_length=255, blank=True)
+    raw = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    dedupe_key = models.CharField(max_length=64)
+    duplicate_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates"
+    )
+    processed_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("dedupe_key", condition=Q(duplicate_of__isnull=True), name="raw_message_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index("received_at", condition=Q(processed_at__isnull=True), name="raw_message_unprocessed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.envelope_sender} to {self.envelope_recipient}"
+
+
+class Attachment(models.Model):
+    """A file of a message. `part_index` is the MIME part that holds the content (`mime.parse.attachment_content`)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.CASCADE, related_name="attachments")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=255)
+    size_bytes = models.BigIntegerField()
+    content_id = models.CharField(max_length=255, null=True, blank=True)
+    sha256 = models.CharField(max_length=64)
+    part_index = models.IntegerField(null=True, blank=True)
+    is_inline = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.filename

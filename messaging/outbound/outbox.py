@@ -1,0 +1,129 @@
+"""The outbox: recipients that may be attempted, and since when.
+
+Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from mailboxes.errors import Conflict
+from mailboxes.ids import new_id
+from messaging import lifecycle, wakeup
+from messaging.faultpoints import faultpoint
+from messaging.lifecycle import Reason
+from messaging.models import Attempt, Message, Recipient, RecipientState, Status
+
+from . import drafts
+from .clearance import Clearance
+
+LEASE = timedelta(minutes=15)
+
+# FOR SHARE on the account: a stop that has committed is seen, and one that commits later waits for this claim.
+CLAIM = """
+WITH due AS (
+    SELECT r.id
+    FROM messaging_recipient r
+    JOIN messaging_message m ON m.id = r.message_id
+    JOIN mailboxes_account a ON a.id = m.account_id
+    JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
+    WHERE r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
+        AND m.status IN ('queued', 'sending')
+        AND a.stopped_at IS NULL AND a.suspended_at IS NULL
+        AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
+    ORDER BY r.next_at
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+    FOR SHARE OF a
+), taken AS (
+    UPDATE messaging_recipient r
+    SET state = 'sending', next_at = NULL, attempts_count = attempts_count + 1
+    FROM due WHERE r.id = due.id
+    RETURNING r.id, r.message_id, r.attempts_count
+)
+SELECT taken.id, taken.message_id, taken.attempts_count, m.current_version
+FROM taken JOIN messaging_message m ON m.id = taken.message_id
+"""
+
+
+def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now: datetime) -> None:
+    """Let the message leave from `not_before` on. Raises Conflict if the clearance is for other bytes.
+
+    A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
+    """
+    raw = bytes(drafts.current_revision(message).raw)
+    if drafts.seal_of(message, raw) != clearance.seal:
+        raise Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")
+    if clearance.is_by_policy:
+        lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
+    else:
+        lifecycle.advance(
+            message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)})
+        )
+    Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
+    wakeup.ring(wakeup.DRAIN_OUTBOX)
+
+
+def hold(message: Message, *, reason: Reason, now: datetime) -> None:
+    """Keep an ACCEPTED message until a human decides."""
+    lifecycle.advance(message, Status.HELD, now=now, reason=reason)
+
+
+def refuse(message: Message, *, reason: Reason, now: datetime) -> None:
+    """Never let an ACCEPTED message leave."""
+    lifecycle.advance(message, Status.REFUSED, now=now, reason=reason)
+
+
+def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
+    """Take a QUEUED message back to HELD or CANCELLED. Raises Conflict once any recipient was claimed."""
+    recipients = list(Recipient.objects.select_for_update(no_key=True).filter(message=message).order_by("pk"))
+    if any(recipient.attempts_count for recipient in recipients):
+        raise Conflict(
+            "The message was already handed to the mail server.", code="already_sending", fix="It can't be taken back."
+        )
+    lifecycle.advance(message, to, now=now, reason=reason)
+    state = RecipientState.CANCELLED if to == Status.CANCELLED else RecipientState.WAITING
+    Recipient.objects.filter(message=message).update(next_at=None, state=state)
+
+
+def close(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
+    """End a HELD message: rejected, expired or cancelled. None of its recipients will be attempted."""
+    lifecycle.advance(message, to, now=now, reason=reason)
+    Recipient.objects.filter(message=message).update(next_at=None, state=RecipientState.CANCELLED)
+
+
+def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
+    """Take up to `limit` due recipients: attempt rows written and committed before anything touches the network.
+
+    Whoever calls this attempts each of them once, or leaves it to the reaper when the lease is over.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, {"now": now, "limit": limit})
+            rows = cursor.fetchall()
+        attempts = [
+            Attempt(
+                id=new_id(),
+                recipient_id=recipient_id,
+                number=number,
+                version=version,
+                worker=worker_name(),
+                started_at=now,
+                lease_until=now + LEASE,
+            )
+            for recipient_id, _, number, version in rows
+        ]
+        Attempt.objects.bulk_create(attempts)
+        lifecycle.fold([message_id for _, message_id, _, _ in rows], now=now)
+        faultpoint("claim.before_commit")
+    faultpoint("claim.after_commit")
+    return attempts
+
+
+def worker_name() -> str:
+    """Host and process: who holds a lease."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:80]

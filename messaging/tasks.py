@@ -1,0 +1,1 @@
+"""Background work of messaging. A task parses, calls one verb, and does nothing else."""

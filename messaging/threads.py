@@ -1,0 +1,97 @@
+"""Which conversation a message belongs to (contracts/robotomail.md, section 6, "Ours").
+
+References and In-Reply-To that name a message of the same mailbox join its thread. Without a reference the subject
+joins only if the sender already takes part in a thread of that subject that was active in the last 30 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models.functions import Greatest
+
+from mailboxes.models import Mailbox
+
+from .mime import conversation
+from .models import Direction, Message, Status, Thread
+
+SUBJECT_JOINS_FOR = timedelta(days=30)
+PARTICIPANTS_KEPT = 100
+REFERENCES_LOOKED_AT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a message goes. `parent` is the message it answers, if we know it."""
+
+    thread: Thread
+    parent: Message | None = None
+    sender_is_new: bool = False
+
+
+def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: str | None, now: datetime) -> Placement:
+    """The thread for a new message; made when there is none. `sender` is None for what the mailbox itself writes.
+
+    `references` are Message-IDs, nearest last.
+    """
+    parent = find_parent(mailbox, references)
+    if parent is not None and parent.thread is not None:
+        is_new = sender is not None and sender not in parent.thread.participants
+        return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
+    thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if sender and not references else None
+    if thread is None:
+        thread = Thread.objects.create(
+            account_id=mailbox.account_id,
+            mailbox=mailbox,
+            subject=conversation.base_subject(subject),
+            subject_key=conversation.normalize_subject(subject),
+        )
+    return Placement(thread=thread)
+
+
+def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
+    """The visible message of this mailbox that the nearest known reference names. Never one of another mailbox."""
+    nearest = list(dict.fromkeys(reversed(references)))[:REFERENCES_LOOKED_AT]
+    if not nearest:
+        return None
+    nearness = Case(
+        *(When(message_id=reference, then=Value(rank)) for rank, reference in enumerate(nearest)),
+        output_field=IntegerField(),
+    )
+    return (
+        Message.objects.filter(mailbox=mailbox, message_id__in=nearest)
+        .exclude(status__in=(Status.REFUSED, Status.ARRIVED))
+        .exclude(status=Status.HELD, direction=Direction.INBOUND)
+        .select_related("thread")
+        .order_by(nearness, "created_at")
+        .first()
+    )
+
+
+def show(message: Message, *, now: datetime) -> None:
+    """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
+    if message.thread_id is None:
+        return
+    thread = Thread.objects.select_for_update(no_key=True).get(pk=message.thread_id)
+    people = [message.from_address, *message.to_addresses, *message.cc_addresses]
+    participants = list(dict.fromkeys([*thread.participants, *(person for person in people if person)]))
+    Thread.objects.filter(pk=thread.pk).update(
+        message_count=F("message_count") + 1,
+        participants=participants[:PARTICIPANTS_KEPT],
+        last_message_at=Greatest("last_message_at", Value(now)),
+    )
+
+
+def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
+    key = conversation.normalize_subject(subject)
+    if not key:
+        return None
+    active = Q(last_message_at__gte=now - SUBJECT_JOINS_FOR)
+    return (
+        Thread.objects.filter(active, mailbox=mailbox, subject_key=key, participants__contains=[sender])
+        .order_by("-last_message_at")
+        .first()
+    )

@@ -1,0 +1,25 @@
+"""Doorbells: wake a worker by the name of a task, after the commit. A lost ring is found by the sweep."""
+
+from __future__ import annotations
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import KombuError
+
+log = structlog.get_logger(__name__)
+
+DRAIN_OUTBOX = "messaging.drain_outbox"
+PROCESS_INTAKE = "messaging.process_intake"
+
+
+def ring(task_name: str) -> None:
+    """Wake a worker for `task_name` once the transaction is committed. Never fails the caller: rows are the truth."""
+    transaction.on_commit(lambda: _ring_now(task_name), robust=True)
+
+
+def _ring_now(task_name: str) -> None:
+    try:
+        current_app.tasks[task_name].apply_async(ignore_result=True, retry=False)
+    except (OSError, KombuError) as error:
+        log.warning("wakeup.lost", task=task_name, error=str(error))

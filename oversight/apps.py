@@ -1,0 +1,12 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class OversightConfig(AppConfig):
+    name = "oversight"
+
+    def ready(self) -> None:
+        # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
+        import_module("oversight.tasks")
+        import_module("oversight.notices")  # hears events

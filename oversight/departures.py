@@ -1,0 +1,28 @@
+"""What waits in a deleted mailbox is cancelled.
+
+By the sweep, not inside the deletion: there the event counter is locked already, and reviews must be locked before it.
+Nothing leaves meanwhile, since the outbox claims nothing of a deleted mailbox.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from messaging.models import Message, Recipient, Status
+
+from .submission import cancel_waiting
+
+
+def cancel_due(*, now: datetime, limit: int = 100) -> int:
+    """Cancel up to `limit` waiting messages of deleted mailboxes; how many. What a worker holds goes its way."""
+    waiting = Message.objects.filter(
+        status__in=(Status.HELD, Status.QUEUED), mailbox__deleted_at__isnull=False
+    ).exclude(pk__in=Recipient.objects.filter(attempts_count__gt=0).values("message_id"))
+    cancelled = 0
+    for message in waiting.select_related("mailbox").order_by("pk")[:limit]:
+        with transaction.atomic():
+            cancel_waiting(message, by="mailbox.deleted", now=now)
+        cancelled += 1
+    return cancelled

@@ -1,0 +1,20 @@
+"""What the policy needs to know of a message, gathered once."""
+
+from __future__ import annotations
+
+from mailboxes.models import Mailbox
+from mailboxes.modes import OversightMode
+from messaging.models import Message
+
+from .policy.types import Facts
+
+
+def gather(message: Message, *, mailbox: Mailbox, mode: OversightMode) -> Facts:
+    """The facts of an accepted message. `mode` is the one that applies: the mailbox's, or a stricter one asked for."""
+    return Facts(
+        mode=mode,
+        mailbox_mode=OversightMode(mailbox.mode),
+        recipients=(*message.to_addresses, *message.cc_addresses, *message.bcc_addresses),
+        is_reply=message.in_reply_to is not None,
+        is_platform_mail=mailbox.account.is_platform,
+    )

@@ -1,0 +1,84 @@
+"""Makes rows through the real verbs, so that every row has its seal, its event, its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from mailboxes import accounts, clock, keys, mailbox
+from mailboxes.models import Account, Agent, Mailbox, Member, Role
+from mailboxes.modes import OversightMode
+from mailboxes.principals import Principal, of_member
+from messaging.mime.types import Draft
+from messaging.models import Message
+from oversight import submission
+from oversight.decisions import Reviewer
+from oversight.models import Door, Review
+
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An account with its owner, its agent and the agent's full-access key."""
+
+    account: Account
+    owner: Member
+    agent: Agent
+    mailbox: Mailbox
+    key_text: str
+    agent_actor: Principal
+
+    @property
+    def owner_actor(self) -> Principal:
+        return of_member(self.owner)
+
+
+def tenant(name: str = "alice", *, mode: OversightMode = OversightMode.GATED_SEND, is_verified: bool = True) -> Tenant:
+    """An account signed up through the API's verb; its owner has set a password on our own page."""
+    now = clock.now()
+    slug = f"{name}-{next(_numbers)}"
+    email = f"{slug}@people.example"
+    made = accounts.sign_up(accounts.SignUp(email=email, password=PASSWORD, slug=slug, name=name.title()), now=now)
+    if is_verified:
+        accounts.verify_email(made.user, password=PASSWORD, now=now)
+    if made.mailbox.mode != mode:
+        mailbox.set_mode(made.mailbox, mode, by="test", now=now)
+    agent = Agent.objects.get(account=made.account, is_default=True)
+    actor = keys.authenticate(made.key_text, now=now)
+    owner = Member.objects.select_related("user", "account").get(account=made.account, role=Role.OWNER)
+    return Tenant(made.account, owner, agent, made.mailbox, made.key_text, actor)
+
+
+def member(account: Account, name: str = "rhea", role: Role = Role.REVIEWER) -> Member:
+    """Another human of the account."""
+    email = f"{name}-{next(_numbers)}@people.example"
+    made = accounts.add_member(account, email=email, password=PASSWORD, role=role, now=clock.now())
+    return Member.objects.select_related("user", "account").get(pk=made.pk)
+
+
+def decide_key(person: Member) -> str:
+    """The text of a fresh decide key of a member."""
+    return keys.create_decide_key(person, name="test", now=clock.now())[1]
+
+
+def draft(box: Mailbox, **fields: Any) -> Draft:
+    asked: dict[str, Any] = {"to": ("kim@friends.example",), "subject": "Hello", "body_text": "Good day to you.\n"}
+    return Draft(mailbox_id=box.pk, **(asked | fields))
+
+
+def submit(owner: Tenant, *, now: datetime | None = None, **fields: Any) -> Message:
+    """A message submitted by the tenant's agent."""
+    return submission.submit(draft(owner.mailbox, **fields), actor=owner.agent_actor, now=now or clock.now())
+
+
+def held(owner: Tenant, **fields: Any) -> Review:
+    """The open review of a message submitted to a gated mailbox."""
+    return Review.objects.select_related("message", "mailbox").get(message=submit(owner, **fields))
+
+
+def reviewer(person: Member, door: Door = Door.CONSOLE) -> Reviewer:
+    return Reviewer(of_member(person), door)
