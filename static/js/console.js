@@ -79,12 +79,12 @@
 
   function repairFocus() {
     const conflict = $("[data-conflict]");
-    if (conflict && conflict !== announced) { announced = conflict; conflict.focus(); return; }
+    if (conflict && conflict !== announced) { announced = conflict; conflict.focus({ preventScroll: true }); return; }
     if (!heirs || (document.activeElement && document.activeElement !== document.body)) return;
     const row = heirs.map((id) => document.getElementById(id)).find((found) => found?.matches("[data-row]:not([data-tombstone])"));
     const heir = $("[autofocus]") || (row && rowLink(row)) || $("[data-outcome]") || $("h1");
     heirs = null;
-    heir?.focus();
+    heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
   }
   let announced = null;
   document.addEventListener("htmx:after:swap", () => { repairFocus(); paintKeys(); tick(); });
@@ -289,7 +289,7 @@
     restoreKept();
     tick();
     setInterval(tick, 1000);
-    if ($("[data-arrive]")) $("[data-arrive]").focus({ preventScroll: true });
+    if (!$("[autofocus]") && !location.hash) $("[data-arrive]")?.focus({ preventScroll: true });
     say($("#say")?.dataset.arrival);
   });
 })();
