@@ -37,9 +37,8 @@ def require_free_port(setting: str, host: str, port: int) -> None:
                 probe.bind(address)
                 probe.listen()
     except OSError as error:
-        raise CannotStart(
-            f"{setting}={port} can't be used on {host} ({error.strerror}): stop what uses it, or set {setting} to another port"
-        ) from error
+        advice = f"stop what uses it, or set {setting} to another port"
+        raise CannotStart(f"{setting}={port} can't be used on {host} ({error.strerror}): {advice}") from error
 
 
 def require_database() -> None:
