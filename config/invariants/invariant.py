@@ -19,7 +19,7 @@ class Invariant:
     find: Find
 
 
-def promise(id: str, sentence: str, query: str) -> Invariant:  # noqa: A002 - what reliability calls it
+def promise(id: str, sentence: str, query: str) -> Invariant:
     """An invariant in SQL: the query selects one text column and finds nothing while the promise is kept."""
 
     def find(limit: int) -> list[str]:

@@ -64,7 +64,7 @@ WHERE (
 ) <> 1
 """
 
-SECRETS_STAY_SECRET = """
+NOTHING_LIES_OPEN = """
 SELECT 'event ' || id FROM mailboxes_event WHERE data ~ 'gp_(live|test)_[0-9A-Za-z]{49}'
 UNION ALL
 SELECT 'key ' || id FROM mailboxes_apikey WHERE digest !~ '^[0-9a-f]{64}$' OR length(prefix) > 14
@@ -77,5 +77,5 @@ INVARIANTS = (
     promise("I16", "The state of every message and review follows from its events.", STATE_FOLDS_FROM_EVENTS),
     promise("I37", "The event log was not rewritten: every hash follows from its predecessor.", CHAIN),
     promise("I38", "Every decision stands in the event log, once.", DECISIONS_ARE_RECORDED),
-    promise("I39", "No key, nor any private key, stands where it could be read.", SECRETS_STAY_SECRET),
+    promise("I39", "No key, nor any private key, stands where it could be read.", NOTHING_LIES_OPEN),
 )

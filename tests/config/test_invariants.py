@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -36,7 +37,7 @@ def _in_a_transaction_of_the_owner(django_db_setup: None, django_db_blocker: Dja
         transaction.set_rollback(True)
 
 
-def forge(*statements: str, **values: object) -> None:
+def forge(*statements: str, **values: Any) -> None:
     """What nobody but the owner can do: change rows past verbs, grants and triggers."""
     with connection.cursor() as cursor:
         # A table with foreign keys still to be checked can't be altered.
