@@ -8,16 +8,20 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 
 from config.embedded.process import die_with_parent
+from config.heartbeat import BEATS_EVERY
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["config"])
 
 # name -> {"task": "messaging.sweep_outbox", "schedule": 5.0, "options": {"expires": 5.0}}
 # Every sweep expires with its period, so that a sleeping worker does not wake to a thousand of them.
-app.conf.beat_schedule = {}
+app.conf.beat_schedule = {
+    "expire reviews": {"task": "oversight.expire_reviews", "schedule": 10.0, "options": {"expires": 10.0}},
+    "cancel departed": {"task": "oversight.cancel_departed", "schedule": 10.0, "options": {"expires": 10.0}},
+    "heartbeat": {"task": "config.heartbeat", "schedule": BEATS_EVERY, "options": {"expires": BEATS_EVERY}},
+}
 
 
 @setup_logging.connect

@@ -6,6 +6,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from mailboxes.modes import OversightMode
+
 
 @register(Tags.compatibility)
 def check_channel_layer(**_kwargs: Any) -> list[CheckMessage]:
@@ -27,3 +29,13 @@ def check_same_database(**_kwargs: Any) -> list[CheckMessage]:
     if settings.DATABASES["default"]["NAME"] == settings.DATABASE_ADMIN["NAME"] or settings.TESTING:
         return []
     return [Error("DATABASE_URL and DATABASE_ADMIN_URL name different databases.", id="gatepost.E003")]
+
+
+@register(Tags.compatibility)
+def check_default_mode(**_kwargs: Any) -> list[CheckMessage]:
+    if settings.DEFAULT_MODE in set(OversightMode):
+        return []
+    known = ", ".join(OversightMode)
+    return [
+        Error(f"DEFAULT_MODE={settings.DEFAULT_MODE} is no mode.", hint=f"Choose one of {known}.", id="gatepost.E004")
+    ]

@@ -1,11 +1,10 @@
 """Turns a database URL into Django's dictionary."""
 
-from pathlib import Path
 from typing import Any
 
 import environ
 
-from config.embedded.places import find_places
+from config.embedded.places import Places
 from config.embedded.roles import DATABASE
 
 CONNECTION_KEYS = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
@@ -29,6 +28,6 @@ def database_from_url(url: str) -> dict[str, Any]:
     }
 
 
-def embedded_database_url(data_dir: Path, *, role: str) -> str:
-    """The address of the embedded database of this DATA_DIR, running or not."""
-    return f"postgresql://{role}@/{DATABASE}?host={find_places(data_dir).sockets}"
+def embedded_database_url(places: Places, *, role: str, database: str = DATABASE) -> str:
+    """The address of the embedded database that lives (or will live) in these folders."""
+    return f"postgresql://{role}@/{database}?host={places.sockets}"

@@ -1,11 +1,69 @@
 """GET /health/live: the process answers. GET /health/ready: what it needs answers too."""
 
+from datetime import datetime
+from typing import Any
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+from redis.exceptions import RedisError
+
+from config.heartbeat import HEARTBEAT
+from mailboxes.clock import now
+from messaging.models.message import DUE_STATES, Recipient
+
+# A sweep comes every 5 s; what is due for so long, nobody takes.
+OVERDUE_SECONDS = 120
 
 
 def live(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-urlpatterns = [path("live", live)]
+def ready(_request: HttpRequest) -> JsonResponse:
+    """200 when all is well, else 503; either way which of the checks is not."""
+    checks = {"database": _check_database()} | _check_worker() | _check_oldest_due()
+    is_ready = all(check["ok"] for check in checks.values())
+    return JsonResponse(
+        {"status": "ok" if is_ready else "unavailable", "checks": checks}, status=200 if is_ready else 503
+    )
+
+
+def _check_database() -> dict[str, Any]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return {"ok": False}
+    return {"ok": True}
+
+
+def _check_worker() -> dict[str, dict[str, Any]]:
+    try:
+        beaten = cache.get(HEARTBEAT)
+    except (RedisError, OSError):
+        return {"broker": {"ok": False}, "worker": {"ok": False}}
+    return {"broker": {"ok": True}, "worker": {"ok": beaten is not None, "lastBeat": beaten}}
+
+
+def _check_oldest_due() -> dict[str, dict[str, Any]]:
+    try:
+        age = _oldest_due_age()
+    except DatabaseError:
+        return {"outbox": {"ok": False}}
+    return {"outbox": {"ok": age < OVERDUE_SECONDS, "oldestDueSeconds": round(age)}}
+
+
+def _oldest_due_age() -> float:
+    """How many seconds the oldest recipient that may be attempted has been waiting for a worker; 0 when none is."""
+    oldest: datetime | None = (
+        Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False)
+        .order_by("next_at")
+        .values_list("next_at", flat=True)
+        .first()
+    )
+    return max((now() - oldest).total_seconds(), 0) if oldest else 0
+
+
+urlpatterns = [path("live", live), path("ready", ready)]

@@ -39,10 +39,10 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # The access log says what these would repeat.
-            "django.server": {"handlers": [], "propagate": True},
-            "daphne.http_protocol": {"level": logging.WARNING},
-            "daphne.ws_protocol": {"level": logging.WARNING},
+            # An answer of 4xx is the caller's news, not the operator's.
+            "django.request": {"level": logging.ERROR},
+            "celery": {"level": logging.WARNING},
+            "daphne": {"level": logging.WARNING},
         },
     }
 

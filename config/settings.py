@@ -1,5 +1,6 @@
-"""All settings, from the environment alone. `.env.example` has one line for each; `config/README.md` says more."""
+"""All settings, from the environment alone. `.env.example` says what each means."""
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.databases import database_from_url, embedded_database_url
-from config.embedded.places import find_places
+from config.embedded.places import find_places, settle_places
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
 from config.logging import logging_config
 from config.secret import kept_secret_key
@@ -18,48 +19,66 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+if "TESTING" not in os.environ:
+    environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _text(name: str, default: str = "") -> str:
+    return env.str(name, default="").strip() or default
+
+
+def _number(name: str, default: int) -> int:
+    value = _text(name, str(default))
+    if not value.isascii() or not value.isdigit():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
+    return int(value)
+
+
+def _switch(name: str) -> bool:
+    return env.bool(name, default=False)
+
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
-TESTING = env.bool("TESTING", default=False)
-HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-SMTP_PORT = env.int("SMTP_PORT", default=2525)
-DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default="var")).resolve()
+DEBUG = _switch("DEBUG")
+TESTING = _switch("TESTING")
+HOST = _text("HOST", "127.0.0.1")
+PORT = _number("PORT", 8000)
+SMTP_PORT = _number("SMTP_PORT", 2525)
+DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
-DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_URL = _text("DATABASE_URL")
 EMBEDDED_POSTGRES = not DATABASE_URL
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = _text("REDIS_URL")
 EMBEDDED_VALKEY = not REDIS_URL
+PLACES = settle_places(DATA_DIR) if EMBEDDED_POSTGRES or EMBEDDED_VALKEY else find_places(DATA_DIR)
 
 _everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a name to link to, not to bind
-_link_host = _everywhere.get(HOST, HOST)
-_link_host = f"[{_link_host}]" if ":" in _link_host else _link_host
-PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/") or f"http://{_link_host}:{PORT}"
+LINK_HOST = _everywhere.get(HOST, HOST)
+LINK_HOST = f"[{LINK_HOST}]" if ":" in LINK_HOST else LINK_HOST
+PUBLIC_URL = _text("PUBLIC_URL").rstrip("/") or f"http://{LINK_HOST}:{PORT}"
 _public = urlsplit(PUBLIC_URL)
 if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path:
     raise ImproperlyConfigured(f"PUBLIC_URL must be http(s)://host or http(s)://host:port, not {PUBLIC_URL!r}")
 HTTPS = _public.scheme == "https"
 
 # --- What it is called, how freely it sends, how much --------------------------------------------------------------
-PLATFORM_DOMAIN = env.str("PLATFORM_DOMAIN", default="agents.example").lower()
-MAIL_HOST = env.str("MAIL_HOST", default="") or f"mail.{PLATFORM_DOMAIN}"
+PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
+MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
-RELAY_URL = env.str("RELAY_URL", default="")
-DEFAULT_MODE = env.str("DEFAULT_MODE", default="gated_send")
-UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
-REVIEW_EXPIRES_DAYS = env.int("REVIEW_EXPIRES_DAYS", default=7)
-SIGNUPS_PER_HOUR = env.int("SIGNUPS_PER_HOUR", default=5)
-SENDS_PER_MINUTE_PER_MAILBOX = env.int("SENDS_PER_MINUTE_PER_MAILBOX", default=30)
-SENDS_PER_MINUTE_PER_ACCOUNT = env.int("SENDS_PER_MINUTE_PER_ACCOUNT", default=60)
-DAILY_SENDS_PER_MAILBOX = env.int("DAILY_SENDS_PER_MAILBOX", default=100)
-MONTHLY_SENDS_PER_MAILBOX = env.int("MONTHLY_SENDS_PER_MAILBOX", default=5000)
-MAILBOXES_PER_ACCOUNT = env.int("MAILBOXES_PER_ACCOUNT", default=3)
-MONTHLY_INBOUND_PER_ACCOUNT = env.int("MONTHLY_INBOUND_PER_ACCOUNT", default=100)
-STORAGE_BYTES_PER_ACCOUNT = env.int("STORAGE_BYTES_PER_ACCOUNT", default=1024**3)
+RELAY_URL = _text("RELAY_URL")
+DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
+UNDO_SECONDS = _number("UNDO_SECONDS", 30)
+REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
+SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
+SENDS_PER_MINUTE_PER_ACCOUNT = _number("SENDS_PER_MINUTE_PER_ACCOUNT", 60)
+DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
+MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
+MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
+MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
+STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
-MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=35 * 1024**2)
+MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 
 # The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
 DEFAULT_LIMITS = {
@@ -73,7 +92,7 @@ DEFAULT_LIMITS = {
 }
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
-FAULTPOINTS_REQUESTED = env.str("FAULTPOINTS", default="")
+FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
 FAULTPOINTS = FAULTPOINTS_REQUESTED if DEBUG or TESTING else ""
 
 # --- Django --------------------------------------------------------------------------------------------------------
@@ -137,38 +156,48 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
+STATIC_ROOT = _text("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+_static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
-# Serves straight from the apps' folders; `collectstatic` is for those who put a web server in front.
-WHITENOISE_USE_FINDERS = True
 
 # --- Database: two roles -------------------------------------------------------------------------------------------
-DATABASES = {"default": database_from_url(DATABASE_URL or embedded_database_url(DATA_DIR, role=APP_ROLE))}
+DATABASES = {"default": database_from_url(DATABASE_URL or embedded_database_url(PLACES, role=APP_ROLE))}
 # The owner's way in, for migrate and flush only (config.owner). Not an alias: nothing else can reach it by accident.
-DATABASE_ADMIN_URL = env.str("DATABASE_ADMIN_URL", default="")
+DATABASE_ADMIN_URL = _text("DATABASE_ADMIN_URL")
 DATABASE_ADMIN = (
     database_from_url(DATABASE_ADMIN_URL or DATABASE_URL)
     if DATABASE_ADMIN_URL or DATABASE_URL
-    else database_from_url(embedded_database_url(DATA_DIR, role=OWNER_ROLE))
+    else database_from_url(embedded_database_url(PLACES, role=OWNER_ROLE))
 )
-if env.bool("DATABASE_POOL", default=False):
+if _switch("DATABASE_POOL"):
     # Web processes only: under ASGI each request has its own thread, and with it would have its own connection.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 
 # --- Broker, cache, channel layer: doorbells and counters, never truth ---------------------------------------------
-_redis_url = REDIS_URL or f"unix://{find_places(DATA_DIR).valkey_socket}"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis_url}}
+_redis_url = REDIS_URL or f"unix://{PLACES.valkey_socket}"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _redis_url,
+        "KEY_PREFIX": "gatepost",
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+    },
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [_redis_url], "prefix": "gatepost"},
     },
 }
-CELERY_BROKER_URL = env.str("BROKER_URL", default="") or _redis_url.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_URL = _text("BROKER_URL") or _redis_url.replace("unix://", "redis+socket://", 1)
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
@@ -181,9 +210,9 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30}
 
 # --- Who may come in -----------------------------------------------------------------------------------------------
-if not EMBEDDED_POSTGRES and not env.str("SECRET_KEY", default=""):
+if not EMBEDDED_POSTGRES and not _text("SECRET_KEY"):
     raise ImproperlyConfigured("SECRET_KEY is required when DATABASE_URL is set (50 random characters or more)")
-SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret_key(DATA_DIR)
+SECRET_KEY = _text("SECRET_KEY") or kept_secret_key(DATA_DIR)
 AUTH_USER_MODEL = "mailboxes.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = [
@@ -258,5 +287,5 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Gatepost", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 LOGGING_CONFIG = None
-LOG_FORMAT = env.str("LOG_FORMAT", default="text" if EMBEDDED_POSTGRES or DEBUG else "json")
-LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=env.str("LOG_LEVEL", default="INFO"))
+LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
+LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

@@ -6,7 +6,16 @@ os.environ.setdefault("DATABASE_URL", "postgresql://gatepost@/gatepost?host=/non
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ["TESTING"] = "1"
 # What the shell of the person who runs the tests has set must not change what the tests see.
-for name in ("DEBUG", "PUBLIC_URL", "PLATFORM_DOMAIN", "RELAY_URL", "DEFAULT_MODE", "UNDO_SECONDS", "DATABASE_POOL"):
+for name in (
+    "DEBUG",
+    "PUBLIC_URL",
+    "PLATFORM_DOMAIN",
+    "RELAY_URL",
+    "DEFAULT_MODE",
+    "UNDO_SECONDS",
+    "DATABASE_POOL",
+    "STATIC_ROOT",
+):
     os.environ.pop(name, None)
 
 from config.settings import *  # noqa: E402, F403

@@ -4,8 +4,6 @@ import socket
 
 from django.conf import settings
 
-from config.embedded.places import find_places
-
 
 def explain_absence() -> str | None:
     """One sentence when the embedded database is in use and does not answer, else None (another error then)."""
@@ -13,7 +11,7 @@ def explain_absence() -> str | None:
         return None
     try:
         with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(find_places(settings.DATA_DIR).postgres_socket))
+            client.connect(str(settings.PLACES.postgres_socket))
     except OSError:
         return f'Gatepost is not running with DATA_DIR={settings.DATA_DIR}: start it with "make run"'
     return None

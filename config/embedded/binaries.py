@@ -9,8 +9,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from config.embedded.errors import EmbeddedServerError
 from config.embedded.places import SYSTEM_ROOT, is_open_to_all
+from config.errors import CannotStart
 
 
 def find_postgres() -> Path:
@@ -18,9 +18,7 @@ def find_postgres() -> Path:
     for folder in _postgres_folders():
         if (folder / "postgres").exists() and (folder / "initdb").exists():
             return folder
-    raise EmbeddedServerError(
-        "No PostgreSQL found for this machine: set DATABASE_URL, or POSTGRES_BIN to its bin folder"
-    )
+    raise CannotStart("No PostgreSQL found for this machine: set DATABASE_URL, or POSTGRES_BIN to its bin folder")
 
 
 def find_valkey() -> Path:
@@ -28,7 +26,7 @@ def find_valkey() -> Path:
     for candidate in _valkey_programs():
         if candidate.exists():
             return candidate
-    raise EmbeddedServerError("No Valkey or Redis found for this machine: set REDIS_URL, or install valkey-server")
+    raise CannotStart("No Valkey or Redis found for this machine: set REDIS_URL, or install valkey-server")
 
 
 def open_to_all(folder: Path) -> Path:

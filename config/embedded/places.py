@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded.errors import EmbeddedServerError
+from config.errors import CannotStart
 
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included.
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
@@ -51,9 +51,15 @@ def settle_places(data_dir: Path) -> Places:
 
 def make_data_dir(data_dir: Path) -> None:
     """Create DATA_DIR. Whatever the umask, the servers' own user passes through; secrets inside have their own mode."""
-    if not data_dir.exists():
+    if data_dir.exists():
+        return
+    try:
         data_dir.mkdir(parents=True)
         data_dir.chmod(0o711)
+    except OSError as error:
+        raise CannotStart(
+            f"DATA_DIR={data_dir} can't be made ({error.strerror}): set DATA_DIR to a folder of yours"
+        ) from error
 
 
 def make_private(folder: Path, owner: tuple[int, int] | None) -> None:
@@ -61,7 +67,7 @@ def make_private(folder: Path, owner: tuple[int, int] | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     uid = os.geteuid()
     if folder.is_symlink() or folder.stat().st_uid not in {uid, owner[0] if owner else uid}:
-        raise EmbeddedServerError(f"{folder} belongs to another user; remove it or choose another DATA_DIR")
+        raise CannotStart(f"{folder} belongs to another user; remove it or choose another DATA_DIR")
     if owner:
         os.chown(folder, *owner)
     folder.chmod(0o700)

@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 
+from config.databases import embedded_database_url
 from config.embedded.binaries import find_postgres, open_to_all
-from config.embedded.errors import EmbeddedServerError
 from config.embedded.places import Places, make_private
 from config.embedded.process import spawn_options, unprivileged_account
-from config.embedded.roles import create_roles_and_database
+from config.embedded.roles import DATABASE, create_roles_and_database
+from config.errors import CannotStart
 
 SUPERUSER = "postgres"
 SETTINGS = {
@@ -21,7 +22,8 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "64MB",
     "max_connections": "100",
-    "log_min_messages": "warning",
+    # A refused statement is the caller's news (who lost a race learns it so); this log is for the server's own.
+    "log_min_messages": "fatal",
     "log_line_prefix": "",
     "timezone": "UTC",
 }
@@ -50,8 +52,8 @@ class EmbeddedPostgres:
         options = [f"--{name}={value}" for name, value in self.settings.items()]
         return [str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.places.sockets), *options]
 
-    def url(self, role: str, database: str = "gatepost") -> str:
-        return f"postgresql://{role}@/{database}?host={self.places.sockets}"
+    def url(self, role: str, database: str = DATABASE) -> str:
+        return embedded_database_url(self.places, role=role, database=database)
 
     def spawn_options(self) -> dict[str, Any]:
         return spawn_options(account=self.account, death_signal=self.stop_signal)
@@ -77,7 +79,7 @@ class EmbeddedPostgres:
             self._process = subprocess.Popen(self.argv, stdout=output, stderr=output, **self.spawn_options())
         while not self.is_ready():
             if self._process.poll() is not None:
-                raise EmbeddedServerError(f"PostgreSQL did not start; {log} says why")
+                raise CannotStart(f"PostgreSQL did not start; {log} says why")
             time.sleep(0.02)
         self.finish_start()
 
@@ -105,7 +107,7 @@ class EmbeddedPostgres:
 
     def _refuse_another_major(self) -> None:
         for other in sorted(self.places.servers.glob("postgres-[0-9]*")):
-            raise EmbeddedServerError(
+            raise CannotStart(
                 f"{other} holds data of PostgreSQL {other.name.removeprefix('postgres-')}, this is {self.version}: "
                 "dump it with the old version, or set POSTGRES_BIN to the old version's bin folder"
             )
@@ -124,4 +126,4 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             shutil.rmtree(folder, ignore_errors=True)
             reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
-            raise EmbeddedServerError(f"PostgreSQL could not make its data folder: {' '.join(reason)}")
+            raise CannotStart(f"PostgreSQL could not make its data folder: {' '.join(reason)}")

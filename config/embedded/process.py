@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from config.embedded.errors import EmbeddedServerError
+from config.errors import CannotStart
 
 PR_SET_PDEATHSIG = 1
 # Loaded before any fork: dlopen between fork and exec may deadlock.
@@ -35,7 +35,7 @@ def unprivileged_account() -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise EmbeddedServerError("PostgreSQL does not run as root and there is no user 'postgres' or 'nobody': add one")
+    raise CannotStart("PostgreSQL does not run as root and there is no user 'postgres' or 'nobody': add one")
 
 
 def die_with_parent(death_signal: int, *, parent: int | None = None) -> None:

@@ -5,12 +5,12 @@ import socket
 from typing import Any
 
 from config.embedded.binaries import find_valkey
-from config.embedded.places import Places
+from config.embedded.places import Places, make_private
 from config.embedded.process import spawn_options
 
 
 class EmbeddedValkey:
-    """Broker, channel layer and cache of one instance. Its folder is made by EmbeddedPostgres or the caller."""
+    """Broker, channel layer and cache of one instance. Runs as ourselves, root or not: it keeps nothing."""
 
     stop_signal = signal.SIGTERM
 
@@ -22,7 +22,7 @@ class EmbeddedValkey:
     def argv(self) -> list[str]:
         path = self.places.valkey_socket
         options = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(path.parent)]
-        return [str(self.program), *options, "--save", "", "--appendonly", "no", "--loglevel", "warning"]
+        return [str(self.program), *options, "--save", "", "--appendonly", "no", "--loglevel", "nothing"]
 
     @property
     def url(self) -> str:
@@ -31,6 +31,11 @@ class EmbeddedValkey:
     def spawn_options(self) -> dict[str, Any]:
         # SIGKILL, not SIGTERM: a slow farewell could remove the socket of the next instance.
         return spawn_options(death_signal=signal.SIGKILL)
+
+    def prepare(self) -> None:
+        if not self.places.sockets.exists():
+            self.places.servers.mkdir(parents=True, exist_ok=True)
+            make_private(self.places.sockets, None)
 
     def is_ready(self) -> bool:
         try:

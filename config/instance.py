@@ -1,0 +1,183 @@
+"""One running Gatepost: which processes it has, in which order they start, how they end."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.conf import settings
+from django.core.management import CommandError, call_command, get_commands
+from django.db import DatabaseError, connections
+
+from config.embedded.postgres import EmbeddedPostgres
+from config.embedded.process import spawn_options
+from config.embedded.valkey import EmbeddedValkey
+from config.errors import CannotStart
+from config.greeting import greeting
+from config.preflight import answers, lock_data_dir, require_database, require_free_port
+from config.supervisor import Child, Command, Supervisor, Write
+
+T = TypeVar("T")
+
+# Stop order, first to last: those who take work in, those who do it, the doorbell, the truth. Patience sums to 9.5 s:
+# 2.5 (all of the edge at once), 4 (a worker idles 2-3 s before it goes), 0.5, 2.5.
+EDGE, WORK, DOORBELL, TRUTH = 3, 2, 1, 0
+
+PATIENCE = {EDGE: 2.5, WORK: 4.0}
+# Root is who runs an embedded instance in a container; Celery's page about it helps nobody there.
+WARNED_ENOUGH = {"PYTHONWARNINGS": "ignore:You're running the worker"}
+
+
+async def run_instance(*, write: Write) -> None:
+    """Start everything, say so, and run until SIGTERM, SIGINT or the reader of our output is gone."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    write = _until_nobody_reads(write, stop)
+    lock = lock_data_dir(settings.DATA_DIR) if settings.EMBEDDED_POSTGRES or settings.EMBEDDED_VALKEY else None
+    supervisor = Supervisor(write=write)
+    life = asyncio.create_task(_start(supervisor, write=write))
+    asked = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([life, asked], return_when=asyncio.FIRST_COMPLETED)
+        if life.done():
+            life.result()
+            await asked
+    finally:
+        life.cancel()
+        asked.cancel()
+        write("Stopping ...")
+        await supervisor.stop()
+        if lock is not None:
+            os.close(lock)
+    write("Stopped.")
+
+
+async def _start(supervisor: Supervisor, *, write: Write) -> None:
+    require_free_port("PORT", settings.HOST, settings.PORT)
+    if _has_command("smtpd"):
+        require_free_port("SMTP_PORT", settings.HOST, settings.SMTP_PORT)
+    if settings.EMBEDDED_POSTGRES:
+        await _start_postgres(supervisor)
+    if settings.EMBEDDED_VALKEY:
+        await _start_valkey(supervisor)
+    await _in_thread(require_database)
+    await _in_thread(_migrate)
+    web, *_ = [supervisor.start(command) for command in _processes()]
+    demo = await _demo(write) if settings.EMBEDDED_POSTGRES and _has_command("demo") else None
+    await _wait_for_web(web)
+    write(greeting(demo))
+
+
+async def _start_postgres(supervisor: Supervisor) -> None:
+    server = EmbeddedPostgres(settings.PLACES)
+    server.prepare()
+    child = supervisor.start(
+        Command(
+            name="postgres",
+            argv=tuple(server.argv),
+            rank=TRUTH,
+            stop_signal=server.stop_signal,
+            patience=2.5,
+            options=server.spawn_options(),
+        )
+    )
+    await supervisor.wait_until_ready(child, server.is_ready)
+    await asyncio.to_thread(server.finish_start)
+
+
+async def _start_valkey(supervisor: Supervisor) -> None:
+    server = EmbeddedValkey(settings.PLACES)
+    server.prepare()
+    child = supervisor.start(
+        Command(name="valkey", argv=tuple(server.argv), rank=DOORBELL, patience=0.5, options=server.spawn_options())
+    )
+    await supervisor.wait_until_ready(child, server.is_ready)
+
+
+def _processes() -> list[Command]:
+    """Our own processes, web first; the same that a production runs, one of each."""
+    celery = ("-m", "celery", "--quiet", "-A", "config")
+    quiet = ("--without-mingle", "--without-gossip", "--without-heartbeat", "-O", "fair", "--loglevel", "WARNING")
+    schedule = str(settings.DATA_DIR / "celerybeat-schedule")
+    daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
+    listen = ("-b", settings.HOST, "-p", str(settings.PORT), "config.asgi:application")
+    processes = [
+        _python("web", *daphne, *listen, rank=EDGE, env={"DATABASE_POOL": "1"}),
+        _python("worker", *celery, "worker", "--pool", "prefork", "-c", "2", *quiet, rank=WORK, env=WARNED_ENOUGH),
+        _python("beat", *celery, "beat", "--pidfile=", "-s", schedule, "--loglevel", "WARNING", rank=EDGE),
+    ]
+    if _has_command("smtpd"):
+        processes.append(_python("smtp", "manage.py", "smtpd", rank=EDGE))
+    return processes
+
+
+def _python(name: str, *arguments: str, rank: int, env: dict[str, str] | None = None) -> Command:
+    options = spawn_options() | {"cwd": str(settings.BASE_DIR)}
+    environment = {"PYTHONUNBUFFERED": "1", **(env or {})}
+    return Command(
+        name=name,
+        argv=(sys.executable, *arguments),
+        rank=rank,
+        env=environment,
+        patience=PATIENCE[rank],
+        options=options,
+    )
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except (CommandError, DatabaseError) as error:
+        raise CannotStart(f"The database can't be migrated: {error}") from error
+
+
+async def _demo(write: Write) -> str | None:
+    try:
+        return await _in_thread(lambda: _printed_by("demo", "--json"))
+    except (CommandError, DatabaseError) as error:
+        write(f"The demo account could not be made: {error}")
+        return None
+
+
+def _printed_by(command: str, *arguments: str) -> str:
+    output = io.StringIO()
+    call_command(command, *arguments, stdout=output)
+    return output.getvalue()
+
+
+async def _wait_for_web(web: Child) -> None:
+    host = settings.LINK_HOST.strip("[]")
+    while not await answers(host, settings.PORT, "/health/live"):
+        if web.failures > 4:
+            raise CannotStart(f"The web server does not start: {web.last_line or 'it says nothing'}")
+        await asyncio.sleep(0.05)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Django's ORM refuses to run on the event loop; its connection must not outlive the thread."""
+
+    def run() -> T:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
+
+
+def _has_command(name: str) -> bool:
+    return name in get_commands()
+
+
+def _until_nobody_reads(write: Write, stop: asyncio.Event) -> Write:
+    def write_or_stop(line: str) -> None:
+        try:
+            write(line)
+        except BrokenPipeError:
+            stop.set()
+
+    return write_or_stop

@@ -1,0 +1,72 @@
+"""What is looked at before anything is started, so that what is wrong is said in one line."""
+
+import asyncio
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from django.conf import settings
+from django.db import OperationalError, connections
+
+from config.errors import CannotStart
+
+
+def lock_data_dir(data_dir: Path) -> int:
+    """Hold DATA_DIR for this process; the lock ends with it, however it ends. Returns the open descriptor."""
+    descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise CannotStart(
+            f"Gatepost is already running with DATA_DIR={data_dir}: stop it, or set DATA_DIR, PORT and SMTP_PORT "
+            "for a second one"
+        ) from None
+    return descriptor
+
+
+def require_free_port(setting: str, host: str, port: int) -> None:
+    """Raise unless this address can be listened on now."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+                probe.listen()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CannotStart(
+            f"{setting}={port} can't be used on {host} ({reason}): stop what uses it, or set {setting} to another port"
+        ) from error
+
+
+def require_database() -> None:
+    """Raise unless DATABASE_URL answers."""
+    try:
+        connections["default"].ensure_connection()
+    except OperationalError as error:
+        database = settings.DATABASES["default"]
+        where = f"{database['HOST'] or 'the local socket'}:{database['PORT'] or 5432}"
+        raise CannotStart(f"The database at {where} does not answer: {_first_line(error)}") from error
+    finally:
+        connections["default"].close()
+
+
+async def answers(host: str, port: int, path: str) -> bool:
+    """Whether an HTTP server there answers 200 for this path."""
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+    except (OSError, TimeoutError):
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        return b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no reason given")
