@@ -35,7 +35,7 @@ def _number(name: str, default: int) -> int:
 
 
 def _switch(name: str) -> bool:
-    return env.bool(name, default=False)
+    return bool(env.bool(name, default=False))
 
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
