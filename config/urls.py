@@ -6,4 +6,5 @@ from django.urls import include, path
 urlpatterns = [
     path("health/", include("config.health")),
     path("admin/", admin.site.urls),
+    path("", include("oversight.console.urls")),
 ]

@@ -13,7 +13,6 @@ from django.contrib import messages
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
-from django.utils.dateparse import parse_datetime
 
 from mailboxes.models import Account
 from oversight import monitoring, reviews
@@ -23,7 +22,6 @@ from .visit import Visit
 
 MOST_COUNTED = 10_000
 MOST_UNDOABLES = 5
-SEEN = "monitor_seen"  # session key: when the member last looked at the monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +99,18 @@ def render(
 ) -> HttpResponse:
     """A page of the console with everything around it. Says what the last act left to say."""
     said = " ".join(str(message) for message in messages.get_messages(request))
-    around = {"shell": of(request, visit), "section": section, "now": visit.now, "said": said, "announce": said}
-    return render_template(request, template, around | dict(context), status=status)
+    around = {"section": section, "now": visit.now, "said": said, "announce": said} | dict(context)
+    if "shell" not in around:
+        around["shell"] = of(visit)
+    return render_template(request, template, around, status=status)
 
 
-def of(request: HttpRequest, visit: Visit) -> Shell:
-    """The shell of this request."""
+def of(visit: Visit) -> Shell:
+    """The shell around a page of this visit."""
     return Shell(
         visit=visit,
         pending_count=pending_count(visit),
-        unseen_count=monitoring.unseen_count(visit.actor, seen_at=seen_at(request), now=visit.now),
+        unseen_count=monitoring.unseen_count(visit.actor, seen_at=visit.seen_at, now=visit.now),
         undoables=undoables(visit),
     )
 
@@ -118,11 +118,6 @@ def of(request: HttpRequest, visit: Visit) -> Shell:
 def pending_count(visit: Visit) -> int:
     """How many reviews wait; at most one more than MOST_COUNTED, since nobody reads further."""
     return reviews.pending(visit.actor).order_by()[: MOST_COUNTED + 1].count()
-
-
-def seen_at(request: HttpRequest) -> datetime | None:
-    """When the member last looked at the monitor."""
-    return parse_datetime(request.session.get(SEEN, ""))
 
 
 def undoables(visit: Visit) -> list[Undoable]:

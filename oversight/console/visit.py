@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -18,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.dateparse import parse_datetime
 from django_htmx.middleware import HtmxDetails
 
 from mailboxes import clock
@@ -27,6 +29,7 @@ from mailboxes.models import Member, User
 from mailboxes.principals import Principal, of_member
 
 ACCOUNT = "account"  # session key: the account that a member of several has chosen
+SEEN = "monitor_seen"  # session key: when the member last looked at the monitor
 ZONE_COOKIE = "gatepost_zone"  # the browser's time zone, set by console.js
 
 P = ParamSpec("P")
@@ -34,12 +37,16 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of one member. Everything shown is looked up through `actor`; `members` are the user's accounts."""
+    """One look of one member at the console. Everything shown is looked up through `actor`.
+
+    `members` are all that the user is, in every account; `seen_at` is when they last looked at the monitor.
+    """
 
     member: Member
     actor: Principal
     now: datetime
     members: tuple[Member, ...] = ()
+    seen_at: datetime | None = None
 
 
 Page = Callable[Concatenate[HttpRequest, Visit, P], HttpResponse]
@@ -50,7 +57,7 @@ def page(view: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBas
 
     @functools.wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        visit = find_visit(request.user, account_id=request.session.get(ACCOUNT))
+        visit = find_visit(request.user, session=request.session)
         if visit is None:
             response = _nobody(request)
         else:
@@ -62,16 +69,22 @@ def page(view: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBas
     return wrapped
 
 
-def find_visit(user: User | AnonymousUser, *, account_id: object = None) -> Visit | None:
+def find_visit(user: User | AnonymousUser, *, session: SessionBase) -> Visit | None:
     """A signed-in user as a member: in the chosen account, else in the first one they joined. None for anybody else."""
     if not isinstance(user, User) or not user.is_active or not user.is_proven_human:
         return None
     members = tuple(memberships(user))
-    chosen = [member for member in members if member.account_id == parse_id(account_id)]
-    member = next(iter(chosen or members), None)
+    wanted = parse_id(session.get(ACCOUNT))
+    member = next((member for member in members if member.account_id == wanted), next(iter(members), None))
     if member is None:
         return None
-    return Visit(member=member, actor=of_member(member), now=clock.now(), members=members)
+    return Visit(
+        member=member,
+        actor=of_member(member),
+        now=clock.now(),
+        members=members,
+        seen_at=parse_datetime(session.get(SEEN, "")),
+    )
 
 
 def memberships(user: User) -> QuerySet[Member]:

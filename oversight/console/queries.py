@@ -70,8 +70,8 @@ def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
     return [row(review, is_first_contact=_first(review) not in known) for review in found]
 
 
-def row(review: Review, *, is_first_contact: bool = False) -> Row:
-    """One review as a row that holds no form. Needs `message`, its agent, and `mailbox`."""
+def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
+    """One review as a row; without `allowed_actions` it holds no form. Needs `message`, its agent, and `mailbox`."""
     message = review.message
     addresses = [*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]
     return Row(
@@ -87,6 +87,7 @@ def row(review: Review, *, is_first_contact: bool = False) -> Row:
         expires_at=review.expires_at,
         decided_by=review.decided_by,
         release_at=review.release_at,
+        allowed_actions=allowed_actions,
     )
 
 
@@ -102,9 +103,14 @@ def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     return found.select_related("message", "message__agent", "mailbox").defer("message__body_text", "message__body_html")
 
 
+def capped_count(found: QuerySet[Review]) -> int:
+    """How many rows, at most one more than anybody is told."""
+    return found.order_by()[: MOST_COUNTED + 1].count()
+
+
 def expiring_count(visit: Visit) -> int:
     """How many reviews expire within the hour."""
-    return reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON).order_by()[: MOST_COUNTED + 1].count()
+    return capped_count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
 
 
 def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
