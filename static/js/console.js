@@ -54,6 +54,8 @@
   }
 
   function atZero(time) {
+    show(time, time.dataset.over);
+    time.closest("[data-tombstone]")?.querySelector("form")?.remove();
     if (time.dataset.refresh) setTimeout(() => refetch(time.dataset.refresh), 800);
   }
 
@@ -79,12 +81,12 @@
 
   function repairFocus() {
     const conflict = $("[data-conflict]");
-    if (conflict && conflict !== announced) { announced = conflict; conflict.focus(); return; }
+    if (conflict && conflict !== announced) { announced = conflict; conflict.focus({ preventScroll: true }); return; }
     if (!heirs || (document.activeElement && document.activeElement !== document.body)) return;
     const row = heirs.map((id) => document.getElementById(id)).find((found) => found?.matches("[data-row]:not([data-tombstone])"));
     const heir = $("[autofocus]") || (row && rowLink(row)) || $("[data-outcome]") || $("h1");
     heirs = null;
-    heir?.focus();
+    heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
   }
   let announced = null;
   document.addEventListener("htmx:after:swap", () => { repairFocus(); paintKeys(); tick(); });
@@ -155,7 +157,7 @@
   function showPending(count) {
     const text = count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
     for (const place of $$(".pending-count")) show(place, count || place.closest("h1") ? text : "");
-    if (/^\(|^Review/.test(document.title) && $("#queue")) document.title = document.title.replace(/^\([^)]*\) /, "").replace(/^/, count ? `(${text}) ` : "");
+    if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
   }
 
   function showArrivals() {
@@ -289,7 +291,7 @@
     restoreKept();
     tick();
     setInterval(tick, 1000);
-    if ($("[data-arrive]")) $("[data-arrive]").focus({ preventScroll: true });
+    if (!$("[autofocus]") && !location.hash) $("[data-arrive]")?.focus({ preventScroll: true });
     say($("#say")?.dataset.arrival);
   });
 })();
