@@ -25,13 +25,13 @@ def send_verification(event: Event) -> None:
     """Mail the verification link. The event names the user; token and link exist only in the mail."""
     user = User.objects.get(pk=json.loads(event.data)["user_id"])
     context = {
-        "user": user,
-        "link": f"{settings.PUBLIC_URL}/verify/{accounts.verification_token(user)}/",
-        "public_url": settings.PUBLIC_URL,
+        "address": user.email,
+        "url": f"{settings.PUBLIC_URL}/verify/{accounts.verification_token(user)}/",
+        "days": accounts.VERIFICATION_SECONDS // 86400,
     }
     mail = PlatformMail(
         to=user.email,
-        subject="Please verify your address",
+        subject="Please confirm your address",
         body_text=render_to_string("emails/verification.txt", context),
         body_html=render_to_string("emails/verification.html", context),
     )

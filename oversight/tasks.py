@@ -1,1 +1,19 @@
-"""Background work of oversight. A task parses, calls one verb, and does nothing else."""
+"""Sweeps of the human side. Each calls one verb; what a lost run left, the next one finds."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from mailboxes import clock
+
+from . import departures, reviews
+
+
+@shared_task(name="oversight.expire_reviews")
+def expire_reviews() -> None:
+    reviews.expire_due(now=clock.now())
+
+
+@shared_task(name="oversight.cancel_departed")
+def cancel_departed() -> None:
+    departures.cancel_due(now=clock.now())

@@ -1,0 +1,297 @@
+// Gatepost console. Everything here is comfort: each page and form works without it.
+// One file because each request costs more than its lines; the parts stand in order below.
+(() => {
+  "use strict";
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const root = document.documentElement;
+  root.classList.add("js");
+
+  // --- No code from text: htmx may not build functions, whatever an attribute says.
+  htmx.registerExtension("gatepost", {
+    init(api) {
+      function refused() { throw new Error("evaluating text is off"); }
+      api.initSecurity(null, refused, refused);
+    },
+  });
+
+  // --- Announcer: one polite and one assertive region, cleared so that equal sentences are read twice.
+  function say(text, isUrgent = false) {
+    const region = $(isUrgent ? "#say-now" : "#say");
+    if (!region || !text) return;
+    region.textContent = "";
+    setTimeout(() => { region.textContent = text; }, 60);
+  }
+
+  // --- Times in words, by the server's clock.
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const relative = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
+  let clockAhead = 0;
+  const setClock = (iso) => { if (iso) clockAhead = Date.parse(iso) - Date.now(); };
+  const secondsTo = (element) => (Date.parse(element.dateTime) - Date.now() - clockAhead) / 1000;
+
+  function inWords(seconds) {
+    const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
+    return relative.format(Math.trunc(seconds / size) || 0, unit);
+  }
+
+  function show(element, text) { if (element.textContent !== text) element.textContent = text; }
+
+  function tick() {
+    for (const time of $$("time[data-ago]")) show(time, inWords(Math.min(secondsTo(time), -1)));
+    for (const time of $$("time[data-countdown]")) {
+      const left = secondsTo(time);
+      if (left > 0) show(time, inWords(Math.max(left, 1)));
+      else if (!time.dataset.done) { time.dataset.done = "yes"; atZero(time); }
+      warnBeforeEnd(time, left);
+    }
+  }
+
+  function warnBeforeEnd(time, left) {
+    if (time.dataset.refresh !== ".decision") return;
+    const mark = left > 0 && left <= 60 ? "1" : left > 60 && left <= 300 ? "5" : "";
+    if (mark && time.dataset.said !== mark) { time.dataset.said = mark; say(time.parentElement.textContent.trim()); }
+  }
+
+  function atZero(time) {
+    show(time, time.dataset.over);
+    time.closest("[data-tombstone]")?.querySelector("form")?.remove();
+    if (time.dataset.refresh) setTimeout(() => refetch(time.dataset.refresh), 800);
+  }
+
+  function refetch(selector, url = location.pathname + location.search) {
+    if (!$(selector)) return Promise.resolve();
+    return htmx.ajax("GET", url, { source: "#main", target: selector, select: selector, swap: "outerHTML" });
+  }
+
+  // --- Focus: what had it may vanish in a swap; the next row, the outcome or the heading gets it.
+  let heirs = null;
+  const rowLink = (row) => $("[data-key='o'], a, button", row);
+
+  document.addEventListener("htmx:before:swap", () => {
+    const active = document.activeElement;
+    if (!active || active === document.body) { heirs = null; return; }
+    const row = active.closest("[data-row]");
+    heirs = row ? [...following(row), row.previousElementSibling?.id].filter(Boolean) : [];
+  });
+
+  function* following(row) {
+    for (let next = row.nextElementSibling; next; next = next.nextElementSibling) yield next.id;
+  }
+
+  function repairFocus() {
+    const conflict = $("[data-conflict]");
+    if (conflict && conflict !== announced) { announced = conflict; conflict.focus({ preventScroll: true }); return; }
+    if (!heirs || (document.activeElement && document.activeElement !== document.body)) return;
+    const row = heirs.map((id) => document.getElementById(id)).find((found) => found?.matches("[data-row]:not([data-tombstone])"));
+    const heir = $("[autofocus]") || (row && rowLink(row)) || $("[data-outcome]") || $("h1");
+    heirs = null;
+    heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
+  }
+  let announced = null;
+  document.addEventListener("htmx:after:swap", () => { repairFocus(); paintKeys(); tick(); });
+
+  // --- Requests that fail: nothing is pretended, the form can be sent again.
+  let lastForm = null;
+  function fail(kind) {
+    const bar = $("#error-bar");
+    if (!bar) return;
+    show($(".text", bar), bar.dataset[kind]);
+    $("[data-retry]", bar).hidden = !lastForm?.isConnected;
+    bar.hidden = false;
+    say(bar.dataset[kind], true);
+  }
+  document.addEventListener("htmx:before:request", (event) => {
+    const source = event.detail.ctx.sourceElement;
+    lastForm = source.matches("form") ? source : null;
+    source.setAttribute("aria-busy", "true");
+    $("#error-bar")?.setAttribute("hidden", "");
+  });
+  document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.sourceElement.removeAttribute("aria-busy"));
+  document.addEventListener("htmx:response:error", (event) => {
+    const status = event.detail.ctx.response.status;
+    if (status === 401) signIn();
+    else if (status >= 500) fail("offline");
+    else if (status === 429) fail("busy");
+    else if (status === 403 || status === 404) fail("forbidden");
+  });
+  document.addEventListener("htmx:error", (event) => { if (event.detail.ctx) fail("offline"); });
+
+  // --- The session ended: keep what was typed in this tab, sign in, come back.
+  const keepName = () => `gatepost.kept:${location.pathname}`;
+  function signIn() {
+    const kept = Object.fromEntries($$("[data-keep]").filter((field) => field.value).map((field) => [field.name, field.value]));
+    sessionStorage.setItem(keepName(), JSON.stringify(kept));
+    location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
+  function restoreKept() {
+    const kept = JSON.parse(sessionStorage.getItem(keepName()) || "{}");
+    sessionStorage.removeItem(keepName());
+    for (const field of $$("[data-keep]")) {
+      if (!kept[field.name] || field.value) continue;
+      field.value = kept[field.name];
+      field.closest("details")?.setAttribute("open", "");
+    }
+  }
+
+  // --- Live: one socket; the event table is the truth, so every gap is closed by asking "since when".
+  const live = $("#live");
+  const arrivals = new Set();
+  let isOpen = false;
+
+  function setLive(state) {
+    live.dataset.state = state;
+    show($(".word", live), live.dataset[state]);
+  }
+
+  function take(message) {
+    setClock(message.now);
+    if (message.cursor) live.dataset.cursor = message.cursor;
+    if (message.pending !== undefined) showPending(message.pending);
+    for (const id of message.arrived || []) if (!document.getElementById(`review-${id}`)) arrivals.add(id);
+    showArrivals();
+    if (message.feed) feedMore();
+    say(message.say);
+  }
+
+  function showPending(count) {
+    const text = count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
+    for (const place of $$(".pending-count")) show(place, count || place.closest("h1") ? text : "");
+    if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
+  }
+
+  function showArrivals() {
+    const pill = $("#pill-new");
+    if (!pill || !arrivals.size) return;
+    // An empty list has no row to push: it fills by itself.
+    if ($("#queue [data-empty]")) { arrivals.clear(); refetch("#queue", pill.getAttribute("href")); return; }
+    const text = arrivals.size === 1 ? pill.dataset.one : pill.dataset.many.replace("{n}", arrivals.size);
+    show($(".text", pill), text);
+    pill.hidden = false;
+    say(text);
+  }
+
+  async function catchUp() {
+    try {
+      const answer = await fetch(`${live.dataset.since}?cursor=${live.dataset.cursor}`, { headers: { Accept: "application/json" } });
+      if (answer.status === 401) return signIn();
+      if (!answer.ok) return setLive(isOpen ? "live" : "offline");
+      const message = await answer.json();
+      if (message.content) await htmx.swap({ sourceElement: live, target: live, swap: "none", text: message.content });
+      take(message);
+    } catch { setLive("offline"); }
+  }
+
+  if (live) {
+    document.addEventListener("htmx:ws:after:connection", () => { isOpen = true; setLive("live"); catchUp(); });
+    document.addEventListener("htmx:ws:close", (event) => {
+      isOpen = false;
+      if (event.detail.code === 4401) return signIn();
+      if (!document.hidden) setLive("retry");
+    });
+    document.addEventListener("htmx:ws:after:message:incoming", (event) => event.detail.message.json().then(take, () => {}));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && !isOpen) catchUp(); });
+    setInterval(() => { if (!isOpen && !document.hidden) { setLive("offline"); catchUp(); } }, 30000);
+  }
+
+  // --- Monitor: new rows wait while somebody reads (pause, hover, focus, scrolled down).
+  let feedTimer = 0;
+  function feedMore() {
+    const feed = $("#feed");
+    const isRead = !feed || scrollY > 200 || feed.matches(":hover, :focus-within") || $("[data-pause][aria-pressed='true']");
+    if (!feed || feedTimer) return;
+    feedTimer = setTimeout(() => { feedTimer = 0; if (isRead) feedMore(); else refetch("#feed-box", feed.dataset.url); }, isRead ? 3000 : 500);
+  }
+
+  // --- Keys. Every one has a visible control: it clicks the control that names it in data-key.
+  const LEVELS = ["off", "navigation", "all"];
+  const keysLevel = () => { const own = localStorage.getItem("gatepost.keys"); return LEVELS.includes(own) ? own : root.dataset.keys; };
+  function paintKeys() {
+    root.dataset.keys = keysLevel();
+    for (const choice of $$("input[name='keys']")) choice.checked = choice.value === root.dataset.keys;
+  }
+  let prefix = "";
+
+  function isTyping(event) {
+    const target = event.target;
+    return event.isComposing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented
+      || $("dialog[open]") || target.isContentEditable || target.matches?.("input, textarea, select");
+  }
+
+  function moveRow(step) {
+    const links = $$("[data-row]:not([data-tombstone])").map(rowLink).filter((link) => link?.checkVisibility?.() ?? link);
+    const here = links.indexOf(rowLink(document.activeElement.closest("[data-row]") || document.createElement("i")));
+    links[Math.min(Math.max(here + step, 0), links.length - 1)]?.focus();
+  }
+
+  function controlFor(key) {
+    const row = document.activeElement?.closest("[data-row]");
+    const named = `[data-key="${CSS.escape(key)}"]`;
+    if (row && $(named, row)) return $(named, row);
+    return $$(named).find((control) => !control.closest("[hidden]") && !control.closest("li[data-row]"));
+  }
+
+  function mayPress(control) {
+    const isDecision = control.matches("[data-decision], [data-level='all']");
+    if (isDecision && root.dataset.keys !== "all") return false;
+    const frame = $("[data-preview]");
+    return !(control.matches("[data-needs-preview]") && !(frame?.dataset.loaded || (frame === null && $("#mail .mail-plain, #mail .headers-table"))));
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.("[data-decision]")) { event.preventDefault(); return; }
+    if (event.key === "Escape") { $$("details.menu[open], .decision details[open]").forEach(closeDetails); return; }
+    if (isTyping(event) || root.dataset.keys === "off" || event.key.length !== 1) return;
+    const key = prefix + event.key;
+    prefix = event.key === "g" && !prefix ? "g " : "";
+    if (prefix) { setTimeout(() => { prefix = ""; }, 1500); return; }
+    if (key === "j" || key === "k") { event.preventDefault(); moveRow(key === "j" ? 1 : -1); return; }
+    if (key === "?") { event.preventDefault(); $("#keys-sheet")?.showModal(); return; }
+    const control = controlFor(key);
+    if (!control || !mayPress(control)) return;
+    event.preventDefault();
+    if (control.matches("input")) control.focus(); else control.click();
+  });
+
+  function closeDetails(details) {
+    const hadFocus = details.contains(document.activeElement);
+    details.open = false;
+    if (hadFocus) $("summary", details).focus();
+  }
+
+  // --- Small controls.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+    for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target) || opener) menu.open = false;
+    if (event.target.closest("[data-closes]")) closeDetails(event.target.closest("details"));
+    if (event.target.closest("[data-dismiss]")) $("#error-bar").hidden = true;
+    if (event.target.closest("[data-retry]")) lastForm?.requestSubmit();
+    const pause = event.target.closest("[data-pause]");
+    if (pause) {
+      const isPaused = pause.getAttribute("aria-pressed") !== "true";
+      pause.setAttribute("aria-pressed", String(isPaused));
+      show($(".text", pause), isPaused ? pause.dataset.on : pause.dataset.off);
+    }
+    if (event.target.closest("#pill-new")) arrivals.clear(), $("#pill-new").hidden = true;
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "keys") { localStorage.setItem("gatepost.keys", event.target.value); paintKeys(); }
+  });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.closest(".decision")) $("input[type='radio']", event.target)?.focus();
+  }, true);
+  document.addEventListener("load", (event) => {
+    if (event.target.matches?.("[data-preview]")) event.target.dataset.loaded = "yes";
+  }, true);
+
+  document.addEventListener("DOMContentLoaded", () => {
+    setClock(document.body.dataset.now);
+    paintKeys();
+    restoreKept();
+    tick();
+    setInterval(tick, 1000);
+    if (!$("[autofocus]") && !location.hash) $("[data-arrive]")?.focus({ preventScroll: true });
+    say($("#say")?.dataset.arrival);
+  });
+})();
