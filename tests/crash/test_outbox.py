@@ -30,6 +30,53 @@ NOTHING_LEFT = ["claim.before_commit", "claim.after_commit", "smtp.after_connect
 BYTES_MAY_HAVE_LEFT = ["smtp.after_data_mark", "smtp.mid_body", "smtp.after_dot", "smtp.after_reply", "smtp.before_result_commit"]
 
 
+class Workers:
+    """Starts workers in processes of their own and hears how they end."""
+
+    def __init__(self, relay_url: str, drainer: subprocess.Popen[str]) -> None:
+        self._relay_url, self._drainer = relay_url, drainer
+
+    def start(self, faultpoints: str) -> int:
+        """The pid of a worker that drains the outbox."""
+        assert self._drainer.stdin is not None
+        self._drainer.stdin.write(f"{faultpoints} {self._relay_url}\n")
+        self._drainer.stdin.flush()
+        return self._answer()
+
+    def ended_with(self) -> int:
+        """The exit code of the worker; negative for a signal."""
+        return self._answer()
+
+    def die_at(self, point: str) -> None:
+        self.start(f"{point}=kill")
+        assert self.ended_with() == -signal.SIGKILL
+
+    def _answer(self) -> int:
+        assert self._drainer.stdout is not None
+        return int(self._drainer.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def drainer(django_db_setup: None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tests.crash.drainer"],
+        env={**os.environ, "DATABASE_URL": _database_url(), "TESTING": "1"},
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture
+def workers(drainer: subprocess.Popen[str], relay: Sink) -> Workers:
+    return Workers(relay.url, drainer)
+
+
 @pytest.fixture
 def messages(relay: Sink) -> Iterator[list[Message]]:
     """Three messages that are due; what the sign-up sent has left."""
@@ -42,9 +89,9 @@ def messages(relay: Sink) -> Iterator[list[Message]]:
 
 @pytest.mark.parametrize("point", NOTHING_LEFT)
 def test_every_message_leaves_once_when_a_worker_dies_before_a_body(
-    relay: Sink, messages: list[Message], point: str
+    workers: Workers, relay: Sink, messages: list[Message], point: str
 ) -> None:
-    _run_worker(relay, dies_at=point)
+    workers.die_at(point)
     assert relay.taken == []
     if point != "claim.before_commit":
         assert dispatch.drain() == 0, "the dead worker's lease holds"
@@ -57,9 +104,9 @@ def test_every_message_leaves_once_when_a_worker_dies_before_a_body(
 
 @pytest.mark.parametrize("point", BYTES_MAY_HAVE_LEFT)
 def test_only_the_message_in_hand_is_unknown_when_a_worker_dies_between_mark_and_result(
-    relay: Sink, messages: list[Message], point: str
+    workers: Workers, relay: Sink, messages: list[Message], point: str
 ) -> None:
-    _run_worker(relay, dies_at=point)
+    workers.die_at(point)
     in_hand = Attempt.objects.select_related("recipient__message").get(phase=AttemptPhase.DATA).recipient.message
     _leases_are_over()
     dispatch.take_back_overdue()
@@ -78,8 +125,10 @@ def test_only_the_message_in_hand_is_unknown_when_a_worker_dies_between_mark_and
     assert recipient_of(in_hand).code == "answer_lost"
 
 
-def test_a_message_is_sent_when_its_worker_dies_after_the_result(relay: Sink, messages: list[Message]) -> None:
-    _run_worker(relay, dies_at="smtp.after_result_commit")
+def test_a_message_is_sent_when_its_worker_dies_after_the_result(
+    workers: Workers, relay: Sink, messages: list[Message]
+) -> None:
+    workers.die_at("smtp.after_result_commit")
     assert sorted(_statuses(messages)) == [Status.SENDING, Status.SENDING, Status.SENT]
     _leases_are_over()
     dispatch.take_back_overdue()
@@ -89,30 +138,17 @@ def test_a_message_is_sent_when_its_worker_dies_after_the_result(relay: Sink, me
 
 
 def test_a_worker_finishes_the_mail_in_hand_and_gives_the_rest_back_when_it_is_terminated(
-    relay: Sink, messages: list[Message]
+    workers: Workers, relay: Sink, messages: list[Message]
 ) -> None:
-    worker = _start_worker(relay, faultpoints="smtp.mid_body=stall:1.5")
+    pid = workers.start("smtp.mid_body=stall:1")
     _wait_until(lambda: Attempt.objects.filter(phase=AttemptPhase.DATA).exists())
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == -signal.SIGTERM
+    os.kill(pid, signal.SIGTERM)
+    assert workers.ended_with() == -signal.SIGTERM
     assert len(relay.taken) == 1
     assert not Attempt.objects.filter(finished_at__isnull=True).exists()
     assert sorted(_statuses(messages)) == [Status.QUEUED, Status.QUEUED, Status.SENT]
     assert dispatch.drain() == 2
     assert relay.copies() == {message.message_id: 1 for message in messages}
-
-
-def _run_worker(relay: Sink, *, dies_at: str) -> None:
-    assert _start_worker(relay, faultpoints=f"{dies_at}=kill").wait(timeout=20) == -signal.SIGKILL
-
-
-def _start_worker(relay: Sink, *, faultpoints: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "FAULTPOINTS": faultpoints, "TESTING": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.crash.drainer", _database_url(), relay.url],
-        env=environment,
-        cwd=settings.BASE_DIR,
-    )
 
 
 def _database_url() -> str:
