@@ -131,7 +131,8 @@ class Sink:
         if mood is Mood.REFUSE_AFTER_DOT:
             return "554 5.6.0 Not liked"
         assert isinstance(envelope.content, bytes)
-        self.taken.append(Taken(envelope.mail_from or "", tuple(envelope.rcpt_tos), envelope.content))
+        sender = (envelope.mail_from or "").removeprefix("<>")
+        self.taken.append(Taken(sender, tuple(envelope.rcpt_tos), envelope.content))
         self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
         if mood is Mood.DROP_AFTER_DOT:
             server.transport.abort()
