@@ -1,1 +1,17 @@
 """Background work of messaging. A task parses, calls one verb, and does nothing else."""
+
+from celery import shared_task
+
+from mailboxes import clock
+from messaging import wakeup
+
+from .inbound import intake
+
+INTAKE_BATCH = 20
+
+
+@shared_task(name=wakeup.PROCESS_INTAKE)
+def process_intake() -> None:
+    """Read and file what arrived. Rung by the listener, and swept."""
+    while intake.process_due(limit=INTAKE_BATCH, now=clock.now()):
+        pass
