@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 wanted=$(cksum < requirements.txt)
 [ "$(cat .venv/.stamp 2>/dev/null || true)" = "$wanted" ] && exit 0
 
-python=${PYTHON:-python3}
-command -v "$python" >/dev/null 2>&1 || {
+# The full path: without PATH in the environment python can't tell where it is.
+python=$(command -v "${PYTHON:-python3}") || {
     echo "python3 is missing: apt-get install python3 python3-venv" >&2
     exit 1
 }
@@ -22,11 +22,11 @@ if command -v uv >/dev/null 2>&1; then
     uv venv --quiet --allow-existing --python "$python" .venv
 else
     uv=.venv/bin/uv
-    "$python" -m venv .venv >/dev/null 2>&1 || {
-        rm -rf .venv
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || {
         echo "python3-venv is missing: apt-get install python3-venv (or install uv)" >&2
         exit 1
     }
+    "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 fi
 # An interrupted installation leaves no stamp, so the next call begins again. pip sync would remove uv itself.

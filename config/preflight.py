@@ -28,17 +28,17 @@ def lock_data_dir(data_dir: Path) -> int:
 
 def require_free_port(setting: str, host: str, port: int) -> None:
     """Raise unless this address can be listened on now."""
+    if not 0 < port < 65536:
+        raise CannotStart(f"{setting}={port} can't be used on {host}: ports go from 1 to 65535")
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
                 probe.listen()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CannotStart(
-            f"{setting}={port} can't be used on {host} ({reason}): stop what uses it, or set {setting} to another port"
-        ) from error
+    except OSError as error:
+        advice = f"stop what uses it, or set {setting} to another port"
+        raise CannotStart(f"{setting}={port} can't be used on {host} ({error.strerror}): {advice}") from error
 
 
 def require_database() -> None:

@@ -35,7 +35,7 @@ def _number(name: str, default: int) -> int:
 
 
 def _switch(name: str) -> bool:
-    return env.bool(name, default=False)
+    return bool(env.bool(name, default=False))
 
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
@@ -66,6 +66,7 @@ PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = _text("RELAY_URL")
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)

@@ -61,7 +61,6 @@ class EmbeddedPostgres:
     def prepare(self) -> None:
         """Make folders and, at the first start, the cluster; a killed first start leaves nothing half-made."""
         owner = (self.account.uid, self.account.gid) if self.account else None
-        self.places.servers.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.places.servers, self.places.sockets):
             make_private(folder, owner)
         if (self.data / "PG_VERSION").exists():

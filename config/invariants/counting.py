@@ -1,0 +1,72 @@
+"""What is counted: the numbers kept beside the rows agree with the rows."""
+
+from __future__ import annotations
+
+from .invariant import promise
+
+QUOTAS = """
+WITH taken AS (
+    SELECT m.mailbox_id, m.account_id, m.quota_taken_at AT TIME ZONE 'UTC' AS at,
+        (SELECT count(*) FROM messaging_recipient r WHERE r.message_id = m.id) AS amount
+    FROM messaging_message m WHERE m.quota_taken_at IS NOT NULL
+), derived AS (
+    SELECT mailbox_id AS subject_id, 'daily_sends' AS kind, date_trunc('day', at) AS period, sum(amount) AS used
+    FROM taken GROUP BY 1, 3
+    UNION ALL
+    SELECT mailbox_id, 'monthly_sends', date_trunc('month', at), sum(amount) FROM taken GROUP BY 1, 3
+    UNION ALL
+    SELECT mailbox_id, 'mailbox_sends_per_minute', date_trunc('minute', at), sum(amount) FROM taken GROUP BY 1, 3
+    UNION ALL
+    SELECT account_id, 'account_sends_per_minute', date_trunc('minute', at), sum(amount) FROM taken GROUP BY 1, 3
+    UNION ALL
+    SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
+    WHERE deleted_at IS NULL GROUP BY 1
+), counted AS (
+    SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
+    WHERE kind IN (SELECT DISTINCT kind FROM derived) AND used <> 0
+)
+SELECT kind || ' of ' || subject_id FROM derived FULL JOIN counted USING (subject_id, kind, period)
+WHERE coalesce(derived.used, 0) <> coalesce(counted.used, 0)
+"""
+
+ONE_ANSWER = """
+SELECT 'answer ' || min(id::text) FROM mailboxes_idempotentanswer GROUP BY scope, route, key HAVING count(*) > 1
+"""
+
+# Visible: what was asked to leave and not refused, and what was shown to the agent.
+THREADS = """
+SELECT 'thread ' || t.id FROM messaging_thread t
+WHERE t.message_count <> (
+    SELECT count(*) FROM messaging_message m WHERE m.thread_id = t.id
+        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'))
+"""
+
+RECIPIENTS = """
+SELECT 'recipient ' || r.id FROM messaging_recipient r
+WHERE r.attempts_count <> (SELECT count(*) FROM messaging_attempt t WHERE t.recipient_id = r.id)
+    OR (r.state = 'sending') <> EXISTS (
+        SELECT 1 FROM messaging_attempt t WHERE t.recipient_id = r.id AND t.finished_at IS NULL)
+"""
+
+# The same fold as messaging.lifecycle.FOLD.
+STATES = """
+SELECT 'message ' || m.id FROM messaging_message m JOIN messaging_recipient r ON r.message_id = m.id
+WHERE m.status IN ('queued', 'sending', 'unknown', 'sent', 'failed')
+GROUP BY m.id, m.status
+HAVING m.status <> CASE
+    WHEN bool_or(r.state = 'sending') THEN 'sending'
+    WHEN bool_or(r.state IN ('waiting', 'deferred')) THEN 'queued'
+    WHEN bool_or(r.state = 'unknown') THEN 'unknown'
+    WHEN bool_or(r.state IN ('sent', 'delivered', 'bounced', 'complained')) THEN 'sent'
+    ELSE 'failed' END
+"""
+
+INVARIANTS = (
+    promise("I22", "The counters of limits are the sum of what was taken and not given back.", QUOTAS),
+    promise("I23", "One idempotency key has one answer.", ONE_ANSWER),
+    promise(
+        "I50",
+        "Counters and lists agree with the truth: threads, attempts, a message's state and its recipients'.",
+        f"{THREADS} UNION ALL {RECIPIENTS} UNION ALL {STATES}",
+    ),
+)

@@ -1,0 +1,67 @@
+"""Who decides: a human, once, before anything leaves."""
+
+from __future__ import annotations
+
+from .invariant import promise
+
+DECIDED_BEFORE_ATTEMPTED = """
+SELECT 'attempt ' || t.id FROM messaging_attempt t
+JOIN messaging_recipient r ON r.id = t.recipient_id
+JOIN messaging_message m ON m.id = r.message_id
+WHERE m.needs_decision AND NOT EXISTS (
+    SELECT 1 FROM oversight_decision d
+    JOIN oversight_review w ON w.id = d.review_id
+    JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
+    WHERE w.message_id = m.id AND d.kind = 'approve' AND d.decided_at <= t.started_at AND d.seal = v.seal)
+"""
+
+NOBODY_DECIDES_ON_THEIR_OWN = """
+SELECT 'decision ' || d.id FROM oversight_decision d
+JOIN oversight_review w ON w.id = d.review_id
+JOIN messaging_message m ON m.id = w.message_id
+JOIN mailboxes_member person ON person.id = d.member_id
+LEFT JOIN mailboxes_apikey k ON k.id = d.key_id
+WHERE person.account_id <> w.account_id
+    OR m.member_id = d.member_id
+    OR d.key_id IS NOT NULL AND (k.member_id IS DISTINCT FROM d.member_id OR NOT 'decide' = ANY(k.scopes))
+"""
+
+# Every decision raises the review's version by one, so version = decisions + 1, whoever raced whom.
+ONE_WINNER = """
+SELECT 'review ' || w.id FROM oversight_review w
+LEFT JOIN LATERAL (
+    SELECT count(*) AS decisions, count(DISTINCT d.version) AS versions, max(d.version) AS newest
+    FROM oversight_decision d WHERE d.review_id = w.id
+) AS made ON true
+LEFT JOIN oversight_decision last ON last.review_id = w.id AND last.version = made.newest
+WHERE made.decisions <> made.versions
+    OR w.version <> made.decisions + 1
+    OR w.state = 'approved' AND last.kind IS DISTINCT FROM 'approve'
+    OR w.state = 'rejected' AND last.kind IS DISTINCT FROM 'reject'
+    OR w.state IN ('open', 'expired') AND last.kind IN ('approve', 'reject')
+    OR EXISTS (
+        SELECT 1 FROM oversight_decision d
+        WHERE d.review_id = w.id AND d.kind = 'reject' AND d.version < made.newest)
+"""
+
+ONLY_STRICTER = """
+SELECT 'message ' || m.id FROM messaging_message m
+WHERE m.direction = 'OUTBOUND' AND NOT m.needs_decision AND (
+    m.oversight_mode NOT IN ('monitored', 'autonomous')
+    OR NOT EXISTS (SELECT 1 FROM oversight_evaluation e WHERE e.message_id = m.id AND e.outcome = 'allow'))
+"""
+
+INVARIANTS = (
+    promise(
+        "I04",
+        "No attempt on a gated message starts before a human approved exactly its bytes.",
+        DECIDED_BEFORE_ATTEMPTED,
+    ),
+    promise("I06", "Whoever decides is a member of the account and not the author.", NOBODY_DECIDES_ON_THEIR_OWN),
+    promise(
+        "I07", "Of those who decide at once one wins: one decision a version, and the last one counts.", ONE_WINNER
+    ),
+    promise(
+        "I09", "Nothing leaves ungated unless the policy allowed it in a mode that sends by itself.", ONLY_STRICTER
+    ),
+)

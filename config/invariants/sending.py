@@ -1,0 +1,57 @@
+"""What leaves: nothing lost, nothing twice, nothing that was called back."""
+
+from __future__ import annotations
+
+from .invariant import promise
+
+# Without one of these a message stands still for ever, and nobody would know.
+NEVER_LOST = """
+SELECT 'message ' || m.id FROM messaging_message m
+WHERE m.direction = 'OUTBOUND' AND (
+    m.status = 'accepted'
+    OR NOT EXISTS (SELECT 1 FROM messaging_recipient r WHERE r.message_id = m.id)
+    OR NOT EXISTS (SELECT 1 FROM messaging_revision v WHERE v.message_id = m.id AND v.version = m.current_version)
+    OR m.status = 'queued' AND NOT EXISTS (
+        SELECT 1 FROM messaging_recipient r
+        WHERE r.message_id = m.id AND r.state IN ('waiting', 'deferred') AND r.next_at IS NOT NULL)
+    OR m.status = 'sending' AND NOT EXISTS (
+        SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id
+        WHERE r.message_id = m.id AND r.state = 'sending' AND t.finished_at IS NULL)
+    OR m.status = 'held' AND NOT EXISTS (
+        SELECT 1 FROM oversight_review w WHERE w.message_id = m.id AND w.state = 'open')
+)
+"""
+
+SENT_ONCE = """
+SELECT 'recipient ' || recipient_id FROM messaging_attempt WHERE outcome = 'sent'
+GROUP BY recipient_id HAVING count(*) > 1
+"""
+
+UNKNOWN_IS_NOT_RETRIED = """
+SELECT 'recipient ' || t.recipient_id FROM messaging_attempt t
+WHERE t.outcome = 'unknown' AND EXISTS (
+    SELECT 1 FROM messaging_attempt later WHERE later.recipient_id = t.recipient_id AND later.number > t.number)
+"""
+
+CALLED_BACK_IS_NOT_SENT = """
+SELECT 'message ' || m.id FROM messaging_message m
+WHERE m.status IN ('held', 'refused', 'rejected', 'returned', 'expired', 'cancelled') AND EXISTS (
+    SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id WHERE r.message_id = m.id)
+"""
+
+NEVER_EARLY = """
+SELECT 'attempt ' || t.id FROM messaging_attempt t
+JOIN messaging_recipient r ON r.id = t.recipient_id
+JOIN oversight_review w ON w.message_id = r.message_id
+WHERE w.state = 'approved' AND t.started_at < w.release_at
+"""
+
+INVARIANTS = (
+    promise("I01", "An accepted send is never lost: whatever has not ended is watched by somebody.", NEVER_LOST),
+    promise("I02", "Each recipient is handed to the relay at most once.", SENT_ONCE),
+    promise("I03", "A lost answer stays unknown: no later attempt follows it.", UNKNOWN_IS_NOT_RETRIED),
+    promise(
+        "I08", "What was held, refused, rejected, expired or cancelled was never attempted.", CALLED_BACK_IS_NOT_SENT
+    ),
+    promise("I12", "No attempt starts before its time: an approval can be undone until it is over.", NEVER_EARLY),
+)
