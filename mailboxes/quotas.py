@@ -59,24 +59,17 @@ def take_all(account: Account, counters: Sequence[Counter], amount: int, *, now:
     """Spend `amount` on every counter, or raise LimitReached and spend nothing on any."""
     ordered = sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))  # one lock order for everybody
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                TAKE,
-                {
-                    "account": account.pk,
-                    "amount": amount,
-                    "ids": [new_id() for _ in ordered],
-                    "subjects": [counter.subject_id for counter in ordered],
-                    "kinds": [counter.kind.value for counter in ordered],
-                    "periods": [period_start(counter.kind, now) for counter in ordered],
-                },
-            )
-            used = dict(cursor.fetchall())
+        used = _spend(account, ordered, amount, now=now)
         limits = limits_of(account)
         for counter in ordered:
             limit = limits[counter.kind]
             if limit and used[counter.kind] > limit:
                 raise _reached(counter.kind, limit, now=now)
+
+
+def count(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
+    """Record what the account has spent already, whether or not its limit allowed it."""
+    _spend(account, [Counter(kind, account.pk)], amount, now=now)
 
 
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
@@ -125,6 +118,23 @@ def period_start(kind: LimitKind, moment: datetime) -> datetime:
     if kind in VELOCITY:
         return moment.replace(second=0, microsecond=0)
     return EPOCH
+
+
+def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:
+    """Add `amount` to every counter; what each kind has used since then."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TAKE,
+            {
+                "account": account.pk,
+                "amount": amount,
+                "ids": [new_id() for _ in counters],
+                "subjects": [counter.subject_id for counter in counters],
+                "kinds": [counter.kind.value for counter in counters],
+                "periods": [period_start(counter.kind, now) for counter in counters],
+            },
+        )
+        return dict(cursor.fetchall())
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:
