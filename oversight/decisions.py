@@ -67,7 +67,7 @@ def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: st
     with transaction.atomic():
         review = _lock_open(review, reviewer=reviewer, version=version, now=now)
         message = review.message
-        seal = drafts.current_revision(message).seal  # compared with the bytes by `outbox.enqueue`
+        seal = drafts.current_seal(message)  # compared with the bytes by `outbox.enqueue`
         decision = _decide(review, DecisionKind.APPROVE, reviewer=reviewer, seal=seal, note=note, now=now)
         _close(review, ReviewState.APPROVED, reviewer=reviewer, note=note, now=now)
         review.release_at = now + timedelta(seconds=settings.UNDO_SECONDS)
@@ -93,7 +93,7 @@ def reject(
     with transaction.atomic():
         review = _lock_open(review, reviewer=reviewer, version=version, now=now)
         message = review.message
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         decision = _decide(review, DecisionKind.REJECT, reviewer=reviewer, seal=seal, note=note, reason=reason, now=now)
         _close(review, ReviewState.REJECTED, reviewer=reviewer, note=note, now=now)
         review.save()
@@ -119,7 +119,7 @@ def undo(review: Review, *, reviewer: Reviewer, now: datetime) -> Decision:
                 f"Only an approval can be undone; this review is {review.state}.", review=review, code="nothing_to_undo"
             )
         message = review.message
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         decision = _decide(review, DecisionKind.UNDO, reviewer=reviewer, seal=seal, note="", now=now)
         why = Reason(review.reason_code, review.reason_text, {"decision_id": str(decision.pk)})
         outbox.withdraw(message, Status.HELD, reason=why, now=now)

@@ -142,7 +142,7 @@ def _act(message: Message, verdict: Verdict, *, now: datetime) -> None:
         outbox.hold(message, reason=reason, now=now)
         reviews.open(message, verdict=verdict, now=now)
     else:
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         outbox.enqueue(message, clearance=Clearance(seal=seal), not_before=now, now=now)
 
 
