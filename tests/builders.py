@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from mailboxes import accounts, clock, keys, mailbox, quotas
-from mailboxes.models import Account, Agent, LimitKind, Mailbox, Member, Role
+from mailboxes.models import Account, Agent, Limit, LimitKind, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
@@ -95,6 +95,6 @@ def limit(account: Account, kind: str, amount: int) -> None:
     Limit.objects.update_or_create(account=account, kind=kind, defaults={"amount": amount})
 
 
-def claim(message: Message) -> list[Attempt]:
-    """What a worker takes of a queued message."""
-    return [one for one in outbox.claim_due(limit=100, now=clock.now()) if one.recipient.message_id == message.pk]
+def agent(account: Account, name: str) -> Agent:
+    """Another agent of the account."""
+    return Agent.objects.create(account=account, name=name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
@@ -15,17 +18,28 @@ from mailboxes.models import Account, Mailbox, MailboxStatus
 from mailboxes.modes import OversightMode
 from messaging.models import Message, Recipient, RecipientState, Status, SuppressionReason, Thread
 from messaging.recipients import suppressions
-from tests import builders
+from oversight.api import waiting
+from tests import builders, outcomes
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 
 pytestmark = pytest.mark.django_db
+
+Value = TypeVar("Value")
 
 MAIL: dict[str, Any] = {"to": ["kim@friends.example"], "subject": "Hello", "bodyText": "Good day to you."}
 
 
 def send(owner: Tenant, body: object = None, **headers: str) -> Answer:
     return Api(owner.key_text).post(f"/mailboxes/{owner.mailbox.pk}/messages", body or MAIL, **headers)
+
+
+def in_own_connection(act: Callable[[], Value]) -> Value:
+    """What a thread must do with the connection that it opened."""
+    try:
+        return act()
+    finally:
+        connection.close()
 
 
 def test_a_send_from_a_gated_mailbox_waits_for_a_human() -> None:
@@ -90,7 +104,9 @@ def test_everything_that_was_sent_comes_back() -> None:
 
 
 def test_markdown_alone_is_enough() -> None:
-    message = send(builders.tenant(), {"to": MAIL["to"], "subject": "Hi", "bodyMarkdown": "**Good** day"}).json["message"]
+    message = send(builders.tenant(), {"to": MAIL["to"], "subject": "Hi", "bodyMarkdown": "**Good** day"}).json[
+        "message"
+    ]
     assert message["bodyText"] == "**Good** day"
     assert "<strong>Good</strong>" in message["bodyHtml"]
 
@@ -294,6 +310,7 @@ def test_the_list_asks_the_database_as_often_for_fifty_as_for_one() -> None:
         builders.limit(alice.account, kind, 0)
     api, path = Api(alice.key_text), f"/mailboxes/{alice.mailbox.pk}/messages"
     builders.submit(alice)
+    api.get(path)  # the first use of a key is noted
     with CaptureQueriesContext(connection) as one:
         api.get(path)
     for _ in range(49):
@@ -319,7 +336,7 @@ def test_the_list_asks_the_database_as_often_for_fifty_as_for_one() -> None:
 def test_the_status_is_the_gravest_that_came_of_it(states: list[str], word: str) -> None:
     alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
     message = builders.submit(alice, cc=("lee@friends.example",))
-    builders.came_to(message, [RecipientState(state) for state in states])
+    outcomes.came_to(message, [RecipientState(state) for state in states])
     shown = Api(alice.key_text).get(f"/mailboxes/{alice.mailbox.pk}/messages/{message.pk}").json["message"]
     assert shown["status"] == word
     assert [one["state"] for one in shown["recipients"]] == states
@@ -339,7 +356,7 @@ def test_cancel_takes_a_waiting_message_back_and_again_is_no_error() -> None:
 def test_cancel_is_too_late_once_it_is_being_sent() -> None:
     alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
     message = builders.submit(alice)
-    builders.claim(message)
+    outcomes.claim(message)
     answer = Api(alice.key_text).post(f"/mailboxes/{alice.mailbox.pk}/messages/{message.pk}/cancel")
     assert (answer.status, answer.code) == (409, "already_sending")
 
@@ -352,15 +369,42 @@ def test_a_deleted_mailbox_takes_its_mail_with_it() -> None:
     assert Api(alice.key_text).get(f"/oversight/reviews/{message['review']['id']}").status == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_waiting_for_the_outcome_ends_when_it_is_known() -> None:
     alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
-    message = builders.submit(alice)
-    builders.came_to(message, [RecipientState.SENT])
-    answer = send(alice, Prefer="wait=0")
-    assert "Preference-Applied" not in answer.headers
-    waited = send(alice, MAIL, Prefer="respond-async, wait=1")
-    assert (waited.status, waited.json["message"]["status"]) == (201, "QUEUED")
-    assert waited.headers["Preference-Applied"] == "wait=1"
+    with ThreadPoolExecutor() as pool:
+        answered = pool.submit(in_own_connection, lambda: send(alice, Prefer="respond-async, wait=20"))
+        while not (message := Message.objects.filter(mailbox=alice.mailbox).first()):
+            time.sleep(0.02)
+        outcomes.came_to(message, [RecipientState.SENT])
+        answer = answered.result(timeout=10)
+    assert (answer.status, answer.json["message"]["status"]) == (201, "SENT")
+    assert answer.headers["Preference-Applied"] == "wait=20"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_the_outcome_ends_with_the_time_that_was_asked_for() -> None:
+    alice = builders.tenant()
+    began = time.monotonic()
+    answer = send(alice, Prefer="wait=1")
+    assert 0.8 < time.monotonic() - began < 5
+    assert (answer.status, answer.json["message"]["state"]) == (201, "held")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ("", 0),
+        ("wait=5", 5),
+        ("respond-async, wait=5", 5),
+        ("WAIT = 5", 5),
+        ("wait=999", 30),
+        ("wait=-1", 0),
+        ("await=5", 0),
+    ],
+)
+def test_prefer_is_read_as_its_rfc_says(prefer: str, seconds: int) -> None:
+    assert waiting.seconds_asked(prefer) == seconds
 
 
 def test_threads_show_at_most_fifty_with_the_newest_activity_first() -> None:
