@@ -83,8 +83,9 @@ def current_revision(message: Message) -> Revision:
 
 
 def current_seal(message: Message) -> str:
-    """The seal of the current revision, as it was stored."""
-    return Revision.objects.values_list("seal", flat=True).get(message=message, version=message.current_version)
+    """The seal of the current revision, without its bytes."""
+    seals = Revision.objects.filter(message=message, version=message.current_version).values_list("seal", flat=True)
+    return seals.get()
 
 
 def _with_bodies(draft: Draft) -> Draft:
