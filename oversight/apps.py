@@ -10,3 +10,4 @@ class OversightConfig(AppConfig):
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("oversight.tasks")
         import_module("oversight.notices")  # hears events
+        import_module("oversight.admission")  # hears arrivals
