@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from messaging.mime.types import Envelope
 from messaging.outbound.transports import smtp
-from messaging.outbound.transports.base import OutcomeUnknown, PermanentFailure, SendFailure, SendResult, TransientFailure
+from messaging.outbound.transports.base import (
+    OutcomeUnknown,
+    PermanentFailure,
+    SendFailure,
+    SendResult,
+    TransientFailure,
+)
 from messaging.outbound.transports.connection import Timeouts
 from messaging.outbound.transports.relay import Relay, Tls, parse_relay_url
 from messaging.outbound.transports.smtp import SmtpTransport, stuffed
