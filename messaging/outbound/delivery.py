@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db import connection, transaction
+from django.db import connection
 
 from mailboxes import domains
 from mailboxes.models import Environment, MailboxStatus
@@ -19,7 +19,7 @@ from messaging.mime.addresses import suppression_key
 from messaging.mime.refusals import WireDefect
 from messaging.mime.types import Envelope
 from messaging.mime.wire import check_wire
-from messaging.models import Attempt, AttemptPhase, Message, Revision, Status
+from messaging.models import Attempt, Message, Revision, Status
 from messaging.recipients import suppressions
 
 from . import drafts
@@ -107,7 +107,7 @@ def preflight(attempt: Attempt) -> bytes:
     _check_standing(attempt)
     if attempt.version != message.current_version or message.status != Status.SENDING:
         raise _Halt(OutcomeKind.WITHDRAWN, "superseded", "The message was changed after it was claimed.")
-    revision = Revision.objects.get(message=message, version=attempt.version)
+    (revision,) = Revision.objects.filter(message=message, version=attempt.version)
     raw = bytes(revision.raw)
     if drafts.seal_of(message, raw) != revision.seal:
         raise _Halt(OutcomeKind.FAILED, "seal_differs", "The message is not the one that was cleared; it was not sent.")
@@ -171,7 +171,7 @@ def _signed(message: Message, raw: bytes) -> bytes:
     if key is None:
         raise TransientFailure("no_dkim_key", f"{domain.name} has no active DKIM key; unsigned mail is not sent.")
     selector, private_key = key
-    return dkim_signature.sign(raw, domain=domain.name, selector=selector, private_key=private_key)
+    return dkim_signature.sign(raw, domain=domain.name, selector=selector, private_key=private_key) + raw
 
 
 def _consignment(attempt: Attempt) -> Consignment:

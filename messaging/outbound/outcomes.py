@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import structlog
 from django.db import transaction
+from django.db.models import Min
 
 from messaging import lifecycle
 from messaging.faultpoints import faultpoint
@@ -111,7 +112,8 @@ def _move(attempt: Attempt, origin: RecipientState, outcome: Outcome, *, now: da
 
 
 def _later_or_never(attempt: Attempt, outcome: Outcome, *, now: datetime) -> dict[str, object]:
-    first_at = Attempt.objects.filter(recipient_id=attempt.recipient_id).earliest("number").started_at
+    tried = Attempt.objects.filter(recipient_id=attempt.recipient_id)
+    first_at = tried.aggregate(first_at=Min("started_at"))["first_at"]
     next_at = backoff.next_attempt_at(attempt.number, first_at=first_at, now=now)
     if next_at is not None:
         return {"next_at": next_at}

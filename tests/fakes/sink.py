@@ -62,13 +62,14 @@ class _FaultySmtp(SMTP):
 
 @dataclass
 class Sink:
-    """Use as a context manager. `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` requires it."""
+    """Use as a context manager. `moods` are those of single recipients. `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` requires it."""
 
     mood: Mood = Mood.ACCEPT
     tls: ssl.SSLContext | None = None
     is_implicit_tls: bool = False
     login: tuple[str, str] | None = None
     port: int = 0
+    moods: dict[str, Mood] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     connections_count: int = 0
@@ -113,28 +114,31 @@ class Sink:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.offered.append(address)
-        if self.mood is Mood.DEFER_AT_RCPT:
+        mood = self.moods.get(address, self.mood)
+        if mood is Mood.DEFER_AT_RCPT:
             return "450 4.2.1 Come again"
-        if self.mood is Mood.REFUSE_AT_RCPT:
+        if mood is Mood.REFUSE_AT_RCPT:
             return "550 5.1.1 No such user"
-        if self.mood is Mood.DROP_AT_RCPT:
+        if mood is Mood.DROP_AT_RCPT:
             server.transport.abort()
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.mood is Mood.DEFER_AFTER_DOT:
+        mood = self.moods.get(envelope.rcpt_tos[0], self.mood)
+        if mood is Mood.DEFER_AFTER_DOT:
             return "451 4.3.0 Try later"
-        if self.mood is Mood.REFUSE_AFTER_DOT:
+        if mood is Mood.REFUSE_AFTER_DOT:
             return "554 5.6.0 Not liked"
         assert isinstance(envelope.content, bytes)
-        self.taken.append(Taken(envelope.mail_from or "", tuple(envelope.rcpt_tos), envelope.content))
+        sender = (envelope.mail_from or "").removeprefix("<>")
+        self.taken.append(Taken(sender, tuple(envelope.rcpt_tos), envelope.content))
         self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
-        if self.mood is Mood.DROP_AFTER_DOT:
+        if mood is Mood.DROP_AFTER_DOT:
             server.transport.abort()
-        if self.mood is Mood.SILENT:
+        if mood is Mood.SILENT:
             await asyncio.sleep(SILENT_FOR)
-        return "99 what?" if self.mood is Mood.NONSENSE else "250 2.0.0 Taken"
+        return "99 what?" if mood is Mood.NONSENSE else "250 2.0.0 Taken"
 
 
 class _Controller(Controller):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from messaging.mime.defects import Defect
 from messaging.mime.parse import parse
 from messaging.mime.types import Report, ReportKind
+from tests.messaging.mime_samples import sample
 
-EML = Path(__file__).parent.parent / "data" / "eml"
 TOKEN = "a" * 48
 
 
@@ -36,7 +34,7 @@ def report_of(raw: bytes) -> Report:
 
 
 def test_a_bounce_tells_whom_why_and_which_mail() -> None:
-    report = report_of((EML / "postfix_bounce.eml").read_bytes())
+    report = report_of(sample("postfix_bounce"))
     assert report == Report(
         kind=ReportKind.BOUNCE,
         recipients=("nobody@gone.example",),
@@ -48,7 +46,7 @@ def test_a_bounce_tells_whom_why_and_which_mail() -> None:
 
 
 def test_a_complaint_tells_who_and_which_mail() -> None:
-    report = report_of((EML / "abuse_report.eml").read_bytes())
+    report = report_of(sample("abuse_report"))
     assert report == Report(
         kind=ReportKind.COMPLAINT,
         recipients=("reader@complaints.example",),
@@ -140,7 +138,7 @@ def test_a_failure_told_in_prose_is_a_guess_without_token() -> None:
 
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "dmarc"])
 def test_feedback_that_is_no_complaint_is_none(kind: str) -> None:
-    raw = (EML / "abuse_report.eml").read_bytes().replace(b"Feedback-Type: abuse", b"Feedback-Type: " + kind.encode())
+    raw = sample("abuse_report").replace(b"Feedback-Type: abuse", b"Feedback-Type: " + kind.encode())
     assert parse(raw).report is None
 
 
@@ -160,4 +158,4 @@ def test_a_grid_of_forged_reports_is_read_without_trouble(charset: str, action: 
 
 def test_an_ordinary_mail_is_no_report() -> None:
     for name in ("gmail_reply", "auto_reply", "broken_mime"):
-        assert parse((EML / f"{name}.eml").read_bytes()).report is None
+        assert parse(sample(name)).report is None
