@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 wanted=$(cksum < requirements.txt)
 [ "$(cat .venv/.stamp 2>/dev/null || true)" = "$wanted" ] && exit 0
 
-python=${PYTHON:-python3}
-command -v "$python" >/dev/null 2>&1 || {
+# The full path: without PATH in the environment python can't tell where it is.
+python=$(command -v "${PYTHON:-python3}") || {
     echo "python3 is missing: apt-get install python3 python3-venv" >&2
     exit 1
 }
@@ -22,13 +22,20 @@ if command -v uv >/dev/null 2>&1; then
     uv venv --quiet --allow-existing --python "$python" .venv
 else
     uv=.venv/bin/uv
-    "$python" -m venv .venv >/dev/null 2>&1 || {
-        rm -rf .venv
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || {
         echo "python3-venv is missing: apt-get install python3-venv (or install uv)" >&2
         exit 1
     }
+    "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 fi
-# An interrupted installation leaves no stamp, so the next call begins again. pip sync would remove uv itself.
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt
+# The system's certificates where it has some: a company's own authority stands only there.
+[ -e /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS=true
+# An interrupted installation leaves no stamp, so the next call begins again. pip knows proxies and certificates from
+# settings that uv does not read, so it has the second try.
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt || {
+    echo "uv could not install the libraries; trying pip ..." >&2
+    .venv/bin/python -m ensurepip >/dev/null
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+}
 echo "$wanted" > .venv/.stamp

@@ -49,21 +49,21 @@ def _check_worker() -> dict[str, dict[str, Any]]:
 
 def _check_oldest_due() -> dict[str, dict[str, Any]]:
     try:
-        age = _oldest_due_age()
+        since = oldest_due()
+        age = max((now() - since).total_seconds(), 0) if since else 0
     except DatabaseError:
         return {"outbox": {"ok": False}}
     return {"outbox": {"ok": age < OVERDUE_SECONDS, "oldestDueSeconds": round(age)}}
 
 
-def _oldest_due_age() -> float:
-    """How many seconds the oldest recipient that may be attempted has been waiting for a worker; 0 when none is."""
-    oldest: datetime | None = (
+def oldest_due() -> datetime | None:
+    """When the recipient that waits longest for an attempt was to get it; None when the outbox is empty."""
+    return (
         Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False)
         .order_by("next_at")
         .values_list("next_at", flat=True)
         .first()
     )
-    return max((now() - oldest).total_seconds(), 0) if oldest else 0
 
 
 urlpatterns = [path("live", live), path("ready", ready)]

@@ -49,11 +49,9 @@ async def run_instance(*, write: Write) -> None:
     finally:
         life.cancel()
         asked.cancel()
-        write("Stopping ...")
         await supervisor.stop()
         if lock is not None:
             os.close(lock)
-    write("Stopped.")
 
 
 async def _start(supervisor: Supervisor, *, write: Write) -> None:

@@ -18,27 +18,30 @@ def lock_data_dir(data_dir: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.read(descriptor, 20).decode().strip()
         os.close(descriptor)
         raise CannotStart(
-            f"Gatepost is already running with DATA_DIR={data_dir}: stop it, or set DATA_DIR, PORT and SMTP_PORT "
-            "for a second one"
+            f"Gatepost is already running with DATA_DIR={data_dir} (process {holder}): stop it, or set DATA_DIR, PORT "
+            "and SMTP_PORT for a second one"
         ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
 
 
 def require_free_port(setting: str, host: str, port: int) -> None:
     """Raise unless this address can be listened on now."""
+    if not 0 < port < 65536:
+        raise CannotStart(f"{setting}={port} can't be used on {host}: ports go from 1 to 65535")
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
                 probe.listen()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CannotStart(
-            f"{setting}={port} can't be used on {host} ({reason}): stop what uses it, or set {setting} to another port"
-        ) from error
+    except OSError as error:
+        advice = f"stop what uses it, or set {setting} to another port"
+        raise CannotStart(f"{setting}={port} can't be used on {host} ({error.strerror}): {advice}") from error
 
 
 def require_database() -> None:

@@ -35,7 +35,7 @@ def _number(name: str, default: int) -> int:
 
 
 def _switch(name: str) -> bool:
-    return env.bool(name, default=False)
+    return bool(env.bool(name, default=False))
 
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
@@ -66,6 +66,7 @@ PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = _text("RELAY_URL")
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
@@ -79,6 +80,9 @@ MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
+# Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
+DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
 
 # The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
 DEFAULT_LIMITS = {
@@ -253,7 +257,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v1(/|$)"]  # the API refuses plain http in JSON: no SDK follows redirects
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 if HTTPS:
     # We never speak TLS ourselves: behind https there is a proxy, and it must set this header.
@@ -289,7 +293,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Gatepost", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Gatepost API",
+    "VERSION": "1",
+    "DESCRIPTION": "Mailboxes for AI agents, with human oversight. Every answer is JSON, every error says what to do.",
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
+    "POSTPROCESSING_HOOKS": [],
+}
 LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
 LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

@@ -23,6 +23,7 @@ from config.settings import *  # noqa: E402, F403
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CELERY_BROKER_URL = "memory://"
+DNS_RESOLVERS = ["off"]
 # Argon2 is slow on purpose; a test that needs a password needs hundreds of them.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

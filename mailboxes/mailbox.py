@@ -168,7 +168,7 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
 
 
 def _check_new(asked: NewMailbox) -> None:
-    if not LOCAL_PART.match(asked.address):
+    if not LOCAL_PART.fullmatch(asked.address):
         raise Invalid(
             "This is not a usable address.",
             code="invalid_address",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from .errors import LimitReached
 from .ids import new_id
@@ -59,24 +60,17 @@ def take_all(account: Account, counters: Sequence[Counter], amount: int, *, now:
     """Spend `amount` on every counter, or raise LimitReached and spend nothing on any."""
     ordered = sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))  # one lock order for everybody
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                TAKE,
-                {
-                    "account": account.pk,
-                    "amount": amount,
-                    "ids": [new_id() for _ in ordered],
-                    "subjects": [counter.subject_id for counter in ordered],
-                    "kinds": [counter.kind.value for counter in ordered],
-                    "periods": [period_start(counter.kind, now) for counter in ordered],
-                },
-            )
-            used = dict(cursor.fetchall())
+        used = _spend(account, ordered, amount, now=now)
         limits = limits_of(account)
         for counter in ordered:
             limit = limits[counter.kind]
             if limit and used[counter.kind] > limit:
                 raise _reached(counter.kind, limit, now=now)
+
+
+def count(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
+    """Record what the account has spent already, whether or not its limit allowed it."""
+    _spend(account, [Counter(kind, account.pk)], amount, now=now)
 
 
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
@@ -115,6 +109,12 @@ def used(subject_ids: Sequence[UUID], kind: LimitKind, *, now: datetime) -> dict
     return dict(rows.values_list("subject_id", "used"))
 
 
+def spent(account: Account, kind: LimitKind, *, now: datetime) -> int:
+    """What the whole account has spent in the current period, over all that it is counted on."""
+    rows = Usage.objects.filter(account=account, kind=kind, period_start=period_start(kind, now))
+    return rows.aggregate(sum=Sum("used"))["sum"] or 0
+
+
 def period_start(kind: LimitKind, moment: datetime) -> datetime:
     """When the period of `kind` that contains `moment` began: UTC days, UTC months, minutes; the epoch for stocks."""
     moment = moment.astimezone(UTC)
@@ -125,6 +125,23 @@ def period_start(kind: LimitKind, moment: datetime) -> datetime:
     if kind in VELOCITY:
         return moment.replace(second=0, microsecond=0)
     return EPOCH
+
+
+def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:
+    """Add `amount` to every counter; what each kind has used since then."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TAKE,
+            {
+                "account": account.pk,
+                "amount": amount,
+                "ids": [new_id() for _ in counters],
+                "subjects": [counter.subject_id for counter in counters],
+                "kinds": [counter.kind.value for counter in counters],
+                "periods": [period_start(counter.kind, now) for counter in counters],
+            },
+        )
+        return dict(cursor.fetchall())
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:

@@ -1,1 +1,30 @@
 """Background work of messaging. A task parses, calls one verb, and does nothing else."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from mailboxes import clock
+from messaging import wakeup
+
+from .inbound import intake
+from .outbound import dispatch
+
+INTAKE_BATCH = 20
+
+
+@shared_task(name=wakeup.DRAIN_OUTBOX)
+def drain_outbox() -> None:
+    dispatch.drain()
+
+
+@shared_task(name="messaging.take_back_overdue")
+def take_back_overdue() -> None:
+    dispatch.take_back_overdue()
+
+
+@shared_task(name=wakeup.PROCESS_INTAKE)
+def process_intake() -> None:
+    """Read and file what arrived. Rung by the listener, and swept."""
+    while intake.process_due(limit=INTAKE_BATCH, now=clock.now()):
+        pass

@@ -36,7 +36,7 @@ def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
     """
     actor.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
     mailbox = actor.get_mailbox(draft.mailbox_id)
-    _check_sender(mailbox)
+    check_sender(mailbox)
     mode = _effective_mode(mailbox, draft.oversight_mode)
     with transaction.atomic():
         message = _accept(draft, mailbox=mailbox, author=drafts.Author(actor, mode), now=now)
@@ -146,7 +146,8 @@ def _act(message: Message, verdict: Verdict, *, now: datetime) -> None:
         outbox.enqueue(message, clearance=Clearance(seal=seal), not_before=now, now=now)
 
 
-def _check_sender(mailbox: Mailbox) -> None:
+def check_sender(mailbox: Mailbox) -> None:
+    """Refuse mailboxes that may not send at all: suspended, paused, or of an owner who is not verified."""
     account = mailbox.account
     if account.suspended_at is not None:
         raise Forbidden(

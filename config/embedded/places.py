@@ -62,8 +62,17 @@ def make_data_dir(data_dir: Path) -> None:
         ) from error
 
 
+def make_system_root() -> Path:
+    """The folder for what can't lie under a closed one; everyone may pass through it, whatever the umask."""
+    SYSTEM_ROOT.mkdir(parents=True, exist_ok=True)
+    SYSTEM_ROOT.chmod(0o711)
+    return SYSTEM_ROOT
+
+
 def make_private(folder: Path, owner: tuple[int, int] | None) -> None:
     """Create the folder, closed to everyone but its owner; refuse one that somebody else made first."""
+    if SYSTEM_ROOT in folder.parents:
+        make_system_root()
     folder.mkdir(parents=True, exist_ok=True)
     uid = os.geteuid()
     if folder.is_symlink() or folder.stat().st_uid not in {uid, owner[0] if owner else uid}:

@@ -61,7 +61,6 @@ class EmbeddedPostgres:
     def prepare(self) -> None:
         """Make folders and, at the first start, the cluster; a killed first start leaves nothing half-made."""
         owner = (self.account.uid, self.account.gid) if self.account else None
-        self.places.servers.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.places.servers, self.places.sockets):
             make_private(folder, owner)
         if (self.data / "PG_VERSION").exists():
@@ -84,6 +83,9 @@ class EmbeddedPostgres:
         self.finish_start()
 
     def is_ready(self) -> bool:
+        # Like pg_ctl: to connect any earlier would fill the log with "the database system is starting up".
+        if not self._says_ready():
+            return False
         try:
             psycopg.connect(self.url(SUPERUSER, "postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -104,6 +106,13 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(10)
+
+    def _says_ready(self) -> bool:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return lines[7:8] != [] and lines[7].strip() == "ready"
 
     def _refuse_another_major(self) -> None:
         for other in sorted(self.places.servers.glob("postgres-[0-9]*")):

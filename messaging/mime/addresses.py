@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import email_validator
 
@@ -76,6 +77,7 @@ def display_name(text: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)  # the same few people write all day, and the library takes its time
 def _validated(text: str) -> str:
     try:
         checked = email_validator.validate_email(

@@ -1,4 +1,4 @@
-"""Transfer encodings of outgoing text: plain where that is safe on every road, else quoted-printable or base64."""
+"""Transfer encodings (RFC 2045 section 6): the one that survives every road outwards, any of them inwards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _LINE = 76  # RFC 2045 section 6.7 (5) and 6.8
 # a leading "From " (mailbox files put ">" before it), space at the end (some strip it), more than 78 characters.
 _UNTOUCHED = re.compile(rb"(?:(?!\.|From )(?:[\t -~]{0,77}[!-~])?\r\n)*")
 _TOUCHY_START = re.compile(rb"^(?:\.|From )", re.MULTILINE)
+_IDENTITY = frozenset({"", "7bit", "8bit", "binary"})
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
 
 def encode_body(text: str) -> tuple[str, bytes]:
@@ -25,6 +28,28 @@ def encode_body(text: str) -> tuple[str, bytes]:
     if len(quoted) * 3 <= len(content) * 4:
         return "quoted-printable", _TOUCHY_START.sub(_quote_first, quoted)
     return "base64", _in_lines(base64.b64encode(content))
+
+
+def decode_body(content: bytes, encoding: str | None) -> tuple[bytes, bool]:
+    """(octets, True if there was one way to read them). Unknown encodings leave the content as it came."""
+    name = (encoding or "").partition(";")[0].strip().lower()
+    if name in _IDENTITY:
+        return content, True
+    if name == "quoted-printable":
+        return binascii.a2b_qp(content), True
+    if name == "base64":
+        return _from_base64(content)
+    return content, False
+
+
+def _from_base64(content: bytes) -> tuple[bytes, bool]:
+    """Characters outside the alphabet are skipped (RFC 2045); what follows the padding is read by some, not by us."""
+    symbols = content.translate(None, _NOT_BASE64)
+    data, _, rest = symbols.partition(b"=")
+    is_certain = not rest.strip(b"=") and len(data) % 4 != 1
+    if len(data) % 4 == 1:
+        data = data[:-1]
+    return binascii.a2b_base64(data + b"==="[: -len(data) % 4]), is_certain
 
 
 def _quote_first(found: re.Match[bytes]) -> bytes:

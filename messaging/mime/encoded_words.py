@@ -6,7 +6,14 @@ The standard library's modern policy decodes them where it must not, and writes 
 from __future__ import annotations
 
 import base64
+import binascii
+import re
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+
+from messaging.mime import charsets
+from messaging.mime.body_encoding import decode_body
 
 # RFC 2047 section 2 allows 75, and 76 for the line; 66 leaves room for "Subject: " before the first word.
 _MAX_WORD = 66
@@ -15,6 +22,8 @@ _MAX_PAYLOAD = _MAX_WORD - _OVERHEAD
 _BASE64_BYTES = _MAX_PAYLOAD // 4 * 3
 # What may stand for itself in any header, phrases included (RFC 2047 section 5 (3)).
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+# Lax on purpose: spaces inside "q" words are common, though RFC 2047 section 2 forbids them.
+_ENCODED = re.compile(r"=\?([!->@-~]{1,64})\?([bBqQ])\?([^?\r\n]{0,2000})\?=")
 
 
 def encode(text: str) -> list[str]:
@@ -47,3 +56,44 @@ def _quoted(text: str) -> str:
     return "".join(
         "_" if octet == 0x20 else chr(octet) if octet in _SAFE else f"={octet:02X}" for octet in text.encode()
     )
+
+
+def decode(value: str) -> tuple[str, bool]:
+    """(`value` with its encoded words decoded, True if that was certain). Total and linear, whatever is in there."""
+    if "=?" not in value:
+        return value, True
+    pieces: list[str] = []
+    is_certain = True
+    for charset, items in groupby(_items(value), key=itemgetter(0)):
+        content = b"".join(octets for _, octets in items)
+        if charset is None:
+            pieces.append(content.decode("utf-8", "surrogatepass"))
+            continue
+        # Words of one charset are joined before decoding: many programs cut characters in two.
+        text, is_known = charsets.decode(content, charset)
+        pieces.append(text)
+        is_certain = is_certain and is_known
+    return "".join(pieces), is_certain
+
+
+def _items(value: str) -> Iterator[tuple[str | None, bytes]]:
+    """(charset, octets) of every encoded word and (None, octets) of what stands between."""
+    position = 0
+    for found in _ENCODED.finditer(value):
+        between = value[position : found.start()]
+        # Space between two encoded words is no part of the text (RFC 2047 section 6.2).
+        if between and (position == 0 or not between.isspace()):
+            yield None, between.encode("utf-8", "surrogatepass")
+        # RFC 2231 section 5 puts a language behind a star.
+        yield found.group(1).partition("*")[0].lower(), _octets(found.group(2), found.group(3))
+        position = found.end()
+    if position < len(value):
+        yield None, value[position:].encode("utf-8", "surrogatepass")
+
+
+def _octets(kind: str, payload: str) -> bytes:
+    content = payload.encode("utf-8", "replace")
+    if kind in "qQ":
+        return binascii.a2b_qp(content, header=True)
+    decoded, _ = decode_body(content, "base64")
+    return decoded

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 
@@ -20,8 +20,7 @@ from messaging.models import Attempt, Message, Recipient, RecipientState, Status
 
 from . import drafts
 from .clearance import Clearance
-
-LEASE = timedelta(minutes=15)
+from .outcomes import LEASE
 
 # FOR SHARE on the account: a stop that has committed is seen, and one that commits later waits for this claim.
 CLAIM = """

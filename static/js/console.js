@@ -54,6 +54,8 @@
   }
 
   function atZero(time) {
+    show(time, time.dataset.over);
+    time.closest("[data-tombstone]")?.querySelector("form")?.remove();
     if (time.dataset.refresh) setTimeout(() => refetch(time.dataset.refresh), 800);
   }
 
@@ -155,7 +157,7 @@
   function showPending(count) {
     const text = count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
     for (const place of $$(".pending-count")) show(place, count || place.closest("h1") ? text : "");
-    if (/^\(|^Review/.test(document.title) && $("#queue")) document.title = document.title.replace(/^\([^)]*\) /, "").replace(/^/, count ? `(${text}) ` : "");
+    if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
   }
 
   function showArrivals() {

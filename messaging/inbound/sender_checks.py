@@ -1,0 +1,70 @@
+"""Who sent a received mail, as far as SPF, DKIM and DMARC can tell. A failure is a result: mail is never kept waiting.
+
+With `DNS_RESOLVERS=off` nothing is asked and everything is `none`; where no resolver answers it is `temperror`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+
+from messaging.mime.types import Parsed
+from messaging.models import RawMessage
+
+from . import dns_lookups, parser_process
+from .checks import TEMPERROR, Checks, Sender
+
+RESULTS_HEADER = "Authentication-Results"
+_UNSAFE = re.compile(r"[^\x21-\x3a\x3c-\x7e]")
+_SERVER = re.compile(r"\s*(?:\([^()]*\)\s*)*([^\s;()]+)")
+
+
+def check(raw_message: RawMessage, parsed: Parsed) -> Checks:
+    """The results for a received mail. Network and processor time are bounded; never raises for what the mail holds."""
+    if dns_lookups.is_off():
+        return Checks()
+    sender = Sender(
+        peer=raw_message.peer,
+        helo=raw_message.helo,
+        envelope_sender=raw_message.envelope_sender,
+        header_from=parsed.header_from.address if parsed.header_from else None,
+    )
+    checks = parser_process.authenticate(bytes(raw_message.raw), sender, lookup=dns_lookups.Lookups())
+    return checks or Checks(spf=TEMPERROR, dmarc=TEMPERROR)
+
+
+def as_json(checks: Checks) -> dict[str, Any]:
+    """The form in `Message.sender_checks`."""
+    return asdict(checks) | {"dkim": [asdict(signature) for signature in checks.dkim]}
+
+
+def results_header(checks: Checks) -> str:
+    """The value of our Authentication-Results header (RFC 8601)."""
+    parts = [f"spf={checks.spf}" + _property("smtp.mailfrom", checks.spf_domain)]
+    parts += [
+        f"dkim={signature.result}" + _property("header.d", signature.domain) + _property("header.s", signature.selector)
+        for signature in checks.dkim
+    ] or ["dkim=none"]
+    parts.append(f"dmarc={checks.dmarc}")
+    return "; ".join([settings.MAIL_HOST, *parts])
+
+
+def without_forged_results(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers without results that claim to be ours (RFC 8601 section 5): nobody but us writes those."""
+    return [(name, value) for name, value in headers if not _claims_to_be_ours(name, value)]
+
+
+def _claims_to_be_ours(name: str, value: str) -> bool:
+    if name.lower() != RESULTS_HEADER.lower():
+        return False
+    server = _SERVER.match(value)
+    # What names no server can't be told from ours by a careless reader.
+    return server is None or server.group(1).strip('"').lower().rstrip(".") == settings.MAIL_HOST.lower()
+
+
+def _property(name: str, value: str) -> str:
+    return f" {name}={_UNSAFE.sub('', value)}" if value else ""

@@ -1,0 +1,36 @@
+"""Takes arriving mail on HOST:SMTP_PORT until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from messaging.inbound.listener import Listener
+
+
+class Command(BaseCommand):
+    help = "Take arriving mail on HOST:SMTP_PORT."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # One line for every SMTP command, with addresses in it, is not for the log.
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:
+            raise CommandError(
+                f"SMTP can't listen on {settings.HOST}:{settings.SMTP_PORT}: {error.strerror}"
+            ) from error
+
+    async def _serve(self) -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with Listener(settings.HOST, settings.SMTP_PORT) as listener:
+            self.stdout.write(f"SMTP listens on {settings.HOST}:{listener.port}")
+            self.stdout.flush()
+            await stopped.wait()

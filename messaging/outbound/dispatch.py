@@ -1,0 +1,60 @@
+"""The loop that empties the outbox: claim, attempt, record, until nothing is due."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from mailboxes import clock
+from messaging import shutdown, wakeup
+from messaging.models import Attempt
+
+from . import delivery, outbox, outcomes
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20
+# A call ends in reasonable time whatever is due, so that a worker can be stopped, and its memory be given back.
+BUSY_FOR = 10.0
+
+
+def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
+    """Send what is due and say how many attempts were made. Any number of workers may do so at once.
+
+    Ends after about `busy_for` seconds and rings for a successor when more is due. On SIGTERM, or when the worker shuts
+    down, the mail in hand is finished and the rest of the claim is given back.
+    """
+    until = time.monotonic() + busy_for
+    made = 0
+    with shutdown.termination_waits():
+        while not shutdown.is_asked():
+            claimed = outbox.claim_due(limit=batch, now=clock.now())
+            made += _attempt_all(claimed)
+            if len(claimed) < batch:
+                return made
+            if time.monotonic() > until:
+                wakeup.ring(wakeup.DRAIN_OUTBOX)
+                return made
+    return made
+
+
+def take_back_overdue() -> int:
+    """End the attempts of workers that are gone, and wake somebody for what may go again."""
+    count = outcomes.take_back(limit=500, now=clock.now())
+    if count:
+        log.warning("outbox.taken_back", count=count)
+        wakeup.ring(wakeup.DRAIN_OUTBOX)
+    return count
+
+
+def _attempt_all(claimed: list[Attempt]) -> int:
+    made = 0
+    for attempt in delivery.load(claimed):
+        if shutdown.is_asked():
+            outcomes.record(attempt, outcomes.GIVEN_BACK, now=clock.now())
+            continue
+        outcome = delivery.attempt(attempt, now=clock.now())
+        outcomes.record(attempt, outcome, now=clock.now())
+        made += 1
+    return made
