@@ -282,6 +282,10 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# --- Mail that Django itself writes: through the one door, from the platform's own mailbox ---------------------------
+EMAIL_BACKEND = "oversight.mail_backend.OutboxBackend"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
+
 # --- API, logs -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -11,3 +11,4 @@ class OversightConfig(AppConfig):
         import_module("oversight.tasks")
         import_module("oversight.admission")  # hears of arrived mail
         import_module("oversight.notices")  # hears events
+        import_module("oversight.doorbell")  # hears events
