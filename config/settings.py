@@ -298,6 +298,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Mailboxes for AI agents, with human oversight. Every answer is JSON, every error says what to do.",
     "SERVERS": [{"url": PUBLIC_URL}],
+    "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/v1",
     "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
     "POSTPROCESSING_HOOKS": [],
