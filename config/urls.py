@@ -11,4 +11,5 @@ urlpatterns = [
     path("v1/", include("mailboxes.api.urls")),
     path("v1", include("mailboxes.api.unknown_urls")),
     path("docs", include("mailboxes.api.docs_urls")),
+    path("", include("oversight.console.urls")),
 ]

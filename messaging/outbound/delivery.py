@@ -157,11 +157,15 @@ def _check_standing(attempt: Attempt) -> None:
         raise _Halt(OutcomeKind.WITHDRAWN, "stopped", "Sending was stopped before the message left.")
     is_open = mailbox.status == MailboxStatus.ACTIVE and mailbox.deleted_at is None
     if not is_open or mailbox.mode == OversightMode.READ_ONLY:
-        raise _Halt(OutcomeKind.WITHDRAWN, "mailbox_closed", "The mailbox was closed for sending before the message left.")
+        raise _Halt(
+            OutcomeKind.WITHDRAWN, "mailbox_closed", "The mailbox was closed for sending before the message left."
+        )
     found = suppressions.find(message.account_id, [attempt.recipient.address])
     if found:
         raise _Halt(
-            OutcomeKind.FAILED, "suppressed", f"The address is on the suppression list ({found[0].reason}); nothing was sent."
+            OutcomeKind.FAILED,
+            "suppressed",
+            f"The address is on the suppression list ({found[0].reason}); nothing was sent.",
         )
 
 

@@ -95,7 +95,9 @@ def _apply(attempt: Attempt, outcome: Outcome, *, now: datetime) -> None:
     columns = {"outcome": outcome.kind, "code": outcome.code[:60], "text": outcome.text}
     if unfinished.update(phase=AttemptPhase.FINISHED, finished_at=now, **columns):
         _move(attempt, RecipientState.SENDING, outcome, now=now)
-    elif outcome.kind in EVIDENCE and Attempt.objects.filter(pk=attempt.pk, outcome=OutcomeKind.UNKNOWN).update(**columns):
+    elif outcome.kind in EVIDENCE and Attempt.objects.filter(pk=attempt.pk, outcome=OutcomeKind.UNKNOWN).update(
+        **columns
+    ):
         _move(attempt, RecipientState.UNKNOWN, outcome, now=now)
 
 

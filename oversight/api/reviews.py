@@ -19,7 +19,8 @@ from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, operation
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
-from messaging.models import Recipient, Revision, Status
+from messaging.api.views import in_reading_order
+from messaging.models import Revision, Status
 from oversight import decisions, reviews
 from oversight.decisions import Reviewer
 from oversight.models import Door, Review, ReviewState
@@ -54,7 +55,7 @@ class ReviewView(ApiView):
     def shown(self, found: QuerySet[Review]) -> list[dict[str, Any]]:
         """The reviews as JSON: a handful of queries, however many they are."""
         related: list[Any] = [
-            Prefetch("message__recipients", Recipient.objects.order_by("pk")),
+            Prefetch("message__recipients", in_reading_order()),
             "message__attachments",
         ]
         if self.is_reviewer:

@@ -32,7 +32,9 @@ from tests.messaging.outbound import relay as relay
 pytestmark = pytest.mark.django_db
 
 
-def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else_when_a_message_leaves(alice: Tenant, relay: Sink) -> None:
+def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else_when_a_message_leaves(
+    alice: Tenant, relay: Sink
+) -> None:
     message = builders.submit(alice)
     assert dispatch.drain() == 1
     (taken,) = relay.taken
@@ -48,7 +50,9 @@ def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else_when_a_message_
 
 
 def test_a_bounce_comes_back_to_the_one_recipient_when_a_message_has_many(alice: Tenant, relay: Sink) -> None:
-    message = builders.submit(alice, to=("kim@friends.example",), cc=("lee@friends.example",), bcc=("secret@friends.example",))
+    message = builders.submit(
+        alice, to=("kim@friends.example",), cc=("lee@friends.example",), bcc=("secret@friends.example",)
+    )
     dispatch.drain()
     now = clock.now()
     owners = {one.recipients: return_paths.recipient_behind(one.sender, now=now) for one in relay.taken}
@@ -126,7 +130,9 @@ def test_a_message_is_given_up_when_the_relay_defers_it_for_ever(alice: Tenant, 
     relay.mood = Mood.DEFER_AT_RCPT
     message = builders.submit(alice)
     dispatch.drain()
-    Attempt.objects.filter(recipient__message=message).update(started_at=message.created_at - outcomes.backoff.GIVE_UP_AFTER)
+    Attempt.objects.filter(recipient__message=message).update(
+        started_at=message.created_at - outcomes.backoff.GIVE_UP_AFTER
+    )
     make_due(message)
     dispatch.drain()
     message.refresh_from_db()

@@ -45,7 +45,9 @@ def test_mail_to_our_own_domain_comes_back_through_the_listener(alice: Tenant, l
     assert (bytes(captured.raw), captured.is_looped) == (taken.content, True)
 
 
-def test_mail_to_our_own_domain_fails_when_the_listener_does_not_know_the_address(alice: Tenant, listener: Sink) -> None:
+def test_mail_to_our_own_domain_fails_when_the_listener_does_not_know_the_address(
+    alice: Tenant, listener: Sink
+) -> None:
     listener.mood = Mood.REFUSE_AT_RCPT
     message = builders.submit(alice, to=(f"nobody@{alice.mailbox.domain.name}",))
     dispatch.drain()

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--to", metavar="ADDRESS", default="", help="only mail to this address")
         parser.add_argument("--latest", action="store_true", help="only the newest")
         parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (default 50)")
-        parser.add_argument("--wait", type=float, default=0, metavar="S", help="wait up to S seconds for the first to come")
+        parser.add_argument(
+            "--wait", type=float, default=0, metavar="S", help="wait up to S seconds for the first to come"
+        )
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="a JSON list")
         form.add_argument("--raw", action="store_true", help="the exact bytes, signature included")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from typing import Any
 
@@ -17,8 +16,6 @@ class Command(BaseCommand):
     help = "Take arriving mail on HOST:SMTP_PORT."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # One line for every SMTP command, with addresses in it, is not for the log.
-        logging.getLogger("mail.log").setLevel(logging.ERROR)
         try:
             asyncio.run(self._serve())
         except OSError as error:

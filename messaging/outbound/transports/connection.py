@@ -98,7 +98,11 @@ def _dial(relay: Relay, timeouts: Timeouts) -> smtplib.SMTP:
     try:
         if relay.is_implicit_tls:
             return smtplib.SMTP_SSL(
-                relay.host, relay.port, local_hostname=settings.MAIL_HOST, timeout=timeouts.connect, context=_context(relay)
+                relay.host,
+                relay.port,
+                local_hostname=settings.MAIL_HOST,
+                timeout=timeouts.connect,
+                context=_context(relay),
             )
         return smtplib.SMTP(relay.host, relay.port, local_hostname=settings.MAIL_HOST, timeout=timeouts.connect)
     except ssl.SSLCertVerificationError as error:

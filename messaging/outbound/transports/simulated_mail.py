@@ -51,7 +51,9 @@ def complaint(envelope: Envelope, raw: bytes) -> tuple[Envelope, bytes] | None:
         f"Arrival-Date: {formatdate()}",
     )
     head = _head(f"feedback@{settings.SIMULATOR_DOMAIN}", envelope.sender, "Abuse report")
-    report = _report(("This is an abuse report.",), kind="feedback-report", machine=machine, original=_header_block(raw))
+    report = _report(
+        ("This is an abuse report.",), kind="feedback-report", machine=machine, original=_header_block(raw)
+    )
     return _from_nobody(envelope.sender), _bytes(*head, *report)
 
 
@@ -82,7 +84,9 @@ def _head(sender: str, to: str, subject: str) -> tuple[str, ...]:
     )
 
 
-def _report(human: tuple[str, ...], *, kind: str, machine: tuple[str, ...], original: tuple[str, ...]) -> tuple[str, ...]:
+def _report(
+    human: tuple[str, ...], *, kind: str, machine: tuple[str, ...], original: tuple[str, ...]
+) -> tuple[str, ...]:
     return (
         f"Content-Type: multipart/report; report-type={kind};",
         f' boundary="{BOUNDARY}"',

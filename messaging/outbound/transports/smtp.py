@@ -44,7 +44,9 @@ class SmtpTransport:
             raise
         except OSError as error:
             session.drop()
-            raise TransientFailure("connection_lost", f"{self.relay.host} hung up before the message: {error}") from error
+            raise TransientFailure(
+                "connection_lost", f"{self.relay.host} hung up before the message: {error}"
+            ) from error
         try:
             on_data()
             code, text = self._hand_over(session, raw)
