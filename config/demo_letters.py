@@ -1,4 +1,4 @@
-"""The mail of the demo. Juniper Lane makes lamps; Juno, an agent, writes its mail; Rhea reads before anything leaves."""
+"""The mail of the demo. Juniper Lane makes lamps; Juno, an agent, writes; Rhea reads before anything leaves."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CUSTOMER_SUBJECT = "Cracked shade on order 4187"
 CUSTOMER_BODY = """\
 Hello,
 
-the Alder lamp from order 4187 came this morning. It is lovely, but the linen shade has a crack along the seam, about as
-long as a finger.
+the Alder lamp from order 4187 came this morning. It is lovely, but the linen shade has a crack along the seam, about
+as long as a finger.
 
 It is a present for my daughter's birthday on Saturday. Is there any chance of a new shade before then? I can send the
 damaged one back.
@@ -72,7 +72,8 @@ Juno, for Juniper Lane
 <p>Dear Ms Petrov,</p>
 <p>thank you for your call. Here is our offer for the lobby and the twelve rooms:</p>
 <table cellpadding="6" style="border-collapse:collapse">
-<tr style="border-bottom:1px solid #999"><th align="left">Item</th><th align="right">Each</th><th align="right">Sum</th></tr>
+<tr style="border-bottom:1px solid #999">
+<th align="left">Item</th><th align="right">Each</th><th align="right">Sum</th></tr>
 <tr><td>24 Alder table lamps, oak</td><td align="right">96.00 EUR</td><td align="right">2,304.00 EUR</td></tr>
 <tr><td>24 linen shades, natural</td><td align="right">28.00 EUR</td><td align="right">672.00 EUR</td></tr>
 <tr><td>Trade discount, 12 %</td><td></td><td align="right">-357.12 EUR</td></tr>
@@ -87,12 +88,12 @@ Juno, for Juniper Lane
 
 ORDER = Letter(
     to="workshop@weaverandsons.example",
-    subject="Linen for January: 40 shades",
+    subject="Linen order: 40 shades, 30 cm",
     body_text="""\
 Hello Tom,
 
-eleven natural linen shades are left on the shelf, and December took thirty. Please put us down for 40 of the 30 cm size,
-1,180 EUR as last time, to arrive in the first week of January.
+eleven natural linen shades are left on the shelf, and last month took thirty. Please put us down for 40 of the 30 cm
+size, 1,180 EUR as last time, to arrive in four weeks.
 
 Could you also look at the seam? One shade reached a customer cracked this week, the second this autumn.
 
@@ -110,8 +111,8 @@ Dear Café Morgenrot team,
 
 we hope the lamps over the counter give the light you wanted.
 
-Invoice 2291 of 412.50 EUR was due twelve days ago, and we could not find a payment. It may have crossed with this mail; if
-so, please forget it. Otherwise we would be glad to have it by Friday of next week.
+Invoice 2291 of 412.50 EUR was due twelve days ago, and we could not find a payment. It may have crossed with this
+mail; if so, please forget it. Otherwise we would be glad to have it by Friday of next week.
 
 Kind regards
 Juno, for Juniper Lane
@@ -131,4 +132,6 @@ Warm regards
 Juno, for Juniper Lane
 """,
 )
-WHY_NOT = "We never agreed on a discount before the holidays. Offer help with choosing a lamp instead, and ask me about prices."
+WHY_NOT = (
+    "We agreed on no discount. Offer him help with choosing a lamp instead, and ask me before you write of prices."
+)

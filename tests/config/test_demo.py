@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client
 from pytest_django import Settings
 
@@ -136,10 +138,6 @@ def test_the_demo_survives_a_changed_default_mode(settings: Settings) -> None:
 
 
 def test_a_call_that_comes_while_another_makes_the_demo_waits_for_it() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from django.db import connections
-
     def prepare(_: int) -> demo.Demo:
         try:
             return demo.prepare(now=clock.now())
