@@ -29,6 +29,13 @@ else
     "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 fi
-# An interrupted installation leaves no stamp, so the next call begins again. pip sync would remove uv itself.
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt
+# The system's certificates where it has some: a company's own authority stands only there.
+[ -e /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS=true
+# An interrupted installation leaves no stamp, so the next call begins again. pip knows proxies and certificates from
+# settings that uv does not read, so it has the second try.
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt || {
+    echo "uv could not install the libraries; trying pip ..." >&2
+    .venv/bin/python -m ensurepip >/dev/null
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+}
 echo "$wanted" > .venv/.stamp

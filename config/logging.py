@@ -1,5 +1,6 @@
 """Logs: one JSON object a line in production, readable text in development; control characters never get through."""
 
+import json
 import logging
 import re
 from typing import Any
@@ -41,6 +42,7 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             # An answer of 4xx is the caller's news, not the operator's.
             "django.request": {"level": logging.ERROR},
+            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
             "celery": {"level": logging.WARNING},
             "daphne": {"level": logging.WARNING},
         },
@@ -48,23 +50,36 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
 
 
 def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The same event with every control character written as its escape, in keys of any depth of plain values."""
-    return {key: _escaped(value) for key, value in event.items()}
+    """The same event with every control character written as its escape; a traceback keeps its line breaks."""
+    return {key: _escaped_lines(value) if key == "exception" else _escaped(value) for key, value in event.items()}
 
 
 def _rendering(*, as_json: bool) -> list[Processor]:
-    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    first: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+    ]
     if as_json:
-        return [remove, structlog.processors.format_exc_info, escape_controls, structlog.processors.JSONRenderer()]
-    # The traceback keeps its line breaks; everything else is escaped.
-    return [remove, escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
+        return [*first, structlog.processors.JSONRenderer(serializer=_ascii_json)]
+    # The default formatter would print the local variables of every frame: keys, passwords, mail.
+    plain = structlog.dev.plain_traceback
+    return [*first, escape_controls, structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
+
+
+def _ascii_json(event: EventDict, **options: Any) -> str:
+    # DEL is the one control character that json leaves as it is.
+    return json.dumps(event, **options).replace("\x7f", "\\u007f")
 
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), value)
     if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(_escaped(item) for item in value)
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(item) for item in value]
     return value
+
+
+def _escaped_lines(value: Any) -> Any:
+    return "\n".join(_escaped(line) for line in value.split("\n")) if isinstance(value, str) else value

@@ -18,11 +18,14 @@ def lock_data_dir(data_dir: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.read(descriptor, 20).decode().strip()
         os.close(descriptor)
         raise CannotStart(
-            f"Gatepost is already running with DATA_DIR={data_dir}: stop it, or set DATA_DIR, PORT and SMTP_PORT "
-            "for a second one"
+            f"Gatepost is already running with DATA_DIR={data_dir} (process {holder}): stop it, or set DATA_DIR, PORT "
+            "and SMTP_PORT for a second one"
         ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
 
 

@@ -2,4 +2,6 @@
 
 from django.urls.resolvers import URLPattern
 
-websocket_urlpatterns: list[URLPattern] = []
+from oversight.console import routing as console
+
+websocket_urlpatterns: list[URLPattern] = [*console.websocket_urlpatterns]

@@ -231,6 +231,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 # Name and address together: an attacker must not be able to lock a reviewer out of the stop button.
+# What Django's sign-in forms call it. Axes would guess "email" from our user model, and count failures under no name.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
@@ -259,7 +261,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v1(/|$)"]  # the API refuses plain http in JSON: no SDK follows redirects
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 if HTTPS:
     # We never speak TLS ourselves: behind https there is a proxy, and it must set this header.
@@ -284,6 +286,10 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# --- Mail that Django itself writes: through the one door, from the platform's own mailbox ---------------------------
+EMAIL_BACKEND = "oversight.mail_backend.OutboxBackend"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
+
 # --- API, logs -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -291,7 +297,16 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Gatepost", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Gatepost API",
+    "VERSION": "1",
+    "DESCRIPTION": "Mailboxes for AI agents, with human oversight. Every answer is JSON, every error says what to do.",
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
+    "POSTPROCESSING_HOOKS": [],
+}
 LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
 LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

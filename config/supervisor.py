@@ -139,8 +139,12 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop everything, rank by rank, so that nobody loses what they stand on."""
+        if self._children:
+            self._write("Stopping ...")
         for rank in sorted({child.command.rank for child in self._children}, reverse=True):
             await asyncio.gather(*(child.stop() for child in self._children if child.command.rank == rank))
+        if self._children:
+            self._write("Stopped.")
 
 
 async def _lines(descriptor: int) -> AsyncIterator[str]:

@@ -6,4 +6,10 @@ from django.urls import include, path
 urlpatterns = [
     path("health/", include("config.health")),
     path("admin/", admin.site.urls),
+    path("v1/", include("oversight.api.urls")),
+    path("v1/", include("messaging.api.urls")),
+    path("v1/", include("mailboxes.api.urls")),
+    path("v1", include("mailboxes.api.unknown_urls")),
+    path("docs", include("mailboxes.api.docs_urls")),
+    path("", include("oversight.console.urls")),
 ]

@@ -102,7 +102,7 @@ def create(user: User, *, slug: str, now: datetime) -> tuple[Account, Member]:
 
 def slug_state(slug: str) -> str:
     """`free`, `reserved` or `taken`. Raises Invalid for a malformed slug."""
-    if not SLUG.match(slug):
+    if not SLUG.fullmatch(slug):
         raise Invalid(
             "A slug has 3 to 30 of a-z, 0-9 and inner '-'.", code="invalid_slug", fix="Choose a slug of that form."
         )

@@ -111,7 +111,7 @@ def list_agent_keys(account: Account) -> list[ApiKey]:
 
 def is_well_formed(text: str) -> bool:
     """Shape and checksum are right: a typing slip is told without a look at the database."""
-    return bool(SHAPE.match(text)) and secrets.compare_digest(
+    return bool(SHAPE.fullmatch(text)) and secrets.compare_digest(
         checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:]
     )
 

@@ -15,7 +15,7 @@ from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
-LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}(?<!\.)$")
+LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,63}(?<!\.)$")
 UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069<>@]|=\?")
 METADATA_PAIRS = 50
 METADATA_LENGTH = 500
@@ -61,9 +61,10 @@ def change(
     display_name: str | None = None,
     status: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    by: str = "",
     now: datetime,
 ) -> Mailbox:
-    """Change what the mailbox's own agent may change; None leaves a value as it is."""
+    """Change what the mailbox's own agent may change; None leaves a value as it is. `by` names an operator."""
     changed: list[str] = []
     with transaction.atomic():
         mailbox.refresh_from_db(from_queryset=Mailbox.objects.select_for_update())
@@ -81,6 +82,8 @@ def change(
         if changed:
             mailbox.save(update_fields=[*changed, "updated_at"])
             data = {"mailbox_id": str(mailbox.pk), "changed": sorted(changed), "status": mailbox.status}
+            if by:
+                data["by"] = by
             events.record(
                 mailbox.account_id,
                 "mailbox.changed",
@@ -92,10 +95,10 @@ def change(
     return mailbox
 
 
-def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -> bool:
+def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = "", now: datetime) -> bool:
     """Set the oversight mode; False if it was that already. What waits for a decision goes on waiting.
 
-    `by` names the human or operator: no key may call this.
+    `by` names the human or operator: no key may call this. An operator who loosens it says a `reason`.
     """
     check_mode(mode)
     with transaction.atomic():
@@ -105,6 +108,8 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -
         Mailbox.objects.filter(pk=mailbox.pk).update(mode=mode, updated_at=now)
         mailbox.mode = mode
         data = {"mailbox_id": str(mailbox.pk), "from": old, "to": str(mode), "by": by}
+        if reason:
+            data["reason"] = reason
         events.record(
             mailbox.account_id,
             "mailbox.mode_changed",
@@ -163,7 +168,7 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
 
 
 def _check_new(asked: NewMailbox) -> None:
-    if not LOCAL_PART.match(asked.address):
+    if not LOCAL_PART.fullmatch(asked.address):
         raise Invalid(
             "This is not a usable address.",
             code="invalid_address",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from .errors import LimitReached
 from .ids import new_id
@@ -106,6 +107,12 @@ def used(subject_ids: Sequence[UUID], kind: LimitKind, *, now: datetime) -> dict
     """What each of the subjects has spent in the current period; subjects that spent nothing are left out."""
     rows = Usage.objects.filter(subject_id__in=subject_ids, kind=kind, period_start=period_start(kind, now))
     return dict(rows.values_list("subject_id", "used"))
+
+
+def spent(account: Account, kind: LimitKind, *, now: datetime) -> int:
+    """What the whole account has spent in the current period, over all that it is counted on."""
+    rows = Usage.objects.filter(account=account, kind=kind, period_start=period_start(kind, now))
+    return rows.aggregate(sum=Sum("used"))["sum"] or 0
 
 
 def period_start(kind: LimitKind, moment: datetime) -> datetime:

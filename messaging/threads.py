@@ -16,7 +16,8 @@ from django.db.models.functions import Greatest
 from mailboxes.models import Mailbox
 
 from .mime import conversation
-from .models import Direction, Message, Status, Thread
+from .models import Message, Thread
+from .visibility import visible
 
 SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
@@ -62,9 +63,8 @@ def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
         output_field=IntegerField(),
     )
     return (
-        Message.objects.filter(mailbox=mailbox, message_id__in=nearest)
-        .exclude(status__in=(Status.REFUSED, Status.ARRIVED))
-        .exclude(status=Status.HELD, direction=Direction.INBOUND)
+        visible(mailbox)
+        .filter(message_id__in=nearest)
         .select_related("thread")
         .order_by(nearness, "created_at")
         .first()
@@ -87,7 +87,8 @@ def show(message: Message, *, now: datetime) -> None:
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
     key = conversation.normalize_subject(subject)
-    if not key:
+    # The mailbox itself takes part in every thread: under its name anybody would join.
+    if not key or sender == mailbox.full_address:
         return None
     active = Q(last_message_at__gte=now - SUBJECT_JOINS_FOR)
     return (

@@ -9,4 +9,6 @@ class OversightConfig(AppConfig):
     def ready(self) -> None:
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("oversight.tasks")
+        import_module("oversight.admission")  # hears of arrived mail
         import_module("oversight.notices")  # hears events
+        import_module("oversight.doorbell")  # hears events

@@ -15,7 +15,7 @@ from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
-from messaging.models import Message, Status
+from messaging.models import Direction, Message, Status
 from messaging.outbound import outbox
 
 from . import quota_return
@@ -44,6 +44,8 @@ def visible(actor: Principal) -> QuerySet[Review]:
     """The reviews that this principal may see: a member all of the account's, a key those of its mailboxes."""
     actor.require(Scope.READ)
     mine = Review.objects.filter(account=actor.account, mailbox__deleted_at__isnull=True)
+    if actor.agent is not None:  # received mail that waits for a human is unknown to agents
+        mine = mine.filter(message__direction=Direction.OUTBOUND)
     return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
 
 

@@ -14,7 +14,7 @@ from mailboxes.models import Mailbox, MailboxStatus, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
 from messaging import threads
-from messaging.faultpoints import faultpoint
+from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
 from messaging.models import Direction, Message, Status
@@ -36,12 +36,12 @@ def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
     """
     actor.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
     mailbox = actor.get_mailbox(draft.mailbox_id)
-    _check_sender(mailbox)
+    check_sender(mailbox)
     mode = _effective_mode(mailbox, draft.oversight_mode)
     with transaction.atomic():
         message = _accept(draft, mailbox=mailbox, author=drafts.Author(actor, mode), now=now)
+        faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
-    faultpoint("accept.after_commit")
     return message
 
 
@@ -142,11 +142,12 @@ def _act(message: Message, verdict: Verdict, *, now: datetime) -> None:
         outbox.hold(message, reason=reason, now=now)
         reviews.open(message, verdict=verdict, now=now)
     else:
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         outbox.enqueue(message, clearance=Clearance(seal=seal), not_before=now, now=now)
 
 
-def _check_sender(mailbox: Mailbox) -> None:
+def check_sender(mailbox: Mailbox) -> None:
+    """Refuse mailboxes that may not send at all: suspended, paused, or of an owner who is not verified."""
     account = mailbox.account
     if account.suspended_at is not None:
         raise Forbidden(

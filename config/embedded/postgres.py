@@ -83,6 +83,9 @@ class EmbeddedPostgres:
         self.finish_start()
 
     def is_ready(self) -> bool:
+        # Like pg_ctl: to connect any earlier would fill the log with "the database system is starting up".
+        if not self._says_ready():
+            return False
         try:
             psycopg.connect(self.url(SUPERUSER, "postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -103,6 +106,13 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(10)
+
+    def _says_ready(self) -> bool:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return lines[7:8] != [] and lines[7].strip() == "ready"
 
     def _refuse_another_major(self) -> None:
         for other in sorted(self.places.servers.glob("postgres-[0-9]*")):

@@ -17,11 +17,12 @@ import dkim
 import spf
 from publicsuffixlist import PublicSuffixList
 
+from .checks import FAIL, NONE, PASS, PERMERROR, POLICY, TEMPERROR, Checks, Sender, Signature
+
 MAX_SIGNATURES = 5
 MAX_SIGNATURE_OCTETS = 16 * 1024
 MIN_KEY_BITS = 1024
 
-PASS, FAIL, NONE, POLICY, TEMPERROR, PERMERROR = "pass", "fail", "none", "policy", "temperror", "permerror"
 SPF_RESULTS = frozenset({PASS, FAIL, NONE, "neutral", "softfail", TEMPERROR, PERMERROR})
 
 Lookup = Callable[[str, str], Any]
@@ -29,37 +30,6 @@ Lookup = Callable[[str, str], Any]
 _suffixes = PublicSuffixList()
 _silent = logging.getLogger("gatepost.dkim")
 _silent.disabled = True
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who handed the mail over and who claims to have written it. `header_from` is None unless everybody reads one."""
-
-    peer: str
-    helo: str
-    envelope_sender: str
-    header_from: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One DKIM signature. `policy`: valid, not to be relied on (l=, SHA-1, small key, From unsigned or not single)."""
-
-    result: str
-    domain: str = ""
-    selector: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """Results in the words of RFC 8601. `is_authenticated`: an aligned SPF or DKIM pass vouches for the From domain."""
-
-    spf: str = NONE
-    spf_domain: str = ""
-    dkim: tuple[Signature, ...] = ()
-    dmarc: str = NONE
-    dmarc_policy: str = ""
-    is_authenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +115,8 @@ def _check_signature(verifier: Any, index: int, value: bytes, *, has_one_author:
         is_valid = verifier.verify(idx=index, dnsfunc=key)
     except dkim.KeyFormatError:
         result = POLICY  # a key too small, or not a key
+    except dkim.ValidationError:
+        result = FAIL
     except Exception:  # fields that the library refuses, or does not expect
         result = PERMERROR
     else:

@@ -13,7 +13,7 @@ from messaging.mime.types import Address, Parsed, ParsedAttachment
 from messaging.models import Attachment, Direction, Message, RawMessage, Status
 
 from . import sender_checks
-from .authentication import Checks
+from .checks import Checks
 
 MAX_NAME = 255
 
@@ -34,7 +34,7 @@ def file(row: RawMessage, mailbox: Mailbox, *, parsed: Parsed, checks: Checks, n
         reply_to=", ".join(_addresses(parsed.reply_to)), subject=parsed.subject,
         body_text=parsed.body_text, body_html=parsed.body_html, headers=_headers(parsed, checks),
         has_attachments=bool(parsed.attachments), attachments_dropped=parsed.attachments_dropped or "",
-        defects=list(parsed.defects), sender_checks=sender_checks.as_json(checks),
+        defects=[str(defect) for defect in parsed.defects], sender_checks=sender_checks.as_json(checks),
         sender_new_to_thread=placement.sender_is_new,
         is_automatic=parsed.is_automatic or not row.envelope_sender, created_at=now,
     )  # fmt: skip

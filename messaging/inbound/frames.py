@@ -17,7 +17,7 @@ MAX_FRAME = 256 * 1024**2
 ALLOWED = {
     "messaging.mime.types": {"Address", "Parsed", "ParsedAttachment", "Report", "ReportKind"},
     "messaging.mime.defects": {"Defect"},
-    "messaging.inbound.authentication": {"Checks", "Signature"},
+    "messaging.inbound.checks": {"Checks", "Signature"},
     "datetime": {"datetime", "timezone", "timedelta"},
 }
 _HEADER = struct.Struct(">I")

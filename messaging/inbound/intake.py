@@ -26,7 +26,7 @@ from messaging.models import Message, RawMessage, Status
 from messaging.signals import message_arrived
 
 from . import destinations, feedback, filing, parser_process, sender_checks
-from .authentication import Checks
+from .checks import Checks
 
 log = structlog.get_logger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import TracebackType
 
 from .database_threads import DatabaseThreads
@@ -10,6 +11,8 @@ from .smtp_server import Doorkeeper, Receiver, StrictSMTP
 
 THREADS = 8
 BACKLOG = 256
+# aiosmtpd writes a line for every command, with addresses in it: that is not for the log.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 GRACE_SECONDS = 3.0
 
 

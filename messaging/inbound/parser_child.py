@@ -8,10 +8,11 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 from messaging.inbound import frames
-from messaging.inbound.authentication import Sender, authenticate
+from messaging.inbound.checks import Sender
 from messaging.mime import parse
 
 MEMORY_BYTES = 768 * 1024**2
@@ -38,8 +39,13 @@ def _answer(request: Any, requests: IO[bytes], answers: IO[bytes]) -> Any:
     if verb == frames.PARSE:
         return parse.parse(raw)
     if verb == frames.ATTACHMENT:
-        return parse.attachment_content(raw, argument)
+        with suppress(LookupError):
+            return parse.attachment_content(raw, argument)
+        return None
     if verb == frames.AUTHENTICATE:
+        # Only here: its libraries take longer to load than all the rest, and without a DNS they are not needed.
+        from messaging.inbound.authentication import authenticate
+
         return authenticate(raw, Sender(*argument), lookup=_lookup_by_parent(requests, answers))
     raise ValueError(verb)
 

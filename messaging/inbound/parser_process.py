@@ -6,6 +6,7 @@ multiprocessing, because Celery's pool workers are daemonic and may have no mult
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import structlog
 from messaging.mime.types import Parsed
 
 from . import frames
-from .authentication import Checks, Sender
+from .checks import Checks, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ WALL_SECONDS = 10.0
 START_SECONDS = 60.0
 # Memory that Python does not give back counts against the limit of the next mail.
 MAILS_PER_CHILD = 500
+DIED = "parser_died"
 ROOT = Path(__file__).resolve().parents[2]
 
 Lookup = Callable[[str, str], Any]
@@ -48,7 +50,7 @@ def parse(raw: bytes) -> Parsed:
         parsed = _of_this_process().ask((frames.PARSE, raw, None))
     except Overrun as overrun:
         return Parsed(defects=(overrun.defect,))
-    return parsed if isinstance(parsed, Parsed) else Parsed(defects=("parser_died",))
+    return parsed if isinstance(parsed, Parsed) else Parsed(defects=(DIED,))
 
 
 def attachment_content(raw: bytes, index: int) -> bytes | None:
@@ -82,11 +84,13 @@ class ParserProcess:
     def ask(self, request: Any, *, lookup: Lookup | None = None) -> Any:
         """The child's answer to one request. Raises Overrun."""
         with self._lock:
-            if self._asked >= MAILS_PER_CHILD:
-                self.stop()
-            child = self._child or self._start()
-            self._asked += 1
-            return self._exchange(child, request, lookup=lookup)
+            try:
+                return self._ask_once(request, lookup=lookup)
+            except Overrun as overrun:
+                if overrun.defect != DIED:
+                    raise
+            # It may have died of something else, before this mail: a second child tells.
+            return self._ask_once(request, lookup=lookup)
 
     def stop(self) -> None:
         """End the child, if there is one."""
@@ -94,6 +98,13 @@ class ParserProcess:
         if child is not None:
             child.kill()
             _close(child)
+
+    def _ask_once(self, request: Any, *, lookup: Lookup | None) -> Any:
+        if self._asked >= MAILS_PER_CHILD:
+            self.stop()
+        child = self._child or self._start()
+        self._asked += 1
+        return self._exchange(child, request, lookup=lookup)
 
     def _start(self) -> subprocess.Popen[bytes]:
         # An empty environment: no secret of ours is in reach of what the mail may do to the parser.
@@ -107,7 +118,7 @@ class ParserProcess:
             if _read(child) != frames.READY:
                 log.error("parser.not_started")
                 self.stop()
-                raise Overrun("parser_died")
+                raise Overrun(DIED)
         return child
 
     def _exchange(self, child: subprocess.Popen[bytes], request: Any, *, lookup: Lookup | None) -> Any:
@@ -165,6 +176,9 @@ def stop() -> None:
         _parser.stop()
 
 
+atexit.register(stop)
+
+
 def _write(child: subprocess.Popen[bytes], content: Any) -> None:
     assert child.stdin is not None
     with suppress(BrokenPipeError, ValueError):  # the child is gone: the read that follows says so
@@ -184,7 +198,7 @@ def _kind_and_content(frame: Any) -> tuple[str | None, Any]:
 
 
 def _cause_of_death(child: subprocess.Popen[bytes]) -> str:
-    return "limits" if child.returncode == -signal.SIGXCPU else "parser_died"
+    return "limits" if child.returncode == -signal.SIGXCPU else DIED
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:

@@ -16,7 +16,7 @@ from messaging.mime.types import Parsed
 from messaging.models import RawMessage
 
 from . import dns_lookups, parser_process
-from .authentication import TEMPERROR, Checks, Sender
+from .checks import TEMPERROR, Checks, Sender
 
 RESULTS_HEADER = "Authentication-Results"
 _UNSAFE = re.compile(r"[^\x21-\x3a\x3c-\x7e]")

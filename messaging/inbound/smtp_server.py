@@ -39,7 +39,7 @@ RING_AFTER_SECONDS = 0.02
 CALL_LIMITS = {"*": 100, "MAIL": 2000, "RCPT": 20000, "DATA": 2000, "RSET": 2000, "NOOP": 500}
 
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
-LOCAL = r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e]){0,62}"|[!#-;=?-~]{1,200})'
+LOCAL = r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e]){0,62}"|[!#-;=?A-~]{1,200})'
 PATH = re.compile(rf"<({LOCAL}@[A-Za-z0-9.\-\[\]:]{{1,255}}|postmaster|)>(?:\s+(.*))?", re.IGNORECASE)
 NULL_SENDER = "<>"
 

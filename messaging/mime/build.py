@@ -29,6 +29,7 @@ _MAX_WORD = 900
 _MAX_QUOTED_NAME = 200
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ADDRESS = re.compile(r'[^\s@<>(),:;"\[\]\\]+@[A-Za-z0-9.-]+')
 _PRINTABLE = re.compile(r"[ -~]*")
 _UNIQUE = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _SINGLE_SPACE = re.compile(r"(?<! ) (?! )")
@@ -108,6 +109,8 @@ def _reply_headers(draft: Draft, references: Sequence[str]) -> Iterator[str]:
 def _address_words(addresses: Sequence[Address]) -> list[str]:
     words: list[str] = []
     for address in addresses:
+        if not _ADDRESS.fullmatch(address.address):
+            raise WireDefect("an address that is not canonical")
         words += [*_phrase(address.name), f"<{address.address}>"] if address.name else [address.address]
         words[-1] += ","
     words[-1] = words[-1].removesuffix(",")

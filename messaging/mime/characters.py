@@ -38,6 +38,8 @@ def is_all_visible(text: str) -> bool:
 
 def strip_tags(text: str) -> tuple[str, bool]:
     """`text` without tag characters (U+E0000 to U+E007F), and whether there were any."""
+    if text.isascii():
+        return text, False
     stripped = _TAGS.sub(lambda found: found.group(1) or "", text)
     return stripped, stripped != text
 

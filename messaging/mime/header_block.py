@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from messaging.mime.defects import Defect
@@ -18,19 +19,20 @@ _BREAK = re.compile(rb"\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class HeaderBlock:
-    """`fields` in order, names as written; the body begins at `end`."""
+    """`fields` in order, names as written; `values` by name in lower case; the body begins at `end`."""
 
     fields: tuple[tuple[str, str], ...]
+    values: Mapping[str, list[str]]
     end: int
-    defects: frozenset[Defect] = frozenset()
+    defects: frozenset[Defect]
 
     def first(self, name: str) -> str | None:
         """The first value under that name (lower case), or None."""
-        return next((value for found, value in self.fields if found.lower() == name), None)
+        return next(iter(self.values.get(name, ())), None)
 
     def every(self, name: str) -> list[str]:
         """All values under that name (lower case)."""
-        return [value for found, value in self.fields if found.lower() == name]
+        return self.values.get(name, [])
 
 
 def read(raw: bytes, start: int, end: int) -> HeaderBlock:
@@ -61,7 +63,10 @@ def read(raw: bytes, start: int, end: int) -> HeaderBlock:
             defects.add(Defect.HEADER_DEFECT)
         fields.append((name.decode("ascii"), _text(value)))
         position = found.end()
-    return HeaderBlock(tuple(fields), body, frozenset(defects))
+    values: dict[str, list[str]] = {}
+    for written, text in fields:
+        values.setdefault(written.lower(), []).append(text)
+    return HeaderBlock(tuple(fields), values, body, frozenset(defects))
 
 
 def _blank_line(raw: bytes, start: int, end: int) -> tuple[int, int]:

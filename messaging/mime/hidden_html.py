@@ -14,7 +14,7 @@ _STYLE = re.compile(r"""\bstyle\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _NOISE = re.compile(r"\s+|/\*.*?\*/|!important")
 _HIDING = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|mso-hide:all|opacity:0?(?:\.0\d*)?(?=;|$)|color:transparent"
-    r"|font-size:[01](?:\.\d+)?(?:px|pt|em|rem|%)?(?=;|$)|text-indent:-\d{3}|(?:left|top|margin-left):-\d{3,})"
+    r"|font-size:(?:0(?:\.0+)?(?:[a-z]{2,3}|%)?|(?:0\.\d+|1)p[xt])(?=;|$)|text-indent:-\d{3}|(?:left|top|margin-left):-\d{3,})"
 )
 _NO_SIZE = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px|pt)?(?=;|$)")
 _CLIPPED = re.compile(r"(?:^|;)overflow:hidden(?=;|$)")

@@ -7,6 +7,7 @@ returned original shows of our return path stands in `Report.token`.
 from __future__ import annotations
 
 import email
+import logging
 import re
 from collections.abc import Iterable
 
@@ -42,6 +43,9 @@ _NO_COMPLAINT = frozenset({"not-spam", "auth-failure", "dmarc", "opt-in"})
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _POSTMASTER = re.compile(r"(?:mailer-daemon|postmaster|mail delivery (?:sub)?system)", re.IGNORECASE)
 _BLANK = re.compile(rb"\n\s*\n")
+
+# The detectors log a traceback for every mail they stumble over: anybody could fill our logs from outside.
+logging.getLogger("flufl.bounce").disabled = True
 
 
 def read(structure: Structure) -> Report | None:

@@ -76,7 +76,7 @@ class ParsedAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What could be read of a received mail. `parse` never raises: what went wrong stands in `defects`."""
+    """What could be read of a received mail. `parse` never raises: what went wrong stands in `defects` (see Defect)."""
 
     header_from: Address | None = None
     to: tuple[Address, ...] = ()

@@ -82,6 +82,12 @@ def current_revision(message: Message) -> Revision:
     return Revision.objects.get(message=message, version=message.current_version)
 
 
+def current_seal(message: Message) -> str:
+    """The seal of the current revision, without its bytes."""
+    seals = Revision.objects.filter(message=message, version=message.current_version).values_list("seal", flat=True)
+    return seals.get()
+
+
 def _with_bodies(draft: Draft) -> Draft:
     """Markdown becomes HTML, and is its own text where no other is given."""
     if draft.body_markdown is None:

@@ -1,5 +1,6 @@
 """What the console's templates need to say times, states and untrusted text the same way everywhere."""
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -8,7 +9,7 @@ from django.template import Context
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -93,6 +94,10 @@ HIDDEN_CHARACTERS: Final[dict[str, str]] = {
     "\ufeff": "BOM",
 }
 
+_HIDDEN = "".join(HIDDEN_CHARACTERS)
+_INVISIBLE: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDDEN}]")
+_INVISIBLE_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}]")
+
 _UNITS: Final = (
     (86400, ngettext_lazy("in %(n)d day", "in %(n)d days", "n"), ngettext_lazy("%(n)d day ago", "%(n)d days ago", "n")),
     (
@@ -176,8 +181,14 @@ def countdown(context: Context, value: datetime, verb: str = "expires", refresh:
 @register.filter
 def visible(text: object) -> SafeString:
     """Untrusted one-line text, escaped, with every turning or invisible character shown as a mark."""
-    parts = [_marked(character) for character in str(text or "")]
-    return mark_safe("".join(parts))  # noqa: S308 - every part was escaped in _marked
+    return mark_safe(_INVISIBLE.sub(_mark, escape(str(text or ""))))  # noqa: S308 - escaped before it was marked
+
+
+@register.filter
+def visible_lines(text: object) -> SafeString:
+    """Untrusted text of several lines: line ends and tabs stay, what else is invisible becomes a mark."""
+    plain = escape(str(text or "").replace("\r\n", "\n"))
+    return mark_safe(_INVISIBLE_IN_LINES.sub(_mark, plain))  # noqa: S308 - escaped before it was marked
 
 
 @register.filter
@@ -228,10 +239,7 @@ def _now(context: Context) -> datetime:
     return given if isinstance(given, datetime) else timezone.now()
 
 
-def _marked(character: str) -> str:
-    name = HIDDEN_CHARACTERS.get(character)
-    if name is None and (character < " " or "\x7f" <= character < "\xa0"):
-        name = f"U+{ord(character):04X}"
-    if name is None:
-        return conditional_escape(character)
+def _mark(found: re.Match[str]) -> str:
+    character = found.group()
+    name = HIDDEN_CHARACTERS.get(character) or f"U+{ord(character):04X}"
     return format_html('<span class="mark">{}</span>', name)

@@ -66,9 +66,11 @@
 
   // --- Focus: what had it may vanish in a swap; the next row, the outcome or the heading gets it.
   let heirs = null;
+  let typed = "";
   const rowLink = (row) => $("[data-key='o'], a, button", row);
 
   document.addEventListener("htmx:before:swap", () => {
+    typed = $$(".decision [data-keep]").map((field) => field.value).find(Boolean) || typed;
     const active = document.activeElement;
     if (!active || active === document.body) { heirs = null; return; }
     const row = active.closest("[data-row]");
@@ -89,7 +91,16 @@
     heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
   }
   let announced = null;
-  document.addEventListener("htmx:after:swap", () => { repairFocus(); paintKeys(); tick(); });
+  document.addEventListener("htmx:after:swap", () => { keepTyped(); repairFocus(); paintKeys(); tick(); });
+
+  // What somebody was typing outlives the bar it was typed in.
+  function keepTyped() {
+    const field = $(".decision [data-keep]");
+    const kept = $(".decision [data-kept]");
+    if (!typed || $(".decision .note .kept")) return;
+    if (field) { if (!field.value) field.value = typed; }
+    else if (kept) { show($("span", kept), typed); kept.hidden = false; }
+  }
 
   // --- Requests that fail: nothing is pretended, the form can be sent again.
   let lastForm = null;
@@ -150,12 +161,21 @@
     if (message.pending !== undefined) showPending(message.pending);
     for (const id of message.arrived || []) if (!document.getElementById(`review-${id}`)) arrivals.add(id);
     showArrivals();
+    if (message.unseen !== undefined) for (const place of $$(".unseen-count")) show(place, message.unseen ? inFigures(message.unseen) : "");
     if (message.feed) feedMore();
-    say(message.say);
+    renew([...(message.tray ? ["undo-tray"] : []), ...(message.refresh || [])]);
+    say(message.urgent, true);
   }
 
+  // Parts with forms are never sent by the socket: the page fetches its own, all in one request.
+  function renew(ids) {
+    const parts = ids.filter((id) => document.getElementById(id)).map((id) => `#${id}:outerHTML`);
+    if (parts.length) htmx.ajax("GET", location.pathname + location.search, { source: "#main", target: "#main", swap: "none", selectOOB: parts.join(",") });
+  }
+
+  const inFigures = (count) => count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
   function showPending(count) {
-    const text = count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
+    const text = inFigures(count);
     for (const place of $$(".pending-count")) show(place, count || place.closest("h1") ? text : "");
     if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
   }
@@ -173,7 +193,7 @@
 
   async function catchUp() {
     try {
-      const answer = await fetch(`${live.dataset.since}?cursor=${live.dataset.cursor}`, { headers: { Accept: "application/json" } });
+      const answer = await fetch(`${live.dataset.since}&cursor=${live.dataset.cursor}`, { headers: { Accept: "application/json" } });
       if (answer.status === 401) return signIn();
       if (!answer.ok) return setLive(isOpen ? "live" : "offline");
       const message = await answer.json();
@@ -287,6 +307,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     setClock(document.body.dataset.now);
+    document.cookie = `gatepost_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
     paintKeys();
     restoreKept();
     tick();

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 import zeal
@@ -19,6 +18,7 @@ from mailboxes.modes import OversightMode
 from messaging.models import Attempt, AttemptPhase, Message, Status
 from messaging.outbound import dispatch
 from tests import builders
+from tests.crash.database import database_url
 from tests.fakes.sink import Sink
 from tests.messaging.outbound import events_of, recipient_of
 from tests.messaging.outbound import relay as relay
@@ -65,7 +65,7 @@ class Workers:
 def drainer(django_db_setup: None) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tests.crash.drainer"],
-        env={**os.environ, "DATABASE_URL": _database_url(), "TESTING": "1"},
+        env={**os.environ, "DATABASE_URL": database_url(), "TESTING": "1"},
         cwd=settings.BASE_DIR,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -154,12 +154,6 @@ def test_a_worker_finishes_the_mail_in_hand_and_gives_the_rest_back_when_it_is_t
     assert sorted(_statuses(messages)) == [Status.QUEUED, Status.QUEUED, Status.SENT]
     assert dispatch.drain() == 2
     assert relay.copies() == {message.message_id: 1 for message in messages}
-
-
-def _database_url() -> str:
-    """The test database, as a process of its own can name it."""
-    ours = connection.settings_dict
-    return f"postgresql://{ours['USER']}@/{ours['NAME']}?host={quote(str(ours['HOST']), safe='')}"
 
 
 def _leases_are_over() -> None:

@@ -7,38 +7,25 @@ import email.policy
 import re
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
-from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from messaging.mime.addresses import canonical, display_name
-from messaging.mime.build import build, check_wire, make_message_id
+from messaging.mime.build import check_wire, make_message_id
 from messaging.mime.headers import check_subject, filter_headers
 from messaging.mime.refusals import BodyRefused, HeaderRefused, Refused, WireDefect
-from messaging.mime.types import Address, Draft
+from messaging.mime.types import Address
+from tests.messaging.mime_samples import DRAFT, wire
 
-ALICE = Address("alice@agents.example", "Alice's Agent")
-DRAFT = Draft(mailbox_id=UUID(int=1), to=("bob@b.example",), subject="Hello", body_text="Hi Bob,\n\nbye.\n")
 OURS = {
     *("from", "to", "cc", "reply-to", "subject", "date", "message-id", "in-reply-to", "references", "mime-version"),
     *("content-type", "content-transfer-encoding"),
 }
-
-
-def wire(draft: Draft = DRAFT, **changes: Any) -> bytes:
-    given_values: dict[str, Any] = {
-        "header_from": ALICE,
-        "message_id": "<0192@agents.example>",
-        "date": datetime(2026, 5, 1, 12, 30, tzinfo=UTC),
-        "references": (),
-    } | changes
-    return build(draft, **given_values)
 
 
 def decoded(raw: bytes, name: str) -> str:
@@ -228,47 +215,21 @@ def test_a_header_that_nobody_filtered_stops_the_build(value: str) -> None:
     assert email.message_from_bytes(wire(replace(DRAFT, headers=(("X-A", value),)))).get_all("Bcc") is None
 
 
+@pytest.mark.parametrize(
+    "address", ["a@b.example, c@d.example", "a@b.example> <c@d.example", "A <a@b.example>", "a", "", "a@b@c"]
+)
+def test_an_address_that_is_not_canonical_stops_the_build(address: str) -> None:
+    for draft in (replace(DRAFT, to=(address,)), replace(DRAFT, cc=(address,)), replace(DRAFT, reply_to=address)):
+        with pytest.raises(WireDefect):
+            wire(draft)
+    with pytest.raises(WireDefect):
+        wire(header_from=Address(address))
+
+
 @pytest.mark.parametrize("name", ["Bcc", "From", "subject", "Return-Path", "Content-Type"])
 def test_a_platform_header_that_nobody_filtered_stops_the_build(name: str) -> None:
     with pytest.raises(WireDefect):
         wire(replace(DRAFT, headers=((name, "z@e.example"),)))
-
-
-GOOD = wire()
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"Hi Bob,\r\n", b"Hi Bob,\n"),
-        (b"Hi Bob,", b"Hi\rBob,"),
-        (b"Hi Bob,", b"Hi\x00Bob,"),
-        (b"Hi Bob,", b"Hi \xc3\xbc"),
-        (b"Hi Bob,", b"x" * 999),
-        (b"bye.\r\n", b"bye."),
-        (b"Subject: Hello\r\n", b""),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\nSubject: Again\r\n"),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\n \r\n"),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\nBcc: v@e.example\r\n"),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\nBcc : v@e.example\r\n"),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\nno header\r\n"),
-        (b"Subject: Hello\r\n", b"Subject: Hello\r\nResent-To: v@e.example\r\n"),
-        (b"Date:", b"From: x@e.example\r\nDate:"),
-        (b"To:", b"To: x@e.example\r\nTo:"),
-        (b"\r\n\r\n", b"\r\n"),
-        (b"From:", b"\r\nFrom:"),
-    ],
-)
-def test_bytes_are_not_fit_for_the_wire_when_one_thing_is_wrong(old: bytes, new: bytes) -> None:
-    check_wire(GOOD)
-    with pytest.raises(WireDefect):
-        check_wire(GOOD.replace(old, new, 1))
-
-
-def test_empty_bytes_are_not_fit_for_the_wire() -> None:
-    for raw in (b"", b"\r\n", b"\r\n\r\n"):
-        with pytest.raises(WireDefect):
-            check_wire(raw)
 
 
 def test_a_message_id_is_made_of_our_own_characters() -> None:
@@ -278,37 +239,38 @@ def test_a_message_id_is_made_of_our_own_characters() -> None:
             make_message_id(domain, unique)
 
 
-hostile_text = st.text(max_size=120) | st.lists(
-    st.sampled_from(
-        [
-            "=?utf-8?q?",
-            "?=",
-            "\r\n",
-            "Bcc: v@e.example",
-            " ",
-            "\t",
-            "x" * 90,
-            "\u00fc",
-            '"',
-            "<a@b>",
-            ",",
-            ".",
-            "=0D=0A",
-        ]
-    )
-).map("".join)
-header_names = st.sampled_from(["X-A", "X-Custom-B", "Bcc", "From", "Content-Type", "List-Unsubscribe"]) | st.text(
-    max_size=12
-)
+# What gets past the edge and might still do harm behind it. Line breaks are refused there, so they are rare here.
+FRAGMENTS = [
+    "=?utf-8?q?",
+    "=?utf-8?b?",
+    "?=",
+    "=0D=0A",
+    "Bcc: v@e.example",
+    " ",
+    "  ",
+    "x" * 90,
+    "\u00fc",
+    '"',
+    "\\",
+    "<a@b>",
+    ",",
+    ".",
+]
+fragments = st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)
+one_line = fragments | st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=120)
+anything = one_line | st.text(max_size=60)
+several_lines = st.lists(anything | st.sampled_from([".", "..", "From me", "\r\n.\r\n"]), max_size=6).map("\n".join)
+names = st.sampled_from(["", "Alice", 'Al "A" Ice', "Alice\\", "\u00c4lice"]) | one_line
+header_names = st.sampled_from(["X-A", "X-Custom-B", "Bcc", "From", "Content-Type", "Subject"])
 
 
 @given(
-    subject=hostile_text,
-    name=hostile_text,
-    text=hostile_text,
-    html=st.none() | hostile_text,
-    headers=st.dictionaries(header_names, hostile_text, max_size=4),
-    local=st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True),
+    subject=anything,
+    name=names,
+    text=several_lines,
+    html=st.none() | several_lines,
+    headers=st.dictionaries(header_names, one_line.filter(lambda value: "=?" not in value), max_size=4),
+    local=st.from_regex(r"[a-z#$&'*+/=?^_`{|}~-]{1,20}", fullmatch=True),
 )
 @settings(deadline=None, max_examples=300)
 def test_whatever_is_accepted_reads_as_one_mail_with_our_headers(
@@ -321,7 +283,9 @@ def test_whatever_is_accepted_reads_as_one_mail_with_our_headers(
         draft = replace(DRAFT, to=(to,), subject=check_subject(subject), body_text=text, body_html=html, headers=kept)
         raw = wire(draft, header_from=sender)
     except Refused:
+        event("refused")
         return
+    event("accepted")
     check_wire(raw)
     assert_is_one_mail(raw, expected={*OURS, *(kept_name.lower() for kept_name, _ in kept)})
     assert decoded(raw, "Subject") == subject

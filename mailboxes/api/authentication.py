@@ -1,0 +1,53 @@
+"""Who calls: `Authorization: Bearer gp_…` → the principal behind the key."""
+
+from __future__ import annotations
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from mailboxes import clock, keys
+from mailboxes.errors import Unauthenticated
+from mailboxes.models import ApiKey
+from mailboxes.principals import Principal
+
+CHALLENGE = "Bearer"
+KEY_NAMES = frozenset({"api_key", "apikey", "api-key", "access_token", "authorization", "bearer", "key", "token"})
+
+
+class KeyAuthentication(BaseAuthentication):
+    """A principal for a good key, nothing without one; each way in which a key is no good has its own code."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, ApiKey] | None:
+        _refuse_key_in_query(request)
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        scheme, _, text = header.strip().partition(" ")
+        if scheme.lower() != "bearer":
+            raise refusal("The Authorization header is not of the kind Bearer.", code="malformed_key")
+        try:
+            principal = keys.authenticate(text.strip(), now=clock.now())
+        except Unauthenticated as error:
+            error.headers["WWW-Authenticate"] = f'{CHALLENGE} error="invalid_token"'
+            raise
+        assert principal.key is not None
+        return principal, principal.key
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
+
+
+def refusal(sentence: str, *, code: str, fix: str = "Send Authorization: Bearer gp_live_… .") -> Unauthenticated:
+    """A 401 that names the scheme, as RFC 6750 section 3 asks."""
+    return Unauthenticated(sentence, code=code, fix=fix, headers={"WWW-Authenticate": CHALLENGE})
+
+
+def _refuse_key_in_query(request: Request) -> None:
+    # An address with a key in it ends up in logs, histories and Referer headers.
+    for name, value in request.query_params.items():
+        if name.lower() in KEY_NAMES or str(value).startswith(("gp_live_", "gp_test_")):
+            raise refusal(
+                "A key does not belong into the address: addresses are logged.",
+                code="key_in_query",
+                fix="Revoke that key, and send a new one in the header Authorization: Bearer gp_live_… .",
+            )

@@ -1,0 +1,68 @@
+"""How often one client address may call what needs no key. Counted in the cache; without the cache everybody may."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from dataclasses import dataclass
+
+import structlog
+from django.core.cache import cache
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+
+from mailboxes.errors import LimitReached
+
+# What is told as left where there is no limit.
+UNLIMITED = 1_000_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimit:
+    """`amount` calls of `name` in each window of `seconds`; 0 is no limit."""
+
+    name: str
+    amount: int
+    seconds: int
+
+
+def take(limit: ClientLimit, request: Request) -> int:
+    """Count one call of the client; what it has left in this window. Raises LimitReached (429, with Retry-After).
+
+    Fails open: a lost cache must not keep anybody from signing up, and loses nothing but a count.
+    """
+    if not limit.amount:
+        return UNLIMITED
+    now = time.time()
+    window = int(now // limit.seconds)
+    used = _count(f"client-limit:{limit.name}:{client_network(request)}:{window}", seconds=limit.seconds)
+    if used > limit.amount:
+        wait = int((window + 1) * limit.seconds - now) + 1
+        raise LimitReached(
+            "Too many requests from your address.",
+            code="too_many_requests",
+            fix=f"Wait {wait} seconds.",
+            headers={"Retry-After": str(wait), "X-RateLimit-Remaining": "0"},
+        )
+    return limit.amount - used
+
+
+def client_network(request: Request) -> str:
+    """The caller's address; of an IPv6 one its /64, since one client commands all of it."""
+    text = request.META.get("REMOTE_ADDR") or "unknown"
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:  # a unix socket has no address
+        return text
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def _count(key: str, *, seconds: int) -> int:
+    try:
+        cache.add(key, 0, timeout=seconds * 2)
+        return cache.incr(key)
+    except (RedisError, OSError, ValueError) as error:  # ValueError: evicted between the two
+        log.warning("client_limit.uncounted", error=str(error))
+        return 0

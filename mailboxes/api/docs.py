@@ -1,0 +1,5 @@
+from django.http import HttpRequest, HttpResponse
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("")

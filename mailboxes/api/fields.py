@@ -1,0 +1,95 @@
+"""Fields of the wire that DRF reads or writes otherwise than the contract says."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import email_validator
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+
+from mailboxes import mailbox
+from mailboxes.errors import Invalid
+
+NULLABLE_TEXT: dict[str, object] = {"type": ["string", "null"]}
+TREACHEROUS = re.compile(r"=\?|[%!]")
+
+
+class Moment(serializers.DateTimeField):
+    """ISO-8601, UTC, exactly three decimals and `Z`."""
+
+    def to_representation(self, value: datetime) -> str:
+        return moment_text(value)
+
+
+class Text(serializers.CharField):
+    """A string, as it was sent: a number is not one, and no space is taken away."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **options})
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON number without decimals: "1" and true are not ones."""
+
+    def to_internal_value(self, data: object) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailAddress(Text):
+    """One bare address in its canonical spelling: ASCII, lower case."""
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        try:
+            if TREACHEROUS.search(text):
+                raise email_validator.EmailNotValidError("Mail programs disagree on such an address.")
+            checked = email_validator.validate_email(
+                text, check_deliverability=False, allow_smtputf8=False, allow_quoted_local=False, strict=True
+            )
+        except email_validator.EmailNotValidError as error:
+            raise serializers.ValidationError(str(error), code="invalid") from error
+        return str(checked.ascii_email).lower()
+
+
+class Metadata(serializers.DictField):
+    """Up to 50 pairs of short strings, kept with the thing and given back with it."""
+
+    child = Text(allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        pairs: dict[str, str] = super().to_internal_value(data)
+        try:
+            mailbox.check_metadata(pairs)
+        except Invalid as error:
+            raise serializers.ValidationError(error.sentence, code="invalid") from error
+        return pairs
+
+
+class Constant(serializers.Field[Any, Any, Any, Any]):
+    """A member that the contract's clients want and that is the same for everybody here."""
+
+    def __init__(self, value: object, *, schema: dict[str, object], **options: Any) -> None:
+        super().__init__(**{"read_only": True, **options})
+        self.value = value
+        set_override(self, "field", schema)
+
+    def get_attribute(self, instance: object) -> object:
+        return self.value
+
+    def to_representation(self, value: object) -> object:
+        return value
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as the wire has it: 2026-05-01T00:00:00.000Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

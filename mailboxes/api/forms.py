@@ -1,0 +1,56 @@
+"""What may be asked of accounts, keys and mailboxes."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from mailboxes.modes import OversightMode
+
+from .fields import EmailAddress, Metadata, Text
+from .reading import Form
+
+
+class SignupRequest(Form):
+    """`plan`, `period` and `turnstileToken` are taken and mean nothing here: every account begins as free."""
+
+    email = EmailAddress(help_text="A human's address elsewhere; it gets the verification link.")
+    password = Text(min_length=8, max_length=1000)
+    slug = Text(max_length=80, help_text="3-30 of a-z, 0-9 and inner '-'; becomes the address, for good.")
+    name = Text(required=False, allow_blank=True, allow_null=True, max_length=255)
+    plan = Text(required=False, allow_null=True, max_length=80)
+    period = Text(required=False, allow_null=True, max_length=80)
+    turnstileToken = Text(required=False, allow_null=True, max_length=4000)
+
+
+class ResendRequest(Form):
+    email = EmailAddress()
+
+
+class NewKeyRequest(Form):
+    name = Text(required=False, allow_blank=True, allow_null=True, max_length=100)
+    mailboxIds = serializers.ListField(
+        child=Text(max_length=80),
+        required=False,
+        allow_null=True,
+        max_length=200,
+        help_text="Left out or empty: full access. Else the key reads and sends in these mailboxes and nowhere else.",
+    )
+
+
+class NewMailboxRequest(Form):
+    address = Text(max_length=64, help_text="1-64 of A-Z, a-z, 0-9, '.', '_' and '-'.")
+    domainId = Text(required=False, allow_null=True, max_length=80, help_text="Left out: the platform's domain.")
+    displayName = Text(required=False, allow_blank=True, allow_null=True, max_length=255)
+    mode = serializers.ChoiceField(
+        choices=[mode.value for mode in OversightMode],
+        required=False,
+        allow_null=True,
+        help_text="The server's default mode or a stricter one.",
+    )
+    metadata = Metadata(required=False)
+
+
+class MailboxChange(Form):
+    displayName = Text(required=False, allow_blank=True, max_length=255, help_text='"" clears it.')
+    status = Text(required=False, max_length=20, help_text="ACTIVE or PAUSED.")
+    metadata = Metadata(required=False)

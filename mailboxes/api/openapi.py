@@ -1,0 +1,128 @@
+"""How the operations are told in `/v1/openapi.json`, and the view that serves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from .base import OpenView
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+ERRORS = {
+    400: "The request is wrong: `field` names what, where one field is at fault.",
+    401: "The key is missing, malformed, unknown, revoked or expired; `code` says which.",
+    403: "The key or the account may not do this; `code` says why.",
+    404: "Absent, somebody else's, or out of the key's scope: the three are told alike.",
+    409: "The thing is taken, changed, or past the state in which this could be done.",
+    410: "Its time is over.",
+    413: "The body is too large.",
+    422: "The Idempotency-Key was used for another request.",
+    429: "A limit is used up; Retry-After says how long, where waiting helps.",
+}
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Every error of `/v1`. Some have more members than these."""
+
+    error = serializers.CharField(help_text="One sentence for people.")
+    code = serializers.CharField(help_text="Stable, for programs.")
+    fix = serializers.CharField(help_text="What to do about it.")
+    requestId = serializers.CharField(help_text="Names this request in the server's log.")
+    docs = serializers.CharField(help_text="Where errors are described.")
+    field = serializers.CharField(required=False, allow_null=True, help_text="The field at fault.")
+    upgrade = serializers.CharField(required=False, help_text="How a limit of the plan is raised.")
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "mailboxes.api.authentication.KeyAuthentication"
+    name = "ApiKeyAuth"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer gp_live_…"}
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
+    "the same answer.",
+)
+
+
+def operation(
+    name: str,
+    *,
+    tag: str,
+    answers: Mapping[int, Any],
+    errors: Sequence[int] = (),
+    needs_key: bool = True,
+    parameters: Sequence[Any] = (),
+    request: Any = None,
+) -> Callable[[Method], Method]:
+    """Describe one operation: its id, what it answers, and which errors it may give besides."""
+    statuses = sorted({*errors, 401} if needs_key else errors)
+    told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
+    described: Callable[[Method], Method] = extend_schema(
+        operation_id=name,
+        summary=_words(name),
+        tags=[tag],
+        request=request,
+        responses={**answers, **told},
+        parameters=[*parameters, *(_usage_headers(answers) if needs_key else ())],
+        auth=None if needs_key else [],
+    )
+    return described
+
+
+def _words(name: str) -> str:
+    return re.sub("([A-Z])", r" \1", name).capitalize()
+
+
+def _usage_headers(answers: Mapping[int, Any]) -> list[OpenApiParameter]:
+    return [
+        OpenApiParameter(
+            "X-Robotomail-Inbound-Quota",
+            OpenApiTypes.STR,
+            OpenApiParameter.HEADER,
+            response=list(answers),
+            description="Received this month / limit or `unlimited`.",
+        ),
+        OpenApiParameter(
+            "X-Robotomail-Inbound-Warning",
+            OpenApiTypes.STR,
+            OpenApiParameter.HEADER,
+            response=list(answers),
+            enum=["approaching", "near", "reached"],
+            description="From 50 % of the limit on.",
+        ),
+    ]
+
+
+def only_v1(endpoints: list[tuple[str, str, str, Any]], **_: object) -> list[tuple[str, str, str, Any]]:
+    """A hook of drf-spectacular: of all endpoints those below /v1."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/v1/")]
+
+
+class Schema(OpenView):
+    """This API, described for programs."""
+
+    schema = None
+
+    def get(self, request: Request) -> Response:
+        return Response(document())
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of everything that `/v1` routes."""
+    content: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return content

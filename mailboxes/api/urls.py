@@ -1,0 +1,20 @@
+"""`/v1`: who may act. Mail is routed by oversight; what needs both is in `messaging.api.urls`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .openapi import Schema
+from .views.keys import Keys, OneKey
+from .views.mailboxes import OneMailbox
+from .views.signup import CheckSlug, ResendVerification, Signup
+
+urlpatterns = [
+    path("signup", Signup.as_view()),
+    path("signup/check-slug", CheckSlug.as_view()),
+    path("auth/resend-verification", ResendVerification.as_view()),
+    path("api-keys", Keys.as_view()),
+    path("api-keys/<str:id>", OneKey.as_view()),
+    path("mailboxes/<str:id>", OneMailbox.as_view()),
+    path("openapi.json", Schema.as_view()),
+]

@@ -1,0 +1,82 @@
+"""The account: its plan, its limits, what is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes import quotas
+from mailboxes.api.base import ApiView
+from mailboxes.api.openapi import operation
+from mailboxes.api.serializers import AccountAnswerSerializer
+from mailboxes.models import Account, LimitKind, Mailbox, MailboxStatus, Member, Role
+
+
+@dataclass(frozen=True, slots=True)
+class MailToday:
+    """What today (UTC) brought the account."""
+
+    received: int = 0
+    bounced: int = 0
+
+
+class AccountView(ApiView):
+    """Base: mail is not known down here, so messaging fills `mail_today` in and routes it."""
+
+    def mail_today(self, account: Account) -> MailToday:
+        raise NotImplementedError
+
+    @operation("getAccount", tag="Account", answers={200: AccountAnswerSerializer}, errors=(403,))
+    def get(self, request: Request) -> Response:
+        """Plan, limits and usage. Needs a full-access key."""
+        self.principal.require_full_access()
+        account = self.principal.account
+        told = {**self._identity(account), **self._limits(account), **self._sending(account)}
+        return Response(AccountAnswerSerializer({"account": told}).data)
+
+    def _identity(self, account: Account) -> dict[str, object]:
+        owner = Member.objects.select_related("user").filter(account=account, role=Role.OWNER).earliest("created_at")
+        return {
+            "id": account.pk,
+            "email": owner.user.email,
+            "emailVerified": owner.user.email_verified_at is not None,
+            "slug": account.slug,
+            "plan": account.plan,
+            "billingPeriod": "monthly",
+            "suspended": account.suspended_at is not None,
+            "suspendedReason": account.suspended_reason or None,
+            "suspendedAt": account.suspended_at,
+            "billingLinked": False,
+            "annualAvailability": {"developer": False, "growth": False, "scale": False},
+            "trial": None,
+        }
+
+    def _limits(self, account: Account) -> dict[str, object]:
+        storage = quotas.used([account.pk], LimitKind.STORAGE_BYTES, now=self.now)
+        usage = self.inbound_usage
+        return {
+            "storageUsedBytes": storage.get(account.pk, 0),
+            "storageLimitBytes": quotas.limits_of(account)[LimitKind.STORAGE_BYTES],
+            "monthlyInboundCount": usage.current,
+            "monthlyInboundLimit": usage.limit,
+            "monthlyInboundPercentage": usage.percentage,
+            "monthlyInboundResetAt": usage.resets_at,
+            "overLimitMessageCount": 0,
+        }
+
+    def _sending(self, account: Account) -> dict[str, object]:
+        mailboxes = Mailbox.objects.filter(account=account, deleted_at__isnull=True).aggregate(
+            all=Count("pk"), active=Count("pk", filter=Q(status=MailboxStatus.ACTIVE))
+        )
+        today = self.mail_today(account)
+        return {
+            "mailboxCount": mailboxes["all"],
+            "activeMailboxCount": mailboxes["active"],
+            "sentToday": quotas.spent(account, LimitKind.DAILY_SENDS, now=self.now),
+            "sentThisMonth": quotas.spent(account, LimitKind.MONTHLY_SENDS, now=self.now),
+            "receivedToday": today.received,
+            "bouncedToday": today.bounced,
+        }

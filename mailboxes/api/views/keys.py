@@ -1,0 +1,78 @@
+"""An agent's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes import keys
+from mailboxes.api.base import ApiView
+from mailboxes.api.forms import NewKeyRequest
+from mailboxes.api.openapi import operation
+from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
+from mailboxes.errors import Forbidden, NotFound
+from mailboxes.ids import parse_id
+from mailboxes.models import ApiKey, Mailbox
+
+
+class Keys(ApiView):
+    @operation("listApiKeys", tag="API keys", answers={200: KeyListSerializer}, errors=(403,))
+    def get(self, request: Request) -> Response:
+        """The agents' keys of the account, without the keys themselves. Needs a full-access key."""
+        self.principal.require_full_access()
+        listed = [self._told(key) for key in keys.list_agent_keys(self.principal.account)]
+        return Response(KeyListSerializer({"keys": listed}).data)
+
+    @operation(
+        "createApiKey",
+        tag="API keys",
+        request=NewKeyRequest,
+        answers={201: CreatedKeySerializer},
+        errors=(400, 403, 404),
+    )
+    def post(self, request: Request) -> Response:
+        """A new key of the calling agent, shown this once. No key that this makes ever decides."""
+        self.principal.require_full_access()
+        asked = self.asked(NewKeyRequest)
+        agent = self.principal.agent
+        if agent is None:
+            raise Forbidden("Only an agent's key makes keys.", code="not_an_agent")
+        key, text = keys.create_agent_key(
+            agent,
+            name=asked.get("name") or "",
+            mailboxes=self._mailboxes(asked.get("mailboxIds") or ()),
+            environment=self.principal.environment,
+            now=self.now,
+        )
+        told = {"id": key.pk, "key": text, "prefix": key.prefix, "scoped": key.is_scoped}
+        return Response(CreatedKeySerializer(told).data, status=201)
+
+    def _mailboxes(self, asked: Sequence[str]) -> list[Mailbox]:
+        wanted = {text.lower() for text in asked}
+        found = list(self.principal.mailboxes().filter(pk__in=[known for text in wanted if (known := parse_id(text))]))
+        if len(found) != len(wanted):
+            raise NotFound("mailbox")
+        return found
+
+    def _told(self, key: ApiKey) -> dict[str, object]:
+        return {
+            "id": key.pk,
+            "name": key.name or None,
+            "prefix": key.prefix,
+            "created_at": key.created_at,
+            "enabled": key.expires_at is None or key.expires_at > self.now,
+            "is_scoped": key.is_scoped,
+            "expires_at": key.expires_at,
+            "last_used_at": key.last_used_at,
+        }
+
+
+class OneKey(ApiView):
+    @operation("revokeApiKey", tag="API keys", answers={200: RevokedSerializer}, errors=(400, 403, 404))
+    def delete(self, request: Request, id: str) -> Response:
+        """Revoke a key, effective at once. The last active full-access key stays."""
+        self.principal.require_full_access()
+        keys.revoke(self.principal, id, now=self.now)
+        return Response({"revoked": True})

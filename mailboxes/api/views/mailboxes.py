@@ -1,0 +1,153 @@
+"""Mailboxes: listed, made, changed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes import accounts, mailbox, quotas
+from mailboxes.api.base import ApiView
+from mailboxes.api.forms import MailboxChange, NewMailboxRequest
+from mailboxes.api.openapi import operation
+from mailboxes.api.permissions import require_not_suspended
+from mailboxes.api.serializers import (
+    DeletedSerializer,
+    MailboxAnswerSerializer,
+    MailboxFacts,
+    MailboxListSerializer,
+)
+from mailboxes.errors import Forbidden, NotFound
+from mailboxes.ids import parse_id
+from mailboxes.models import Domain, LimitKind, Mailbox, Scope
+from mailboxes.modes import OversightMode, stricter
+
+
+class MailboxView(ApiView):
+    """What the views of mailboxes share: a mailbox with what it has spent."""
+
+    def facts(self, boxes: Sequence[Mailbox], *, received: Mapping[UUID, int] | None = None) -> list[MailboxFacts]:
+        """Each mailbox with its counts and limits; three queries, however many they are."""
+        ids = [box.pk for box in boxes]
+        daily = quotas.used(ids, LimitKind.DAILY_SENDS, now=self.now)
+        monthly = quotas.used(ids, LimitKind.MONTHLY_SENDS, now=self.now)
+        limits = quotas.limits_of(self.principal.account)
+        return [
+            MailboxFacts(
+                mailbox=box,
+                daily_count=daily.get(box.pk, 0),
+                daily_limit=limits[LimitKind.DAILY_SENDS],
+                monthly_count=monthly.get(box.pk, 0),
+                monthly_limit=limits[LimitKind.MONTHLY_SENDS],
+                received_count=(received or {}).get(box.pk, 0),
+            )
+            for box in boxes
+        ]
+
+    def told(self, box: Mailbox, *, status: int = 200) -> Response:
+        [facts] = self.facts([box])
+        return Response(MailboxAnswerSerializer({"mailbox": facts}).data, status=status)
+
+
+class Mailboxes(MailboxView):
+    """Base: mail is not known down here, so messaging fills `received_this_month` in and routes it."""
+
+    def received_this_month(self, boxes: Sequence[Mailbox]) -> Mapping[UUID, int]:
+        raise NotImplementedError
+
+    @operation("listMailboxes", tag="Mailboxes", answers={200: MailboxListSerializer})
+    def get(self, request: Request) -> Response:
+        """The mailboxes that the key reaches, oldest first."""
+        self.principal.require(Scope.READ)
+        boxes = list(self.principal.mailboxes().select_related("agent").order_by("created_at", "pk"))
+        facts = self.facts(boxes, received=self.received_this_month(boxes))
+        return Response(MailboxListSerializer({"mailboxes": facts}).data)
+
+    @operation(
+        "createMailbox",
+        tag="Mailboxes",
+        request=NewMailboxRequest,
+        answers={201: MailboxAnswerSerializer},
+        errors=(400, 403, 404, 409),
+    )
+    def post(self, request: Request) -> Response:
+        """A new mailbox, active at once. Needs a full-access key.
+
+        Its oversight mode is the server's default one, or the stricter one that was asked for. Only a human loosens it.
+        """
+        self.principal.require_full_access()
+        require_not_suspended(self.principal.account)
+        asked = self.asked(NewMailboxRequest)
+        wanted = mailbox.NewMailbox(
+            address=asked["address"],
+            domain=self._domain(asked.get("domainId")),
+            agent=self.principal.agent,
+            display_name=asked.get("displayName") or "",
+            mode=_mode(asked.get("mode")),
+            metadata=asked.get("metadata", {}),
+        )
+        made = mailbox.create(self.principal.account, wanted, now=self.now)
+        return self.told(made, status=201)
+
+    def _domain(self, domain_id: str | None) -> Domain:
+        if domain_id is None:
+            return accounts.platform().domain
+        parsed = parse_id(domain_id)
+        found = Domain.objects.filter(pk=parsed, account=self.principal.account).first() if parsed else None
+        house = accounts.platform().domain
+        if found is None and parsed != house.pk:
+            raise NotFound("domain")
+        return found or house
+
+
+class OneMailbox(MailboxView):
+    @operation("getMailbox", tag="Mailboxes", answers={200: MailboxAnswerSerializer}, errors=(404,))
+    def get(self, request: Request, id: str) -> Response:
+        """One mailbox."""
+        self.principal.require(Scope.READ)
+        return self.told(self.principal.get_mailbox(id))
+
+    @operation(
+        "updateMailbox",
+        tag="Mailboxes",
+        request=MailboxChange,
+        answers={200: MailboxAnswerSerializer},
+        errors=(400, 403, 404),
+    )
+    def patch(self, request: Request, id: str) -> Response:
+        """Change display name, status or metadata. The oversight mode is a human's to change."""
+        self.principal.require(Scope.SEND)
+        box = self.principal.get_mailbox(id)
+        asked: dict[str, Any] = self.asked(MailboxChange)
+        changed = mailbox.change(
+            box,
+            display_name=asked.get("displayName"),
+            status=asked.get("status"),
+            metadata=asked.get("metadata"),
+            now=self.now,
+        )
+        return self.told(changed)
+
+    @operation("deleteMailbox", tag="Mailboxes", answers={200: DeletedSerializer}, errors=(403, 404))
+    def delete(self, request: Request, id: str) -> Response:
+        """Hide a mailbox and its mail for good, and cancel what waits in it. Nobody else ever gets its address."""
+        self.principal.require_full_access()
+        mailbox.delete(self.principal.get_mailbox(id), by=self.principal.identity, now=self.now)
+        return Response({"deleted": True})
+
+
+def _mode(asked: str | None) -> OversightMode | None:
+    if asked is None:
+        return None
+    default, wanted = OversightMode(settings.DEFAULT_MODE), OversightMode(asked)
+    if stricter(default, wanted) != wanted:
+        raise Forbidden(
+            f"New mailboxes are {default} here; a key may ask for a stricter mode, not for a freer one.",
+            code="mode_not_stricter",
+            fix="Leave mode out, and ask a human of the account to change it afterwards.",
+        )
+    return wanted

@@ -1,0 +1,43 @@
+"""Suspending an account: its operator keeps everything where it is, and nothing leaves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from . import events
+from .errors import Invalid
+from .models import Account
+
+
+def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
+    """Let nothing of the account leave until it is reactivated; False if it was suspended already. Deletes nothing."""
+    if account.is_platform:
+        raise Invalid(
+            "The platform's own account can't be suspended.", code="platform_account", fix="Choose another one."
+        )
+    if not reason.strip():
+        raise Invalid(
+            "A suspension needs a reason.", code="reason_required", fix="Say why: the account's owner reads it."
+        )
+    with transaction.atomic():
+        # The row lock waits for claims, which hold the account FOR SHARE while they write their attempts.
+        suspended = Account.objects.filter(pk=account.pk, suspended_at__isnull=True).update(
+            suspended_at=now, suspended_reason=reason
+        )
+        if suspended:
+            data = {"by": by, "reason": reason}
+            events.record(account, "account.suspended", subject=str(account.pk), data=data, now=now)
+    return bool(suspended)
+
+
+def reactivate(account: Account, *, by: str, now: datetime) -> bool:
+    """Let the account send again; False if it was not suspended."""
+    with transaction.atomic():
+        reactivated = Account.objects.filter(pk=account.pk, suspended_at__isnull=False).update(
+            suspended_at=None, suspended_reason=""
+        )
+        if reactivated:
+            events.record(account, "account.reactivated", subject=str(account.pk), data={"by": by}, now=now)
+    return bool(reactivated)

@@ -1,0 +1,108 @@
+"""Reading messages and threads: base classes, which oversight subclasses and routes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes.api import pagination
+from mailboxes.api.base import ApiView
+from mailboxes.errors import NotFound
+from mailboxes.ids import parse_id
+from mailboxes.models import Mailbox, Scope
+from messaging.models import Direction, Message, Recipient, Thread
+from messaging.visibility import visible
+
+from .serializers import MessageSerializer, ThreadSerializer, list_metadata
+
+THREADS_LISTED = 50
+THREAD_MESSAGES_SHOWN = 500
+
+
+def in_reading_order() -> QuerySet[Recipient]:
+    """Recipients as a header names them: to, cc, bcc, which is the alphabet backwards."""
+    return Recipient.objects.order_by("-kind", "address")
+
+
+class MailView(ApiView):
+    """A view of one mailbox's mail. A subclass may show more of a message than is known down here."""
+
+    message_serializer: type[MessageSerializer] = MessageSerializer
+
+    def mailbox(self, mailbox_id: object, scope: str = Scope.READ) -> Mailbox:
+        self.principal.require(scope)
+        return self.principal.get_mailbox(mailbox_id)
+
+    def related(self) -> Sequence[Any]:
+        """What a message is shown with: fetched for all of them at once."""
+        return (Prefetch("recipients", in_reading_order()), "attachments")
+
+    def messages(self, mailbox: Mailbox) -> QuerySet[Message]:
+        return visible(mailbox).prefetch_related(*self.related())
+
+    def get_message(self, mailbox: Mailbox, message_id: object) -> Message:
+        """The visible message of that id. Raises NotFound for anything else."""
+        parsed = parse_id(message_id)
+        found = self.messages(mailbox).filter(pk=parsed).first() if parsed else None
+        if found is None:
+            raise NotFound("message")
+        return found
+
+    def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        return list(self.message_serializer(messages, many=True).data)
+
+
+class MessageListView(MailView):
+    def get(self, request: Request, id: str) -> Response:
+        """The mailbox's messages, newest first.
+
+        Mail that a human has to admit first is not shown. With `since`, remember the newest `createdAt` and drop
+        what you have seen: the moment itself is included.
+        """
+        mailbox = self.mailbox(id)
+        page = pagination.page(request)
+        found = list(self._asked(request, mailbox).order_by("-created_at", "-pk")[page.rows])
+        return Response({"messages": self.told(found), "metadata": list_metadata(self.inbound_usage)})
+
+    def _asked(self, request: Request, mailbox: Mailbox) -> QuerySet[Message]:
+        asked = self.messages(mailbox)
+        if direction := pagination.choice(request, "direction", Direction.values):
+            asked = asked.filter(direction=direction)
+        if since := pagination.moment(request, "since"):
+            asked = asked.filter(created_at__gte=since)
+        if thread_id := request.query_params.get("threadId"):
+            asked = asked.filter(thread_id=pagination.identity("threadId", thread_id))
+        return asked
+
+
+class MessageView(MailView):
+    def get(self, request: Request, id: str, msgId: str) -> Response:
+        """One message with its attachments' names and sizes."""
+        return Response({"message": self.told([self.get_message(self.mailbox(id), msgId)])[0]})
+
+
+class ThreadListView(MailView):
+    def get(self, request: Request, id: str) -> Response:
+        """The 50 conversations with the newest activity."""
+        found = Thread.objects.filter(mailbox=self.mailbox(id), last_message_at__isnull=False)
+        threads = ThreadSerializer(found.order_by("-last_message_at", "pk")[:THREADS_LISTED], many=True).data
+        return Response({"threads": threads, "metadata": list_metadata(self.inbound_usage)})
+
+
+class ThreadView(MailView):
+    def get(self, request: Request, id: str, tid: str) -> Response:
+        """One conversation with its messages, oldest first; the newest 500 of a very long one."""
+        mailbox = self.mailbox(id)
+        parsed = parse_id(tid)
+        thread = Thread.objects.filter(pk=parsed, mailbox=mailbox).first() if parsed else None
+        if thread is None:
+            raise NotFound("thread")
+        newest_first = self.messages(mailbox).filter(thread=thread).order_by("-created_at", "-pk")
+        messages = list(newest_first[:THREAD_MESSAGES_SHOWN])[::-1]
+        if not messages:
+            raise NotFound("thread")
+        return Response({"thread": {**ThreadSerializer(thread).data, "messages": self.told(messages)}})

@@ -1,0 +1,78 @@
+"""From the JSON of a send to a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mailboxes.api import reading
+from mailboxes.errors import Invalid, Problem
+from mailboxes.models import Mailbox
+from messaging.mime import conversation, headers
+from messaging.mime.refusals import Refused
+from messaging.mime.types import Draft
+from messaging.recipients import suppressions
+from oversight import submission
+
+from .forms import RecipientsOnly, SendRequest
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """The draft, and the custom headers that it does without because they are not the caller's to set."""
+
+    draft: Draft
+    dropped_headers: tuple[str, ...]
+
+
+def read(data: Mapping[str, Any], *, mailbox: Mailbox) -> Drafted:
+    """The draft that was asked for.
+
+    Raises the first problem in the order sender, recipients, fields: whoever may not send at all is told that, and not
+    that a comma is wrong.
+    """
+    try:
+        return _draft(reading.read(SendRequest, data), mailbox=mailbox)
+    except Problem:
+        submission.check_sender(mailbox)
+        _check_recipients(data, mailbox)
+        raise
+
+
+def _check_recipients(data: Mapping[str, Any], mailbox: Mailbox) -> None:
+    asked = reading.read(RecipientsOnly, data)
+    recipients = [address for addresses in asked.values() for address in addresses or ()]
+    suppressions.check(mailbox.account_id, recipients)
+
+
+def _draft(asked: Mapping[str, Any], *, mailbox: Mailbox) -> Drafted:
+    kept, dropped = _field("headers", lambda: headers.filter_headers(asked.get("headers") or {}))
+    parent = asked.get("inReplyTo")
+    draft = Draft(
+        mailbox_id=mailbox.pk,
+        to=tuple(asked["to"]),
+        cc=tuple(asked.get("cc") or ()),
+        bcc=tuple(asked.get("bcc") or ()),
+        subject=_field("subject", lambda: headers.check_subject(asked["subject"])),
+        body_text=asked.get("bodyText") or "",
+        body_html=asked.get("bodyHtml") or None,
+        body_markdown=asked.get("bodyMarkdown"),
+        reply_to=asked.get("replyTo"),
+        in_reply_to=_field("inReplyTo", lambda: conversation.check_message_id(parent)) if parent else None,
+        headers=kept,
+        metadata=asked.get("metadata") or {},
+        oversight_mode=asked.get("oversightMode"),
+    )
+    return Drafted(draft, dropped)
+
+
+def _field(name: str, check: Callable[[], Value]) -> Value:
+    try:
+        return check()
+    except Refused as refused:
+        raise Invalid(
+            f"{name}: {refused.sentence}", code=refused.code, fix=f"Correct '{name}' and send again.", field=name
+        ) from refused

@@ -1,0 +1,187 @@
+"""Reviews: what waits, and deciding with a member's decide key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Prefetch, Q, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes.api import idempotency, pagination
+from mailboxes.api.base import ApiView, respond
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, operation
+from mailboxes.api.reading import Form
+from mailboxes.errors import Conflict, Gone
+from mailboxes.models import Scope
+from messaging.api.views import in_reading_order
+from messaging.models import Revision, Status
+from oversight import decisions, reviews
+from oversight.decisions import Reviewer
+from oversight.models import Door, Review, ReviewState
+
+from .forms import ApproveRequest, Nothing, RejectRequest
+from .serializers import (
+    ReviewAnswerSerializer,
+    ReviewConflictSerializer,
+    ReviewDetailSerializer,
+    ReviewListSerializer,
+)
+
+DECISION: dict[str, Any] = {
+    "tag": "Oversight",
+    "answers": {
+        200: ReviewAnswerSerializer,
+        409: OpenApiResponse(ReviewConflictSerializer, ERRORS[409]),
+        410: OpenApiResponse(ReviewConflictSerializer, ERRORS[410]),
+    },
+    "errors": (400, 403, 404),
+    "parameters": [IDEMPOTENCY_KEY],
+}
+
+
+class ReviewView(ApiView):
+    """Shows reviews with their messages; to reviewers with seal and allowed actions."""
+
+    @property
+    def is_reviewer(self) -> bool:
+        return Scope.DECIDE in self.principal.scopes
+
+    def shown(self, found: QuerySet[Review]) -> list[dict[str, Any]]:
+        """The reviews as JSON: a handful of queries, however many they are."""
+        related: list[Any] = [
+            Prefetch("message__recipients", in_reading_order()),
+            "message__attachments",
+        ]
+        if self.is_reviewer:
+            related.append(Prefetch("message__revisions", Revision.objects.defer("raw")))
+        rows = found.select_related("message", "message__agent").prefetch_related(*related)
+        context = {"reviewer_only": self._reviewer_only}
+        return list(ReviewDetailSerializer(rows, many=True, context=context).data)
+
+    def one(self, review: Review) -> dict[str, Any]:
+        return {"review": self.shown(reviews.visible(self.principal).filter(pk=review.pk))[0]}
+
+    def _reviewer_only(self, review: Review) -> Mapping[str, object]:
+        if not self.is_reviewer:
+            return {}
+        message = review.message
+        seal = next(one.seal for one in message.revisions.all() if one.version == message.current_version)
+        return {"seal": seal, "allowedActions": self._allowed(review)}
+
+    def _allowed(self, review: Review) -> Sequence[str]:
+        if not decisions.may_decide(review, principal=self.principal):
+            return []
+        if review.state == ReviewState.OPEN and review.expires_at > self.now:
+            return ["approve", "reject"]
+        is_untouched = review.message.status == Status.QUEUED and not any(
+            recipient.attempts_count for recipient in review.message.recipients.all()
+        )
+        return ["undo"] if settings.UNDO_SECONDS and review.state == ReviewState.APPROVED and is_untouched else []
+
+
+class Pending(ReviewView):
+    @operation(
+        "listPendingReviews",
+        tag="Oversight",
+        answers={200: ReviewListSerializer},
+        errors=(400, 404),
+        parameters=[
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1-100, 50 when left out."),
+            OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before."),
+            OpenApiParameter("mailboxId", OpenApiTypes.UUID),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Open reviews, soonest expiry first.
+
+        A decide key sees those of the account, an agent's key those of its mailboxes.
+        """
+        limit = pagination.limit(request)
+        waiting = self._behind(pagination.cursor(request.query_params.get("after")))
+        if mailbox_id := request.query_params.get("mailboxId"):
+            waiting = waiting.filter(mailbox=self.principal.get_mailbox(mailbox_id))
+        ids = list(waiting.values_list("expires_at", "pk")[: limit + 1])
+        found = waiting.filter(pk__in=[pk for _, pk in ids[:limit]])
+        cursor = pagination.Cursor(*ids[limit - 1]).text() if len(ids) > limit else None
+        return Response({"reviews": self.shown(found), "nextCursor": cursor})
+
+    def _behind(self, cursor: pagination.Cursor | None) -> QuerySet[Review]:
+        waiting = reviews.pending(self.principal)
+        if cursor is None:
+            return waiting
+        behind = Q(expires_at__gt=cursor.moment) | Q(expires_at=cursor.moment, pk__gt=cursor.id)
+        return waiting.filter(behind, expires_at__gte=cursor.moment)  # the second one is what the index can use
+
+
+class OneReview(ReviewView):
+    @operation("getReview", tag="Oversight", answers={200: ReviewAnswerSerializer}, errors=(404,))
+    def get(self, request: Request, id: str) -> Response:
+        """One review. The author's key may read it too, without `seal` and `allowedActions`."""
+        return Response(self.one(reviews.get(self.principal, id)))
+
+
+class DecideView(ReviewView):
+    """A human act by a decide key; 409 and 410 carry the review as it stands now."""
+
+    form: type[Form]
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        raise NotImplementedError
+
+    def decide(self, request: Request, review_id: str) -> Response:
+        review = reviews.get(self.principal, review_id)
+        asked = self.asked(self.form)
+
+        def act() -> Answer:
+            self.verb(review, reviewer=Reviewer(self.principal, Door.API), asked=asked)
+            return Answer(200, self.one(review))
+
+        try:
+            return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+        except (Conflict, Gone) as problem:
+            problem.extra |= self.one(review)
+            raise
+
+
+class Approve(DecideView):
+    form = ApproveRequest
+
+    @operation("approveReview", request=ApproveRequest, **DECISION)
+    def post(self, request: Request, id: str) -> Response:
+        """Let exactly the sealed message leave, after the server's time for undo. Needs a member's decide key."""
+        return self.decide(request, id)
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        note, version = asked.get("note") or "", asked.get("version")
+        return decisions.approve(review, reviewer=reviewer, version=version, note=note, now=self.now)
+
+
+class Reject(DecideView):
+    form = RejectRequest
+
+    @operation("rejectReview", request=RejectRequest, **DECISION)
+    def post(self, request: Request, id: str) -> Response:
+        """End the message for good: it never leaves. Needs a member's decide key."""
+        return self.decide(request, id)
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        note, version, reason = asked.get("note") or "", asked.get("version"), asked["reason"]
+        return decisions.reject(review, reviewer=reviewer, version=version, reason=reason, note=note, now=self.now)
+
+
+class Undo(DecideView):
+    form = Nothing
+
+    @operation("undoReview", request=Nothing, **DECISION)
+    def post(self, request: Request, id: str) -> Response:
+        """Take an approval back: the message waits again. Works until the mail server took hold of it."""
+        return self.decide(request, id)
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        return decisions.undo(review, reviewer=reviewer, now=self.now)

@@ -1,0 +1,100 @@
+"""The one socket of a tab: rung awake, it reads the rows behind its cursor and tells them. It takes no orders."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+
+from oversight.doorbell import group_name
+
+from . import live
+from .live import Frame
+from .visit import Visit, find_visit
+
+SESSION_OVER = 4401
+FRAME_SECONDS = 0.25  # at most four frames a second
+LOOK_SECONDS = 10.0  # a lost ring is found, and an ended session noticed, at the latest then
+
+
+class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    """Closes with 4401 when the session is over, was given up, or went on in another account."""
+
+    pump: asyncio.Task[None] | None = None
+    group = ""
+
+    async def connect(self) -> None:
+        # Read first, open then: what the page fetches once it is open can't be older than where we begin.
+        visit = await self.find_visit()
+        await self.accept()  # always: a refusal before that would have no code that the page can read
+        if visit is None or not self.is_of_page(visit):
+            await self.close(SESSION_OVER)
+            return
+        self.account_id = visit.member.account_id
+        self.cursor = visit.member.account.event_counter.last_seq
+        self.rung = asyncio.Event()
+        self.rung.set()
+        self.group = group_name(self.account_id)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        self.pump = asyncio.create_task(self.tell())
+
+    async def disconnect(self, code: int) -> None:
+        if self.pump is not None:
+            self.pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.pump
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, *_: Any, **__: Any) -> None:
+        """What a page says is dropped: decisions come by POST only."""
+
+    async def console_ring(self, _message: dict[str, Any]) -> None:
+        self.rung.set()
+
+    async def tell(self) -> None:
+        """Frames as things happen, until the session ends."""
+        has_more = False
+        while True:
+            if not has_more:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.rung.wait(), LOOK_SECONDS)
+            self.rung.clear()
+            began = time.monotonic()
+            visit = await self.find_visit()
+            if visit is None or visit.member.account_id != self.account_id:
+                await self.close(SESSION_OVER)
+                return
+            has_more = await self.tell_once(visit)
+            await asyncio.sleep(max(FRAME_SECONDS - (time.monotonic() - began), 0))
+
+    async def tell_once(self, visit: Visit) -> bool:
+        if visit.member.account.event_counter.last_seq == self.cursor:
+            return False
+        found: Frame = await database_sync_to_async(live.frame)(visit, self.cursor)
+        self.cursor = found.cursor
+        await self.send_json(found.message)
+        return found.has_more
+
+    async def find_visit(self) -> Visit | None:
+        """Who looks now, read afresh: a session may have ended since the page was opened."""
+        key = self.scope["session"].session_key
+        if key is None:
+            return None
+        store = import_module(settings.SESSION_ENGINE).SessionStore(key)
+        self.scope["session"] = store
+        user = await get_user(self.scope)
+        visit: Visit | None = await database_sync_to_async(find_visit)(user, session=store)
+        return visit
+
+    def is_of_page(self, visit: Visit) -> bool:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        return query.get("account") == [str(visit.member.account_id)]

@@ -1,0 +1,124 @@
+"""What people type into the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from mailboxes import accounts
+from mailboxes.errors import Invalid
+from mailboxes.models import User
+from oversight import decisions
+
+NOT_PROVEN = "not_proven"
+
+
+class SignInForm(AuthenticationForm):
+    """Email and password of a member. A password that came through the API proves no human and opens nothing here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Email"
+        self.fields["username"].widget = forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+        self.error_messages["invalid_login"] = "Email and password do not match. Check both; capitals count."
+
+    def clean_username(self) -> str:
+        return str(self.cleaned_data["username"]).strip().lower()
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if isinstance(user, User) and not user.is_proven_human:
+            raise ValidationError(
+                "This password came with the signup, so your agent knows it. Open the link in the verification mail "
+                "and set a password of your own.",
+                code=NOT_PROVEN,
+            )
+
+
+class OwnPasswordForm(forms.Form):
+    """The password that a human sets when they confirm their address."""
+
+    password1 = forms.CharField(
+        label="Password",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
+        help_text="At least 8 characters that are hard to guess.",
+    )
+    password2 = forms.CharField(
+        label="The same again",
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        password, again = cleaned.get("password1"), cleaned.get("password2")
+        if password and again and password != again:
+            self.add_error("password2", "The two differ.")
+        elif password:
+            self._check(password)
+        return cleaned
+
+    def _check(self, password: str) -> None:
+        try:
+            accounts.check_password(password, user=self.user)
+        except Invalid as error:
+            self.add_error("password1", error.sentence)
+
+
+class EmailForm(forms.Form):
+    """The address that a new verification mail goes to."""
+
+    email = forms.EmailField(
+        label="Your email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+
+class VersionForm(forms.Form):
+    """Every decision names the version that its page showed."""
+
+    version = forms.IntegerField(min_value=1)
+    note = forms.CharField(required=False, max_length=decisions.NOTE_LENGTH)
+
+
+class RejectForm(VersionForm):
+    """A rejection says why. Shown by _reasons.html, which reads `.reason`, `.note` and one sentence per error."""
+
+    reason = forms.ChoiceField(
+        choices=list(decisions.REJECT_REASONS.items()),
+        error_messages={"required": "Choose a reason.", "invalid_choice": "Choose one of the reasons."},
+    )
+
+
+class StopForm(forms.Form):
+    """Stopping all sending takes the word STOP, so that nobody does it by a slip."""
+
+    confirm = forms.CharField(max_length=20, error_messages={"required": "Type STOP to confirm."})
+    reason = forms.CharField(required=False, max_length=200)
+
+    def clean_confirm(self) -> str:
+        text = str(self.cleaned_data["confirm"]).strip()
+        if text.upper() != "STOP":
+            raise ValidationError("Type STOP to confirm.")
+        return text
+
+
+class PasswordForm(forms.Form):
+    """The member's own password, asked again before sending resumes."""
+
+    password = forms.CharField(strip=False, max_length=1000, error_messages={"required": "Type your password."})
+
+
+def shown(form: forms.Form) -> dict[str, Any]:
+    """A bound form as the hand-written templates read it: values by name, and the first error of each field."""
+    errors = {name: str(found[0]) for name, found in form.errors.items()}
+    return {name: form.data.get(name, "") for name in form.fields} | {"errors": errors}

@@ -1,0 +1,108 @@
+"""Pages of a list by the position of its last row: page 200 costs what page 1 costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
+
+from mailboxes.ids import parse_id
+from oversight.templatetags.console_tags import tally
+
+PAGE_SIZE = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last row of a page: its moment and id; `rows_count` rows stood up to and with it."""
+
+    moment: datetime
+    id: UUID
+    rows_count: int
+
+    def __str__(self) -> str:
+        return f"{self.rows_count}.{(self.moment - EPOCH) // timedelta(microseconds=1)}.{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Context variable `pager` of _pager.html."""
+
+    text: str
+    previous_url: str = ""
+    next_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[M]):
+    """One page of rows, ordered by a moment and the id."""
+
+    rows: list[M]
+    after: Position | None
+    has_more: bool
+    moment: str
+
+    def pager(self, here: str, query: QueryDict, *, total: int | None = None) -> Pager | None:
+        """How to go on from here, or None where all rows fit on one page. `here` is the list's path."""
+        if not self.after and not self.has_more:
+            return None
+        before = self.after.rows_count if self.after else 0
+        text = f"{before + 1}-{before + len(self.rows)}".replace("-", "\N{EN DASH}")
+        if total is not None:
+            text = f"{text} of {tally(total)}"
+        return Pager(
+            text=text,
+            previous_url=url(here, query, after=None) if self.after else "",
+            next_url=url(here, query, after=str(self._last(before))) if self.has_more else "",
+        )
+
+    def _last(self, before: int) -> Position:
+        row = self.rows[-1]
+        return Position(getattr(row, self.moment), row.pk, before + len(self.rows))
+
+
+def cut(rows: QuerySet[M], moment: str, after: str, *, is_descending: bool = False) -> Slice[M]:
+    """The page of `rows` behind the position written in `after`; the first page for anything unreadable.
+
+    `rows` must be ordered by `moment` and id, both in the same direction.
+    """
+    position = read(after)
+    if position is not None:
+        rows = rows.filter(_behind(position, moment, is_descending=is_descending))
+    found = list(rows[: PAGE_SIZE + 1])
+    return Slice(rows=found[:PAGE_SIZE], after=position, has_more=len(found) > PAGE_SIZE, moment=moment)
+
+
+def read(text: str) -> Position | None:
+    """The position that a URL names, or None."""
+    try:
+        count, moment, pk = text.split(".")
+        found = parse_id(pk)
+        return Position(EPOCH + timedelta(microseconds=int(moment)), found, max(int(count), 0)) if found else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def url(here: str, query: QueryDict, **changes: Any) -> str:
+    """`here` with the query's values, some of them changed; None takes one away."""
+    changed = query.copy()
+    for name, value in changes.items():
+        if value is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = value
+    return f"{here}?{changed.urlencode()}" if changed else here
+
+
+def _behind(position: Position, moment: str, *, is_descending: bool) -> Q:
+    # Said twice: the first condition is the one that an index can use.
+    way = "lt" if is_descending else "gt"
+    edge = Q(**{f"{moment}__{way}e": position.moment})
+    return edge & (Q(**{f"{moment}__{way}": position.moment}) | Q(**{f"pk__{way}": position.id}))

@@ -1,0 +1,189 @@
+"""What the queue asks the database: rows, filters, neighbours. Twelve queries a page, whatever waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import QueryDict
+
+from mailboxes.ids import parse_id
+from mailboxes.models import Mailbox
+from mailboxes.principals import Principal
+from messaging.models import Recipient, RecipientState
+from oversight import reviews
+from oversight.models import Review
+
+from .cards import Person, Row
+from .visit import Visit
+
+SOON = timedelta(hours=1)
+MOST_COUNTED = 10_000
+MOST_CHOICES = 200
+TAKEN = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.BOUNCED, RecipientState.COMPLAINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a queue's URL asks for; a malformed value matches nothing, so that no filter is silently dropped."""
+
+    mailbox: str = ""
+    agent: str = ""
+    is_expiring: bool = False
+    text: str = ""
+
+    @classmethod
+    def read(cls, query: QueryDict) -> Filters:
+        return cls(
+            mailbox=query.get("mailbox", ""),
+            agent=query.get("agent", ""),
+            is_expiring=query.get("expires") == "hour",
+            text=query.get("q", "").strip().replace("\x00", "")[:200],
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.mailbox or self.agent or self.is_expiring or self.text)
+
+
+def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
+    """The open reviews that the filters leave, soonest expiry first."""
+    found = reviews.pending(visit.actor)
+    if filters.mailbox:
+        found = found.filter(mailbox__in=_ids(filters.mailbox))
+    if filters.agent:
+        found = found.filter(message__agent__in=_ids(filters.agent))
+    if filters.is_expiring:
+        found = found.filter(expires_at__lte=visit.now + SOON)
+    if filters.text:
+        named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=filters.text)
+        found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named))
+    return found
+
+
+def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
+    """The reviews as rows, with whether each first recipient was ever written to."""
+    firsts = {_first(review) for review in found}
+    known = set(sent_before(actor, list(firsts)))
+    return [row(review, is_first_contact=_first(review) not in known) for review in found]
+
+
+def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
+    """One review as a row; without `allowed_actions` it holds no form. Needs `message`, its agent, and `mailbox`."""
+    message = review.message
+    addresses = [*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]
+    return Row(
+        id=review.pk,
+        version=review.version,
+        state=review.state,
+        subject=message.subject,
+        recipients=[Person(addresses[0], is_first_contact=is_first_contact)] if addresses else [Person("")],
+        recipient_count=len(addresses),
+        agent_name=message.agent.name if message.agent else review.mailbox.full_address,
+        mailbox_address=review.mailbox.full_address,
+        reason_text=review.reason_text,
+        expires_at=review.expires_at,
+        decided_by=review.decided_by,
+        release_at=review.release_at,
+        allowed_actions=allowed_actions,
+    )
+
+
+def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: UUID | None = None) -> dict[str, int]:
+    """How many mails of the account each address took before; addresses without any are left out."""
+    taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+    if except_message is not None:
+        taken = taken.exclude(message_id=except_message)
+    counted = taken.order_by().values("address").annotate(count=Count("pk"))
+    return {line["address"]: line["count"] for line in counted}
+
+
+def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
+    """The reviews with all that a row shows, bodies left out."""
+    return found.select_related("message", "message__agent", "mailbox").defer(
+        "message__body_text", "message__body_html"
+    )
+
+
+def capped_count(found: QuerySet[Review]) -> int:
+    """How many rows, at most one more than anybody is told."""
+    return found.order_by()[: MOST_COUNTED + 1].count()
+
+
+def expiring_count(visit: Visit) -> int:
+    """How many reviews expire within the hour."""
+    return capped_count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
+
+
+def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Mailboxes and agents that one can filter by: (id, name) pairs."""
+    boxes = list(
+        Mailbox.objects.filter(pk__in=actor.mailboxes().values("pk"))
+        .select_related("agent")
+        .order_by("full_address")[:MOST_CHOICES]
+    )
+    agents = {str(box.agent.pk): box.agent.name for box in boxes if box.agent}
+    return [(str(box.pk), box.full_address) for box in boxes], sorted(agents.items(), key=lambda pair: pair[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another waiting review, for a link."""
+
+    id: UUID
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Where a waiting review stands in the queue."""
+
+    position: int
+    previous: Neighbour | None
+    next: Neighbour | None
+
+
+def neighbours(visit: Visit, review: Review) -> Neighbours:
+    """The waiting reviews before and after this one, and its place among them."""
+    pending = reviews.pending(visit.actor)
+    before = pending.filter(_beside(review, "lt"))
+    return Neighbours(
+        position=before.order_by()[:MOST_COUNTED].count() + 1,
+        previous=_neighbour(before.order_by("-expires_at", "-id")),
+        next=_neighbour(pending.filter(_beside(review, "gt"))),
+    )
+
+
+def next_waiting(visit: Visit, review: Review) -> Neighbour | None:
+    """What to look at after this one: the next in the queue, else its first."""
+    pending = reviews.pending(visit.actor).filter(expires_at__gt=visit.now).exclude(pk=review.pk)
+    return _neighbour(pending.filter(_beside(review, "gt"))) or _neighbour(pending)
+
+
+def last_decided(actor: Principal) -> Review | None:
+    """The newest decision of the account, for an empty queue."""
+    decided = reviews.visible(actor).exclude(decided_by="").filter(decided_at__isnull=False)
+    return decided.order_by("-decided_at").first()
+
+
+def _ids(text: str) -> list[UUID]:
+    found = parse_id(text)
+    return [found] if found else []
+
+
+def _beside(review: Review, way: str) -> Q:
+    here = review.expires_at
+    # Said twice: the first condition is the one that the index can use.
+    return Q(**{f"expires_at__{way}e": here}) & (Q(**{f"expires_at__{way}": here}) | Q(**{f"pk__{way}": review.pk}))
+
+
+def _neighbour(found: QuerySet[Review]) -> Neighbour | None:
+    first = found.values_list("pk", "message__subject").first()
+    return Neighbour(*first) if first else None
+
+
+def _first(review: Review) -> str:
+    message = review.message
+    return next(iter([*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]), "")

@@ -1,0 +1,83 @@
+"""A message read for people: the frame's document, the tabs, the files, what looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from messaging.mime.parse import attachment_content, parse
+from messaging.mime.types import Parsed
+from messaging.models import Direction, Message, RawMessage
+
+from . import links, mail_frame, suspicions
+from .cards import File, Signal
+from .links import Link
+from .mail_frame import Document, Image, Mail
+
+SOURCE_SHOWN = 256 * 1024
+TABS = ("mail", "text", "links", "headers", "source")
+
+
+@dataclass
+class Reading:
+    """One message, read as far as somebody asks. `raw` are the exact bytes that would leave, left, or arrived."""
+
+    message: Message
+    raw: bytes
+    link_url: Callable[[int], str]
+
+    @cached_property
+    def parsed(self) -> Parsed:
+        return parse(self.raw)
+
+    @cached_property
+    def mail(self) -> Mail:
+        """Sent mail is read from the sealed bytes; received mail was read by the confined parser when it came."""
+        if self.message.direction == Direction.INBOUND:
+            return Mail(text=self.message.body_text, html=self.message.body_html)
+        images = {
+            part.content_id: Image(part.content_type, attachment_content(self.raw, part.index))
+            for part in self.parsed.attachments
+            if part.content_id and part.content_type in mail_frame.RASTER
+        }
+        return Mail(text=self.parsed.body_text, html=self.parsed.body_html, images=images)
+
+    @cached_property
+    def document(self) -> Document:
+        return mail_frame.document(self.mail, link_url=self.link_url)
+
+    @cached_property
+    def links(self) -> list[Link]:
+        return links.examine(self.document.anchors)
+
+    @property
+    def source(self) -> str:
+        return self.raw[:SOURCE_SHOWN].decode("utf-8", "replace")
+
+    @property
+    def is_truncated(self) -> bool:
+        return len(self.raw) > SOURCE_SHOWN
+
+    def headers(self) -> list[tuple[str, str]]:
+        if self.message.direction == Direction.INBOUND:
+            return [(name, str(value)) for name, value in self.message.headers.items()]
+        return list(self.parsed.headers)
+
+    @cached_property
+    def files(self) -> list[File]:
+        if self.message.direction == Direction.INBOUND:
+            found = self.message.attachments.order_by("created_at", "id")
+            return [File(file.filename, file.size_bytes, file.content_type) for file in found]
+        return [File(part.filename, part.size_bytes, part.content_type) for part in self.parsed.attachments]
+
+    def signals(self) -> list[Signal]:
+        names = [self.message.subject, self.message.from_name, *(file.name for file in self.files)]
+        return suspicions.find(self.mail, names=names, links=self.links, is_cut=self.document.is_cut)
+
+
+def of(message: Message, raw: bytes | memoryview | None, *, link_url: Callable[[int], str]) -> Reading:
+    """The reading of a message; `raw` None looks the received bytes up."""
+    if raw is None:
+        raw = RawMessage.objects.filter(message=message).values_list("raw", flat=True).first() or b""
+    return Reading(message=message, raw=bytes(raw), link_url=link_url)

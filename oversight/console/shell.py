@@ -1,0 +1,147 @@
+"""What stands on every page: counts, the stop banner, approvals that can still be undone, the place in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
+
+from mailboxes.models import Account
+from oversight import monitoring, reviews
+from oversight.models import DecisionKind, ReviewState
+
+from .visit import Visit
+
+MOST_COUNTED = 10_000
+MOST_UNDOABLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Who stopped the account's sending, when and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """An approval of this member whose mail has not left."""
+
+    id: UUID
+    version: int
+    subject: str
+    release_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Context variable `shell` of base.html."""
+
+    visit: Visit
+    pending_count: int
+    unseen_count: int
+    undoables: list[Undoable] = field(default_factory=list)
+    keys: str = "all"
+
+    @property
+    def stopped(self) -> Stopped | None:
+        return stopped_of(self.visit.member.account)
+
+    @property
+    def cursor(self) -> int:
+        return self.visit.member.account.event_counter.last_seq
+
+    @property
+    def user_name(self) -> str:
+        return self.visit.member.user.name or self.visit.member.user.email
+
+    @property
+    def user_email(self) -> str:
+        return self.visit.member.user.email
+
+    @property
+    def account_id(self) -> UUID:
+        return self.visit.member.account_id
+
+    @property
+    def account_name(self) -> str:
+        return self.visit.member.account.name or self.visit.member.account.slug
+
+    @property
+    def accounts(self) -> list[Account]:
+        """All accounts of a user who has several."""
+        members = self.visit.members
+        return [member.account for member in members] if len(members) > 1 else []
+
+    @property
+    def may_stop(self) -> bool:
+        return self.visit.member.may_decide
+
+
+def render(
+    request: HttpRequest,
+    visit: Visit,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    section: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """A page of the console with everything around it. Says what the last act left to say."""
+    said = " ".join(str(message) for message in messages.get_messages(request))
+    around = {"section": section, "now": visit.now, "said": said, "announce": said} | dict(context)
+    if "shell" not in around:
+        around["shell"] = of(visit)
+    return render_template(request, template, around, status=status)
+
+
+def of(visit: Visit) -> Shell:
+    """The shell around a page of this visit."""
+    return Shell(
+        visit=visit,
+        pending_count=pending_count(visit),
+        unseen_count=monitoring.unseen_count(visit.actor, seen_at=visit.seen_at, now=visit.now),
+        undoables=undoables(visit),
+    )
+
+
+def pending_count(visit: Visit) -> int:
+    """How many reviews wait; at most one more than MOST_COUNTED, since nobody reads further."""
+    return reviews.pending(visit.actor).order_by()[: MOST_COUNTED + 1].count()
+
+
+def undoables(visit: Visit) -> list[Undoable]:
+    """The member's own approvals that can still be taken back, newest first."""
+    mine = reviews.visible(visit.actor).filter(
+        state=ReviewState.APPROVED,
+        release_at__gt=visit.now,
+        decided_at__gt=visit.now - timedelta(seconds=settings.UNDO_SECONDS + 60),  # for the index by decided_at
+        decisions__member=visit.member,
+        decisions__kind=DecisionKind.APPROVE,
+        decisions__version=F("version") - 1,
+    )
+    found = mine.order_by("-decided_at").values_list("id", "version", "message__subject", "release_at")
+    return [
+        Undoable(pk, version, subject, release_at)
+        for pk, version, subject, release_at in found[:MOST_UNDOABLES]
+        if release_at
+    ]
+
+
+def stopped_of(account: Account) -> Stopped | None:
+    """What the banner says while the account is stopped."""
+    if account.stopped_at is None:
+        return None
+    by = account.stopped_by
+    name = (by.user.name or by.user.email) if by else "An operator"
+    return Stopped(by=name, at=account.stopped_at, reason=account.stop_reason)

@@ -1,0 +1,169 @@
+"""Approve, reject, undo: always by POST, always on the version that the page showed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from mailboxes.errors import Conflict as ConflictProblem
+from mailboxes.errors import Forbidden, Invalid, Problem
+from oversight import decisions
+from oversight.console import detail, queries, shell
+from oversight.console.cards import Conflict
+from oversight.console.forms import RejectForm, VersionForm, shown
+from oversight.console.views.review import show, show_bar
+from oversight.console.visit import Visit, is_htmx, page
+from oversight.decisions import DecisionConflict, Reviewer, ReviewOver
+from oversight.models import Decision, DecisionKind, Door, Review, ReviewState
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One posted decision: what it is called, how it is checked and done."""
+
+    kind: DecisionKind
+    form: type[VersionForm]
+    decide: Callable[[Review, Reviewer, dict[str, str], Visit], Decision]
+
+
+def _approve(review: Review, reviewer: Reviewer, asked: dict[str, str], visit: Visit) -> Decision:
+    return decisions.approve(
+        review, reviewer=reviewer, version=int(asked["version"]), note=asked["note"], now=visit.now
+    )
+
+
+def _reject(review: Review, reviewer: Reviewer, asked: dict[str, str], visit: Visit) -> Decision:
+    return decisions.reject(
+        review,
+        reviewer=reviewer,
+        version=int(asked["version"]),
+        reason=asked["reason"],
+        note=asked["note"],
+        now=visit.now,
+    )
+
+
+def _undo(review: Review, reviewer: Reviewer, asked: dict[str, str], visit: Visit) -> Decision:
+    return decisions.undo(review, reviewer=reviewer, version=int(asked["version"]), now=visit.now)
+
+
+APPROVE = Act(DecisionKind.APPROVE, VersionForm, _approve)
+REJECT = Act(DecisionKind.REJECT, RejectForm, _reject)
+UNDO = Act(DecisionKind.UNDO, VersionForm, _undo)
+
+
+@require_POST
+@page
+def approve(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    return _act(request, visit, review_id, APPROVE)
+
+
+@require_POST
+@page
+def reject(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    return _act(request, visit, review_id, REJECT)
+
+
+@require_POST
+@page
+def undo(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    return _act(request, visit, review_id, UNDO)
+
+
+def _act(request: HttpRequest, visit: Visit, review_id: UUID, act: Act) -> HttpResponse:
+    review = detail.get_review(visit.actor, review_id)
+    form = act.form(request.POST)
+    if not form.is_valid():
+        return _again(request, visit, review, form)
+    try:
+        act.decide(review, Reviewer(visit.actor, Door.CONSOLE), form.cleaned_data, visit)
+    except Problem as problem:
+        if not _was_mine(problem, act, visit, version=form.cleaned_data["version"]):
+            return _refused(request, visit, review_id, problem, kept=form.cleaned_data["note"])
+    return _done(request, visit, detail.get_review(visit.actor, review_id), act)
+
+
+def _was_mine(problem: Problem, act: Act, visit: Visit, *, version: int) -> bool:
+    """Whether this very decision was recorded before: a form that was sent twice is no conflict."""
+    if not isinstance(problem, DecisionConflict):
+        return False
+    newest = Decision.objects.filter(review=problem.review).order_by("-version").first()
+    return (
+        newest is not None
+        and newest.kind == act.kind
+        and newest.member_id == visit.member.pk
+        and newest.version == version
+    )
+
+
+def _done(request: HttpRequest, visit: Visit, review: Review, act: Act) -> HttpResponse:
+    target = request.headers.get("HX-Target", "").partition("#")[2]  # "li#review-…": where the form stood
+    if target.startswith("review-"):
+        return _row(request, visit, review)
+    if act is UNDO:
+        if target.startswith("decision-"):
+            return show_bar(request, visit, review)
+        messages.success(request, "Taken back. It waits again.")
+        return redirect("console:review", review.pk)
+    messages.success(request, _said(review))
+    following = queries.next_waiting(visit, review)
+    url = reverse("console:review", args=[following.id]) if following else reverse("console:queue")
+    return HttpResponse(headers={"HX-Redirect": url}) if is_htmx(request) else redirect(url)
+
+
+def _said(review: Review) -> str:
+    if review.state != ReviewState.APPROVED:
+        return "Rejected. The agent is told why."
+    return f"Approved, leaves in {settings.UNDO_SECONDS} seconds." if settings.UNDO_SECONDS else "Approved, leaves now."
+
+
+def _row(request: HttpRequest, visit: Visit, review: Review) -> HttpResponse:
+    """The row of a list after the act: a tombstone, or the waiting row again; and the tray with what can be undone."""
+    context = {
+        "review": queries.row(review, allowed_actions=detail.allowed_actions(review, visit)),
+        "undoables": shell.undoables(visit),
+        "can_decide": visit.member.may_decide,
+        "now": visit.now,
+    }
+    return render(request, "oversight/row_answer.html", context)
+
+
+def _again(request: HttpRequest, visit: Visit, review: Review, form: forms.Form) -> HttpResponse:
+    """The form with its errors: nothing was recorded."""
+    if "version" in form.errors:
+        conflict = Conflict("stale_version", "This form was incomplete. Read the message again and decide then.")
+        return _answer(request, visit, review, status=422, conflict=conflict)
+    return _answer(request, visit, review, status=422, reject_form=shown(form))
+
+
+def _refused(request: HttpRequest, visit: Visit, review_id: UUID, problem: Problem, *, kept: str) -> HttpResponse:
+    if isinstance(problem, Forbidden) and problem.code != "own_message":
+        raise problem
+    if not isinstance(problem, (ConflictProblem, ReviewOver, Invalid, Forbidden)):
+        raise problem
+    review = detail.get_review(visit.actor, review_id)
+    code = "expired" if isinstance(problem, ReviewOver) else problem.code
+    text = " ".join(part for part in (problem.sentence, problem.fix) if part)
+    return _answer(request, visit, review, status=problem.status, conflict=Conflict(code, text, kept))
+
+
+def _answer(
+    request: HttpRequest,
+    visit: Visit,
+    review: Review,
+    *,
+    status: int,
+    conflict: Conflict | None = None,
+    reject_form: dict[str, object] | None = None,
+) -> HttpResponse:
+    draw = show_bar if is_htmx(request) else show
+    return draw(request, visit, review, status=status, conflict=conflict, reject_form=reject_form)

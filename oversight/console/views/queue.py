@@ -1,0 +1,62 @@
+"""`/review/`: what waits for a person, what expires first on top."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from oversight.console import keyset, queries, shell
+from oversight.console.cards import Filter, Select
+from oversight.console.queries import Filters
+from oversight.console.visit import Visit, page
+
+
+@require_safe
+@page
+def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
+    here = reverse("console:queue")
+    filters = Filters.read(request.GET)
+    found = queries.waiting(visit, filters)
+    part = keyset.cut(queries.with_mail(found), "expires_at", request.GET.get("after", ""))
+    around = shell.of(visit)
+    total = queries.capped_count(found) if filters else around.pending_count
+    context = {
+        "shell": around,
+        "reviews": queries.rows(part.rows, actor=visit.actor),
+        "pending_count": around.pending_count,
+        "filters": _filters(visit, filters, around.pending_count),
+        "selects": _selects(visit, filters),
+        "kept": [("expires", "hour")] if filters.is_expiring else [],
+        "query": filters.text,
+        "has_filters": bool(filters),
+        "search_url": here,
+        "list_url": keyset.url(here, request.GET, after=None),
+        "pager": part.pager(here, request.GET, total=total),
+        "last_decision": None if part.rows else _last_decision(visit),
+        "can_decide": visit.member.may_decide,
+    }
+    return shell.render(request, visit, "oversight/queue.html", context, section="review")
+
+
+def _filters(visit: Visit, filters: Filters, pending_count: int) -> list[Filter]:
+    here = reverse("console:queue")
+    soon = keyset.url(here, QueryDict("expires=hour"))
+    return [
+        Filter(here, "All", not filters, pending_count),
+        Filter(soon, "Expires within the hour", filters.is_expiring, queries.expiring_count(visit)),
+    ]
+
+
+def _selects(visit: Visit, filters: Filters) -> list[Select]:
+    boxes, agents = queries.choices(visit.actor)
+    choices = (
+        Select("mailbox", "Mailbox", boxes, filters.mailbox),
+        Select("agent", "Agent", agents, filters.agent),
+    )
+    return [select for select in choices if len(select.options) > 1 or select.current]
+
+
+def _last_decision(visit: Visit) -> dict[str, object] | None:
+    review = queries.last_decided(visit.actor)
+    return {"at": review.decided_at, "by": review.decided_by} if review else None

@@ -1,0 +1,127 @@
+"""`/review/<id>/`: one held message, all that one needs to decide on it, and the decision bar."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from oversight import decisions
+from oversight.console import detail, queries, reading, shell, timeline
+from oversight.console.cards import Conflict, MailCard
+from oversight.console.reading import TABS, Reading
+from oversight.console.visit import Visit, page
+from oversight.models import Review, ReviewState
+
+
+@require_safe
+@page
+def review(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    return show(request, visit, detail.get_review(visit.actor, review_id))
+
+
+def show(
+    request: HttpRequest,
+    visit: Visit,
+    found: Review,
+    *,
+    status: int = 200,
+    conflict: Conflict | None = None,
+    reject_form: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """The whole page. `found` comes from `detail.get_review`."""
+    read = of_review(found)
+    context = context_of(visit, found, read) | tab_of(request, read)
+    context |= {"conflict": conflict, "reject_form": reject_form, "reasons": list(decisions.REJECT_REASONS.items())}
+    context |= _place(visit, found)
+    return shell.render(request, visit, "oversight/review.html", context, section="review", status=status)
+
+
+def show_bar(
+    request: HttpRequest,
+    visit: Visit,
+    found: Review,
+    *,
+    status: int = 200,
+    conflict: Conflict | None = None,
+    reject_form: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """The decision bar alone, for htmx."""
+    people = detail.people(found.message, detail.recipients(found.message), actor=visit.actor, replies={})
+    context = {
+        "review": detail.review_card(found, visit, people=people),
+        "conflict": conflict,
+        "reject_form": reject_form,
+        "reasons": list(decisions.REJECT_REASONS.items()),
+        "next_review": queries.next_waiting(visit, found),
+        "now": visit.now,
+    }
+    return render(request, "partials/_decision_bar.html", context, status=status)
+
+
+def of_review(found: Review) -> Reading:
+    """The message of a review, read for people."""
+    path = reverse("console:review", args=[found.pk])
+    return reading.of(found.message, getattr(found, "raw", None), link_url=lambda number: f"{path}link/{number}/")
+
+
+def context_of(visit: Visit, found: Review, read: Reading) -> dict[str, Any]:
+    """What the page tells about the message and the review."""
+    message = found.message
+    recipients = detail.recipients(message)
+    thread, replies = detail.thread_around(message)
+    people = detail.people(message, recipients, actor=visit.actor, replies=replies)
+    card = detail.review_card(found, visit, people=people, signals=read.signals())
+    body = f"{reverse('console:body', args=[found.pk])}?v={message.current_version}"
+    return {
+        "review": card,
+        "mail": mail_card(read, url=reverse("console:review", args=[found.pk]), body_url=body, people=people),
+        "message_state": message.status if found.state == ReviewState.APPROVED else "",
+        "message_id": message.pk,
+        "initiator": detail.initiator(message),
+        "readiness": detail.readiness(message, visit) if found.state == ReviewState.OPEN else [],
+        "thread": thread,
+        "steps": timeline.of(message, review=found, attempts=detail.attempts(recipients)),
+    }
+
+
+def mail_card(read: Reading, *, url: str, body_url: str, people: list[Any]) -> MailCard:
+    """The message itself."""
+    return MailCard(
+        url=url,
+        body_url=body_url,
+        from_name=read.message.from_name,
+        from_address=read.message.from_address,
+        subject=read.message.subject,
+        recipients=people,
+        files=read.files,
+        links_count=len(read.document.anchors),
+        blocked_image_count=read.document.blocked_count,
+    )
+
+
+def tab_of(request: HttpRequest, read: Reading) -> dict[str, Any]:
+    """Only what the chosen tab shows."""
+    tab = request.GET.get("tab", TABS[0])
+    shown: dict[str, Any] = {"tab": tab if tab in TABS else TABS[0]}
+    if tab == "text":
+        shown["text"] = read.mail.text
+    elif tab == "links":
+        shown["links"] = read.links
+        shown["link_path"] = read.link_url
+    elif tab == "headers":
+        shown["headers"] = read.headers()
+    elif tab == "source":
+        shown |= {"source": read.source, "is_truncated": read.is_truncated}
+    return shown
+
+
+def _place(visit: Visit, found: Review) -> dict[str, Any]:
+    if found.state != ReviewState.OPEN:
+        return {"next_review": queries.next_waiting(visit, found)}
+    around = queries.neighbours(visit, found)
+    return {"position": around.position, "previous_review": around.previous, "next_review": around.next}

@@ -1,0 +1,81 @@
+"""`/stop/` and `/stop/resume/`: the kill switch of an account, in full pages that need no script."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import authenticate
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from mailboxes import stops
+from mailboxes.errors import Forbidden
+from messaging.models import Direction, Message, Status
+from oversight import reviews
+from oversight.console import shell
+from oversight.console.forms import PasswordForm, StopForm, shown
+from oversight.console.views.sign_in import locked_until
+from oversight.console.visit import Visit, page
+from oversight.models import ReviewState
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def stop(request: HttpRequest, visit: Visit) -> HttpResponse:
+    if not visit.member.may_decide:
+        raise Forbidden("Only a reviewer, admin or owner may stop sending.", fix="Ask one of them.")
+    if visit.member.account.stopped_at:
+        return redirect("console:resume")
+    form = StopForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        stops.stop(visit.member.account, member=visit.member, reason=form.cleaned_data["reason"], now=visit.now)
+        messages.success(request, "Stopped. Nothing leaves until an owner or admin resumes.")
+        return redirect("console:queue")
+    context = {"counts": effect(visit), "form": shown(form)}
+    return shell.render(request, visit, "oversight/stop.html", context, status=422 if form.errors else 200)
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
+    stopped = shell.stopped_of(visit.member.account)
+    if stopped is None:
+        return redirect("console:queue")
+    form = PasswordForm(request.POST if request.method == "POST" else None)
+    is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
+    if is_asked and _is_password_right(request, visit, form):
+        stops.resume(visit.member.account, member=visit.member, now=visit.now)
+        messages.success(request, "Sending goes on.")
+        return redirect("console:queue")
+    context = {
+        "stopped": stopped,
+        "counts": effect(visit),
+        "can_resume": visit.member.may_manage,
+        "form": shown(form),
+    }
+    return shell.render(request, visit, "oversight/resume.html", context, status=422 if form.errors else 200)
+
+
+def effect(visit: Visit) -> list[tuple[str, int]]:
+    """What a stop keeps from leaving, in numbers."""
+    mine = Message.objects.filter(account=visit.member.account, direction=Direction.OUTBOUND)
+    leaving = reviews.visible(visit.actor).filter(state=ReviewState.APPROVED, release_at__gt=visit.now).count()
+    queued = mine.filter(mailbox__in=visit.actor.mailboxes(), status=Status.QUEUED).count()
+    return [
+        ("queued to leave", max(queued - leaving, 0)),
+        ("approved, in their undo time", leaving),
+        ("waiting for review", shell.pending_count(visit)),
+    ]
+
+
+def _is_password_right(request: HttpRequest, visit: Visit, form: PasswordForm) -> bool:
+    user = authenticate(request, username=visit.member.user.email, password=form.cleaned_data["password"])
+    if user is not None and user.pk == visit.member.user_id:
+        return True
+    until = locked_until(request)
+    form.add_error(
+        "password", f"Too many wrong passwords. Try again after {until}." if until else "This is not your password."
+    )
+    return False

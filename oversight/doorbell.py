@@ -1,0 +1,44 @@
+"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from uuid import UUID
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.dispatch import receiver
+
+from mailboxes.models import Event
+from mailboxes.signals import event_recorded
+
+log = structlog.get_logger(__name__)
+
+RING_SECONDS = 2
+
+
+def group_name(account_id: UUID) -> str:
+    """The channel group of an account's open pages."""
+    return f"console.{account_id.hex}"
+
+
+@receiver(event_recorded)
+def on_event_recorded(*, event: Event, **_: object) -> None:
+    transaction.on_commit(partial(ring, event.account_id), robust=True)
+
+
+def ring(account_id: UUID) -> None:
+    """Wake the account's open pages now. Never fails and never waits long: whoever calls has committed already."""
+    try:
+        async_to_sync(_send)(account_id)
+    except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
+        log.warning("doorbell.lost", account_id=str(account_id), error=str(error) or type(error).__name__)
+
+
+async def _send(account_id: UUID) -> None:
+    layer = get_channel_layer()
+    if layer is not None:
+        await asyncio.wait_for(layer.group_send(group_name(account_id), {"type": "console.ring"}), RING_SECONDS)
