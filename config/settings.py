@@ -305,7 +305,8 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/v1",
     "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["mailboxes.api.openapi.tidy"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
