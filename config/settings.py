@@ -229,6 +229,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 # Name and address together: an attacker must not be able to lock a reviewer out of the stop button.
+# What Django's sign-in forms call it. Axes would guess "email" from our user model, and count failures under no name.
+AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
@@ -298,6 +300,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Mailboxes for AI agents, with human oversight. Every answer is JSON, every error says what to do.",
     "SERVERS": [{"url": PUBLIC_URL}],
+    "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/v1",
     "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
     "POSTPROCESSING_HOOKS": [],

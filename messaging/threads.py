@@ -42,9 +42,7 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
     if parent is not None and parent.thread is not None:
         is_new = sender is not None and sender not in parent.thread.participants
         return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
-    # Every thread has the mailbox itself as a participant: under its name anybody would join.
-    may_join_by_subject = sender and sender != mailbox.full_address and not references
-    thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if may_join_by_subject else None
+    thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if sender and not references else None
     if thread is None:
         thread = Thread.objects.create(
             account_id=mailbox.account_id,
@@ -89,7 +87,8 @@ def show(message: Message, *, now: datetime) -> None:
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
     key = conversation.normalize_subject(subject)
-    if not key:
+    # The mailbox itself takes part in every thread: under its name anybody would join.
+    if not key or sender == mailbox.full_address:
         return None
     active = Q(last_message_at__gte=now - SUBJECT_JOINS_FOR)
     return (

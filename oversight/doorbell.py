@@ -1,4 +1,4 @@
-"""Tells the console's sockets that something happened in an account. A lost ring costs seconds: the log is the truth."""
+"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from oversight.doorbell import group_name
 
 from . import live
+from .live import Frame
 from .visit import Visit, find_visit
 
 SESSION_OVER = 4401
@@ -78,7 +79,7 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def tell_once(self, visit: Visit) -> bool:
         if visit.member.account.event_counter.last_seq == self.cursor:
             return False
-        found = await database_sync_to_async(live.frame)(visit, self.cursor)
+        found: Frame = await database_sync_to_async(live.frame)(visit, self.cursor)
         self.cursor = found.cursor
         await self.send_json(found.message)
         return found.has_more
@@ -91,7 +92,8 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         store = import_module(settings.SESSION_ENGINE).SessionStore(key)
         self.scope["session"] = store
         user = await get_user(self.scope)
-        return await database_sync_to_async(find_visit)(user, session=store)
+        visit: Visit | None = await database_sync_to_async(find_visit)(user, session=store)
+        return visit
 
     def is_of_page(self, visit: Visit) -> bool:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.urls import reverse
 
@@ -64,7 +64,7 @@ class ReviewCard:
 def get_review(actor: Principal, review_id: object) -> Review:
     """One review in the actor's scope, with the sealed bytes as `raw` and the policy's `trace`. Raises NotFound."""
     newest = Evaluation.objects.filter(message=OuterRef("message")).order_by("-evaluated_at")
-    found = (
+    found: Review | None = (
         _with_sender(reviews.visible(actor), "message__")
         .annotate(raw=_sealed("message"), trace=Subquery(newest.values("trace")[:1]))
         .select_related("mailbox")
@@ -82,7 +82,7 @@ def get_message(actor: Principal, message_id: object) -> Message:
         status=Status.REFUSED
     )
     newest = Evaluation.objects.filter(message=OuterRef("pk")).order_by("-evaluated_at")
-    found = (
+    found: Message | None = (
         _with_sender(visible, "")
         .annotate(raw=_sealed("pk"), trace=Subquery(newest.values("trace")[:1]))
         .filter(pk=parse_id(message_id))
@@ -244,10 +244,12 @@ def attempts(found: Sequence[Recipient]) -> list[Attempt]:
 def _why(review: Review) -> str:
     trace: list[dict[str, Any]] = getattr(review, "trace", None) or []
     deciding = next((line for line in trace if line.get("code") == review.reason_code), None)
-    rule = f"{RULE_NAMES.get(deciding['rule'], deciding['rule'])}, rule version {deciding['version']}. " if deciding else ""
+    rule = (
+        f"{RULE_NAMES.get(deciding['rule'], deciding['rule'])}, rule version {deciding['version']}. "
+        if deciding
+        else ""
+    )
     asked, own = review.message.oversight_mode, review.mailbox.mode
     if asked != own and asked in (OversightMode.GATED_SEND, OversightMode.GATED_ALL):
         return f"{rule}The agent asked for this itself: the mailbox is {own} now."
     return f"{rule}Mail of a monitored or autonomous mailbox would have left by itself."
-
-

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from mailboxes import accounts
@@ -29,7 +28,7 @@ class SignInForm(AuthenticationForm):
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"]).strip().lower()
 
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+    def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
         if isinstance(user, User) and not user.is_proven_human:
             raise ValidationError(
@@ -79,7 +78,9 @@ class OwnPasswordForm(forms.Form):
 class EmailForm(forms.Form):
     """The address that a new verification mail goes to."""
 
-    email = forms.EmailField(label="Your email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(
+        label="Your email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
 
 
 class VersionForm(forms.Form):

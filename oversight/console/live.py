@@ -61,8 +61,9 @@ def frame(visit: Visit, cursor: int) -> Frame:
 
 
 def _reviews(visit: Visit, found: Sequence[Event]) -> list[Review]:
-    ids = {parse_id(event.subject) for event in found if event.kind in ARRIVED | DECIDED}
-    return list(queries.with_mail(reviews.visible(visit.actor).filter(pk__in=ids - {None})))
+    subjects = {event.subject for event in found if event.kind in ARRIVED | DECIDED}
+    ids = [pk for pk in map(parse_id, subjects) if pk]
+    return list(queries.with_mail(reviews.visible(visit.actor).filter(pk__in=ids)))
 
 
 def _arrived(found: Sequence[Event], touched: Sequence[Review]) -> list[str]:

@@ -14,8 +14,8 @@ from html import escape
 from lxml import etree
 
 POLICY = (
-    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; "
+    "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -86,8 +86,7 @@ def document(mail: Mail, *, link_url: Callable[[int], str]) -> Document:
     _remove(root)
     anchors = _rewrite_links(root, link_url)
     blocked = _still(root, mail.images)
-    doctype = root.getroottree().docinfo.doctype or "<!DOCTYPE html>"
-    html = etree.tostring(root, method="html", encoding="unicode", doctype=doctype)
+    html = etree.tostring(root.getroottree(), method="html", encoding="unicode")  # with the mail's own doctype
     return Document(html=html, anchors=anchors, blocked_count=blocked)
 
 
@@ -108,7 +107,8 @@ def _remove(root: etree._Element) -> None:
         for name in [name for name in element.attrib if str(name).lower().startswith("on")]:
             del element.attrib[name]
         for name in ("ping", "formaction", "autofocus"):
-            element.attrib.pop(name, None)
+            if name in element.attrib:
+                del element.attrib[name]
 
 
 def _drop(element: etree._Element) -> None:
@@ -128,15 +128,27 @@ def _drop(element: etree._Element) -> None:
 def _rewrite_links(root: etree._Element, link_url: Callable[[int], str]) -> list[Anchor]:
     anchors: list[Anchor] = []
     for element in root.iter("a", "area"):
-        target = element.attrib.pop(XLINK, None) or element.attrib.pop("xlink:href", None) or element.get("href")
-        if target is None or str(target).startswith("#"):
+        target = _target(element)
+        if target is None:
             continue
-        text = " ".join("".join(element.itertext()).split()) or str(element.get("alt") or "")
-        anchors.append(Anchor(text=text, target=str(target)))
+        if target.startswith("#"):
+            element.set("href", target)
+            continue
+        words = " ".join(str(piece) for piece in element.itertext()).split()
+        anchors.append(Anchor(text=" ".join(words) or str(element.get("alt") or ""), target=target))
         element.set("href", link_url(len(anchors)))
         element.set("target", "_blank")
         element.set("rel", "noopener noreferrer")
     return anchors
+
+
+def _target(element: etree._Element) -> str | None:
+    for name in (XLINK, "xlink:href", "href"):
+        value = element.get(name)
+        if value is not None:
+            del element.attrib[name]
+            return str(value)
+    return None
 
 
 def _still(root: etree._Element, images: Mapping[str, Image]) -> int:
@@ -173,9 +185,8 @@ def _plain_document(text: str, *, link_url: Callable[[int], str]) -> Document:
         address = found.group().rstrip(AFTER_URL)
         anchors.append(Anchor(text=address, target=address))
         pieces.append(escape(text[position : found.start()]))
-        pieces.append(
-            f'<a href="{escape(link_url(len(anchors)))}" target="_blank" rel="noopener noreferrer">{escape(address)}</a>'
-        )
+        url, text_shown = escape(link_url(len(anchors))), escape(address)
+        pieces.append(f'<a href="{url}" target="_blank" rel="noopener noreferrer">{text_shown}</a>')
         position = found.start() + len(address)
     pieces.append(escape(text[position:]))
     return Document(html=_page("".join(pieces)), anchors=anchors, blocked_count=0)

@@ -52,9 +52,9 @@ def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
     """The open reviews that the filters leave, soonest expiry first."""
     found = reviews.pending(visit.actor)
     if filters.mailbox:
-        found = found.filter(mailbox_id=parse_id(filters.mailbox))
+        found = found.filter(mailbox__in=_ids(filters.mailbox))
     if filters.agent:
-        found = found.filter(message__agent_id=parse_id(filters.agent))
+        found = found.filter(message__agent__in=_ids(filters.agent))
     if filters.is_expiring:
         found = found.filter(expires_at__lte=visit.now + SOON)
     if filters.text:
@@ -94,13 +94,17 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
 def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: UUID | None = None) -> dict[str, int]:
     """How many mails of the account each address took before; addresses without any are left out."""
     taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
-    counted = taken.exclude(message_id=except_message).order_by().values("address").annotate(count=Count("pk"))
+    if except_message is not None:
+        taken = taken.exclude(message_id=except_message)
+    counted = taken.order_by().values("address").annotate(count=Count("pk"))
     return {line["address"]: line["count"] for line in counted}
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     """The reviews with all that a row shows, bodies left out."""
-    return found.select_related("message", "message__agent", "mailbox").defer("message__body_text", "message__body_html")
+    return found.select_related("message", "message__agent", "mailbox").defer(
+        "message__body_text", "message__body_html"
+    )
 
 
 def capped_count(found: QuerySet[Review]) -> int:
@@ -164,12 +168,15 @@ def last_decided(actor: Principal) -> Review | None:
     return decided.order_by("-decided_at").first()
 
 
+def _ids(text: str) -> list[UUID]:
+    found = parse_id(text)
+    return [found] if found else []
+
+
 def _beside(review: Review, way: str) -> Q:
     here = review.expires_at
     # Said twice: the first condition is the one that the index can use.
-    return Q(**{f"expires_at__{way}e": here}) & (
-        Q(**{f"expires_at__{way}": here}) | Q(**{f"pk__{way}": review.pk})
-    )
+    return Q(**{f"expires_at__{way}e": here}) & (Q(**{f"expires_at__{way}": here}) | Q(**{f"pk__{way}": review.pk}))
 
 
 def _neighbour(found: QuerySet[Review]) -> Neighbour | None:

@@ -1,4 +1,4 @@
-"""What stands on every page: counts, the stop banner, approvals that can still be undone, the place in the event log."""
+"""What stands on every page: counts, the stop banner, approvals that can still be undone, the place in the log."""
 
 from __future__ import annotations
 
@@ -131,7 +131,11 @@ def undoables(visit: Visit) -> list[Undoable]:
         decisions__version=F("version") - 1,
     )
     found = mine.order_by("-decided_at").values_list("id", "version", "message__subject", "release_at")
-    return [Undoable(*row) for row in found[:MOST_UNDOABLES]]
+    return [
+        Undoable(pk, version, subject, release_at)
+        for pk, version, subject, release_at in found[:MOST_UNDOABLES]
+        if release_at
+    ]
 
 
 def stopped_of(account: Account) -> Stopped | None:
@@ -141,5 +145,3 @@ def stopped_of(account: Account) -> Stopped | None:
     by = account.stopped_by
     name = (by.user.name or by.user.email) if by else "An operator"
     return Stopped(by=name, at=account.stopped_at, reason=account.stop_reason)
-
-

@@ -55,7 +55,9 @@ def _decided(review: Review | None) -> Iterable[Step]:
     if review is None or review.version == 1:  # every decision raises the version
         return
     for decision in review.decisions.select_related("member__user").order_by("version"):
-        yield Step(decision.decided_at, _decision_text(decision), decision.member.user.name or decision.member.user.email)
+        yield Step(
+            decision.decided_at, _decision_text(decision), decision.member.user.name or decision.member.user.email
+        )
 
 
 def _decision_text(decision: Decision) -> str:

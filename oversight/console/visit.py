@@ -7,14 +7,13 @@ import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -50,13 +49,13 @@ class Visit:
 
 
 Page = Callable[Concatenate[HttpRequest, Visit, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
-def page(view: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def page(view: Page[P]) -> View[P]:
     """A view for members only; nobody's browser or proxy keeps what it answers."""
 
-    @functools.wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         visit = find_visit(request.user, session=request.session)
         if visit is None:
             response = _nobody(request)
@@ -66,6 +65,7 @@ def page(view: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBas
         add_never_cache_headers(response)
         return response
 
+    functools.update_wrapper(wrapped, view)
     return wrapped
 
 
@@ -109,7 +109,7 @@ def sign_in_url(request: HttpRequest) -> str:
     return f"{reverse('login')}?{urlencode({'next': here or '/'})}"
 
 
-def _answer(view: Callable[..., HttpResponse], request: HttpRequest, visit: Visit, *args: Any, **kwargs: Any) -> Any:
+def _answer(view: Page[P], request: HttpRequest, visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
     try:
         return view(request, visit, *args, **kwargs)
     except NotFound as error:
@@ -133,5 +133,3 @@ def _zone(request: HttpRequest) -> tzinfo:
         return zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return timezone.get_default_timezone()
-
-

@@ -12,7 +12,7 @@ from dnslib.server import BaseResolver, DNSServer
 Zone = Mapping[tuple[str, str], list[str]]
 
 
-class _Answers(BaseResolver):
+class _Answers(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def __init__(self, zone: Zone, delay: float) -> None:
         self._zone, self._delay = zone, delay
 

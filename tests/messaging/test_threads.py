@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -16,7 +17,7 @@ from tests.letters import letter
 pytestmark = pytest.mark.django_db
 
 
-def sent_by(owner: builders.Tenant, **fields: object) -> Message:
+def sent_by(owner: builders.Tenant, **fields: Any) -> Message:
     return builders.submit(owner, **fields)
 
 
@@ -35,9 +36,11 @@ def test_a_reply_joins_the_thread_that_it_names(alice: builders.Tenant, header: 
 
 def test_the_thread_counts_what_is_visible_when_a_reply_joins(alice: builders.Tenant) -> None:
     question = sent_by(alice, subject="Lunch")
-    before = Thread.objects.get(pk=question.thread_id).message_count
+    assert question.thread is not None
+    question.thread.refresh_from_db()
+    before = question.thread.message_count
     arrive(alice.mailbox, letter(f"In-Reply-To: {question.message_id}", sender="lee@friends.example"))
-    thread = Thread.objects.get(pk=question.thread_id)
+    thread = Thread.objects.get(pk=question.thread.pk)
     assert thread.message_count == before + 1
     assert "lee@friends.example" in thread.participants
 
@@ -67,7 +70,8 @@ def test_a_subject_does_not_join_when_the_mail_names_another_conversation(alice:
 
 def test_an_old_subject_does_not_join(alice: builders.Tenant) -> None:
     first = arrive(alice.mailbox, letter(subject="Lunch"))
-    Thread.objects.filter(pk=first.thread_id).update(last_message_at=F("last_message_at") - timedelta(days=31))
+    assert first.thread is not None
+    Thread.objects.filter(pk=first.thread.pk).update(last_message_at=F("last_message_at") - timedelta(days=31))
     assert arrive(alice.mailbox, letter(subject="Lunch")).thread != first.thread
 
 

@@ -14,6 +14,7 @@ from messaging.inbound.listener import Listener
 
 class Command(BaseCommand):
     help = "Take arriving mail on HOST:SMTP_PORT."
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

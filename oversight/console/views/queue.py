@@ -60,4 +60,3 @@ def _selects(visit: Visit, filters: Filters) -> list[Select]:
 def _last_decision(visit: Visit) -> dict[str, object] | None:
     review = queries.last_decided(visit.actor)
     return {"at": review.decided_at, "by": review.decided_by} if review else None
-

@@ -44,11 +44,11 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
     if stopped is None:
         return redirect("console:queue")
     form = PasswordForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and visit.member.may_manage and form.is_valid():
-        if _is_password_right(request, visit, form):
-            stops.resume(visit.member.account, member=visit.member, now=visit.now)
-            messages.success(request, "Sending goes on.")
-            return redirect("console:queue")
+    is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
+    if is_asked and _is_password_right(request, visit, form):
+        stops.resume(visit.member.account, member=visit.member, now=visit.now)
+        messages.success(request, "Sending goes on.")
+        return redirect("console:queue")
     context = {
         "stopped": stopped,
         "counts": effect(visit),
