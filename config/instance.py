@@ -22,11 +22,11 @@ from config.supervisor import Child, Command, Supervisor, Write
 
 T = TypeVar("T")
 
-# Stop order, first to last: those who take work in, those who do it, the doorbell, the truth. Patience sums to 9.5 s:
-# 2.5 (all of the edge at once), 4 (a worker idles 2-3 s before it goes), 0.5, 2.5.
+# Stop order, first to last: those who take work in, those who do it, the doorbell, the truth. Patience sums to 8.5 s:
+# 2 (all of the edge at once), 3.5 (Celery joins its pool in steps of a second), 0.5, 2.5.
 EDGE, WORK, DOORBELL, TRUTH = 3, 2, 1, 0
 
-PATIENCE = {EDGE: 2.5, WORK: 4.0}
+PATIENCE = {EDGE: 2.0, WORK: 3.5}
 # Root is who runs an embedded instance in a container; Celery's page about it helps nobody there.
 WARNED_ENOUGH = {"PYTHONWARNINGS": "ignore:You're running the worker"}
 

@@ -55,7 +55,10 @@ def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def _rendering(*, as_json: bool) -> list[Processor]:
-    first = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info]
+    first: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+    ]
     if as_json:
         return [*first, structlog.processors.JSONRenderer(serializer=_ascii_json)]
     # The default formatter would print the local variables of every frame: keys, passwords, mail.

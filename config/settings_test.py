@@ -11,6 +11,7 @@ for name in (
     "PUBLIC_URL",
     "PLATFORM_DOMAIN",
     "RELAY_URL",
+    "EMAIL_PROVIDER",
     "DEFAULT_MODE",
     "UNDO_SECONDS",
     "DATABASE_POOL",
@@ -30,7 +31,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-INSTALLED_APPS = [*INSTALLED_APPS, "zeal"]  # noqa: F405
+# First, so that its `flush` is the one that runs after tests that commit.
+INSTALLED_APPS = ["tests", *INSTALLED_APPS, "zeal"]  # noqa: F405
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]  # noqa: F405
 ZEAL_RAISE = True
 # An approval reads the sealed bytes twice on purpose: once for the decision, once where the outbox compares them.

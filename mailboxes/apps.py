@@ -1,5 +1,10 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class MailboxesConfig(AppConfig):
     name = "mailboxes"
+
+    def ready(self) -> None:
+        import_module("mailboxes.checks")

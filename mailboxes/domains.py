@@ -59,7 +59,9 @@ def create_dkim_key(domain: Domain, *, selector: str, now: datetime) -> DkimKey:
 
 def signing_key(domain: Domain) -> tuple[str, rsa.RSAPrivateKey] | None:
     """Selector and key object of the domain's newest active DKIM key; cached per process (27 ms to load)."""
-    row = domain.dkim_keys.filter(activated_at__isnull=False, retired_at__isnull=True).order_by("-activated_at").first()
+    # All of them (there are few), so that a caller with many domains may prefetch.
+    active = [key for key in domain.dkim_keys.all() if key.activated_at is not None and key.retired_at is None]
+    row = max(active, key=lambda key: (key.activated_at, key.pk), default=None)
     return (row.selector, _load(bytes(row.private_key))) if row else None
 
 

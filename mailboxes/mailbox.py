@@ -15,7 +15,7 @@ from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
-LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,62}(?<!\.)$")
+LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,63}(?<!\.)$")
 UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069<>@]|=\?")
 METADATA_PAIRS = 50
 METADATA_LENGTH = 500

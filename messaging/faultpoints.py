@@ -10,10 +10,17 @@ import signal
 import time
 
 from django.conf import settings
+from django.db import transaction
 
 
 class FaultInjected(Exception):
     """Raised by a fault point of kind `raise`."""
+
+
+def faultpoint_after_commit(name: str) -> None:
+    """A fault point that is reached when the outermost transaction has committed."""
+    if settings.FAULTPOINTS:
+        transaction.on_commit(lambda: faultpoint(name))
 
 
 def faultpoint(name: str) -> None:

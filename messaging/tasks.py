@@ -1,7 +1,5 @@
 """Background work of messaging. A task parses, calls one verb, and does nothing else."""
 
-from __future__ import annotations
-
 from celery import shared_task
 
 from mailboxes import clock
@@ -15,11 +13,13 @@ INTAKE_BATCH = 20
 
 @shared_task(name=wakeup.DRAIN_OUTBOX)
 def drain_outbox() -> None:
+    """Send what is due. Rung by whoever fills the outbox, and swept."""
     dispatch.drain()
 
 
 @shared_task(name="messaging.take_back_overdue")
 def take_back_overdue() -> None:
+    """End the attempts of workers that are gone. Swept only."""
     dispatch.take_back_overdue()
 
 

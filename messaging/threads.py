@@ -87,7 +87,8 @@ def show(message: Message, *, now: datetime) -> None:
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
     key = conversation.normalize_subject(subject)
-    if not key:
+    # The mailbox itself takes part in every thread: under its name anybody would join.
+    if not key or sender == mailbox.full_address:
         return None
     active = Q(last_message_at__gte=now - SUBJECT_JOINS_FOR)
     return (

@@ -11,7 +11,7 @@ from django.db import transaction
 from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
-from messaging.faultpoints import faultpoint
+from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.models import Status
 from messaging.outbound import drafts, outbox
@@ -67,7 +67,7 @@ def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: st
     with transaction.atomic():
         review = _lock_open(review, reviewer=reviewer, version=version, now=now)
         message = review.message
-        seal = drafts.current_revision(message).seal  # compared with the bytes by `outbox.enqueue`
+        seal = drafts.current_seal(message)  # compared with the bytes by `outbox.enqueue`
         decision = _decide(review, DecisionKind.APPROVE, reviewer=reviewer, seal=seal, note=note, now=now)
         _close(review, ReviewState.APPROVED, reviewer=reviewer, note=note, now=now)
         review.release_at = now + timedelta(seconds=settings.UNDO_SECONDS)
@@ -75,8 +75,8 @@ def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: st
         clearance = Clearance(seal=seal, decision_id=decision.pk)
         outbox.enqueue(message, clearance=clearance, not_before=review.release_at, now=now)
         _record(review, decision, now=now)
+        faultpoint_after_commit("decide.after_commit")
         faultpoint("decide.before_commit")
-    faultpoint("decide.after_commit")
     return decision
 
 
@@ -93,7 +93,7 @@ def reject(
     with transaction.atomic():
         review = _lock_open(review, reviewer=reviewer, version=version, now=now)
         message = review.message
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         decision = _decide(review, DecisionKind.REJECT, reviewer=reviewer, seal=seal, note=note, reason=reason, now=now)
         _close(review, ReviewState.REJECTED, reviewer=reviewer, note=note, now=now)
         review.save()
@@ -103,8 +103,8 @@ def reject(
         )
         outbox.close(message, Status.REJECTED, reason=why, now=now)
         _record(review, decision, now=now, reason=reason)
+        faultpoint_after_commit("decide.after_commit")
         faultpoint("decide.before_commit")
-    faultpoint("decide.after_commit")
     return decision
 
 
@@ -123,7 +123,7 @@ def undo(review: Review, *, reviewer: Reviewer, version: int | None = None, now:
             )
         _check_version(review, version)
         message = review.message
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         decision = _decide(review, DecisionKind.UNDO, reviewer=reviewer, seal=seal, note="", now=now)
         why = Reason(review.reason_code, review.reason_text, {"decision_id": str(decision.pk)})
         outbox.withdraw(message, Status.HELD, reason=why, now=now)
@@ -131,8 +131,8 @@ def undo(review: Review, *, reviewer: Reviewer, version: int | None = None, now:
         review.release_at = None
         review.save()
         _record(review, decision, now=now)
+        faultpoint_after_commit("decide.after_commit")
         faultpoint("decide.before_commit")
-    faultpoint("decide.after_commit")
     return decision
 
 

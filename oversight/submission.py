@@ -14,7 +14,7 @@ from mailboxes.models import Mailbox, MailboxStatus, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
 from messaging import threads
-from messaging.faultpoints import faultpoint
+from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
 from messaging.models import Direction, Message, Status
@@ -40,8 +40,8 @@ def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
     mode = _effective_mode(mailbox, draft.oversight_mode)
     with transaction.atomic():
         message = _accept(draft, mailbox=mailbox, author=drafts.Author(actor, mode), now=now)
+        faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
-    faultpoint("accept.after_commit")
     return message
 
 
@@ -142,7 +142,7 @@ def _act(message: Message, verdict: Verdict, *, now: datetime) -> None:
         outbox.hold(message, reason=reason, now=now)
         reviews.open(message, verdict=verdict, now=now)
     else:
-        seal = drafts.current_revision(message).seal
+        seal = drafts.current_seal(message)
         outbox.enqueue(message, clearance=Clearance(seal=seal), not_before=now, now=now)
 
 

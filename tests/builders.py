@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from mailboxes import accounts, clock, keys, mailbox
-from mailboxes.models import Account, Agent, Mailbox, Member, Role
+from mailboxes import accounts, clock, keys, mailbox, quotas
+from mailboxes.models import Account, Agent, Limit, LimitKind, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
@@ -82,3 +82,19 @@ def held(owner: Tenant, **fields: Any) -> Review:
 
 def reviewer(person: Member, door: Door = Door.CONSOLE) -> Reviewer:
     return Reviewer(of_member(person), door)
+
+
+def received(account: Account, amount: int) -> None:
+    """Count messages as received this month."""
+    if amount:
+        quotas.count(account, LimitKind.MONTHLY_INBOUND, amount, now=clock.now())
+
+
+def limit(account: Account, kind: str, amount: int) -> None:
+    """Give the account its own limit, as billing does; 0 is none."""
+    Limit.objects.update_or_create(account=account, kind=kind, defaults={"amount": amount})
+
+
+def agent(account: Account, name: str) -> Agent:
+    """Another agent of the account."""
+    return Agent.objects.create(account=account, name=name)

@@ -19,11 +19,14 @@ WITH taken AS (
     UNION ALL
     SELECT account_id, 'account_sends_per_minute', date_trunc('minute', at), sum(amount) FROM taken GROUP BY 1, 3
     UNION ALL
+    SELECT account_id, 'monthly_inbound', date_trunc('month', released_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
+    UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
-    WHERE kind IN (SELECT DISTINCT kind FROM derived) AND used <> 0
+    WHERE kind <> 'storage_bytes' AND used <> 0
 )
 SELECT kind || ' of ' || subject_id FROM derived FULL JOIN counted USING (subject_id, kind, period)
 WHERE coalesce(derived.used, 0) <> coalesce(counted.used, 0)

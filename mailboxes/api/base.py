@@ -59,7 +59,7 @@ class OpenView(APIView):
     @property
     def content(self) -> dict[str, Any]:
         """The request's JSON; {} without a body."""
-        return dict(self.request.data)  # type: ignore[arg-type]  # StrictJsonParser gives nothing but objects
+        return dict(self.request.data)  # StrictJsonParser gives nothing but objects
 
     def asked(self, form: type[reading.Form]) -> dict[str, Any]:
         """The request's JSON, read by `form`."""

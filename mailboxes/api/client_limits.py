@@ -13,6 +13,9 @@ from rest_framework.request import Request
 
 from mailboxes.errors import LimitReached
 
+# What is told as left where there is no limit.
+UNLIMITED = 1_000_000
+
 log = structlog.get_logger(__name__)
 
 
@@ -31,7 +34,7 @@ def take(limit: ClientLimit, request: Request) -> int:
     Fails open: a lost cache must not keep anybody from signing up, and loses nothing but a count.
     """
     if not limit.amount:
-        return 0
+        return UNLIMITED
     now = time.time()
     window = int(now // limit.seconds)
     used = _count(f"client-limit:{limit.name}:{client_network(request)}:{window}", seconds=limit.seconds)

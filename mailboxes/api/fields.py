@@ -13,7 +13,7 @@ from rest_framework import serializers
 from mailboxes import mailbox
 from mailboxes.errors import Invalid
 
-NULLABLE_TEXT: dict[str, object] = {"type": "string", "nullable": True}
+NULLABLE_TEXT: dict[str, object] = {"type": ["string", "null"]}
 TREACHEROUS = re.compile(r"=\?|[%!]")
 
 

@@ -203,7 +203,7 @@ class AccountSerializer(serializers.Serializer[Any]):
     overLimitMessageCount = serializers.IntegerField()
     billingLinked = serializers.BooleanField()
     annualAvailability = AnnualAvailabilitySerializer()
-    trial = Constant(None, schema={"type": "object", "nullable": True})
+    trial = Constant(None, schema={"type": "null"})
 
 
 class AccountAnswerSerializer(serializers.Serializer[Any]):

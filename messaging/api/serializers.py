@@ -86,7 +86,7 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     eventDispatchedAt = Constant(None, schema={**NULLABLE_TEXT, "format": "date-time"})
     overLimit = Constant(False, schema={"type": "boolean"})
     overLimitReason = Constant(None, schema={**NULLABLE_TEXT, "enum": ["MONTHLY", "TRIAL", None]})
-    pendingSseEventData = Constant(None, schema={"nullable": True})
+    pendingSseEventData = Constant(None, schema={"type": "null"})
     createdAt = Moment(source="created_at")
     state = serializers.ChoiceField(source="status", choices=Status.values, help_text="Finer than status.")
     stateReason = serializers.SerializerMethodField()

@@ -23,6 +23,11 @@ THREADS_LISTED = 50
 THREAD_MESSAGES_SHOWN = 500
 
 
+def in_reading_order() -> QuerySet[Recipient]:
+    """Recipients as a header names them: to, cc, bcc, which is the alphabet backwards."""
+    return Recipient.objects.order_by("-kind", "address")
+
+
 class MailView(ApiView):
     """A view of one mailbox's mail. A subclass may show more of a message than is known down here."""
 
@@ -34,7 +39,7 @@ class MailView(ApiView):
 
     def related(self) -> Sequence[Any]:
         """What a message is shown with: fetched for all of them at once."""
-        return (Prefetch("recipients", Recipient.objects.order_by("pk")), "attachments")
+        return (Prefetch("recipients", in_reading_order()), "attachments")
 
     def messages(self, mailbox: Mailbox) -> QuerySet[Message]:
         return visible(mailbox).prefetch_related(*self.related())

@@ -115,6 +115,8 @@ def _check_signature(verifier: Any, index: int, value: bytes, *, has_one_author:
         is_valid = verifier.verify(idx=index, dnsfunc=key)
     except dkim.KeyFormatError:
         result = POLICY  # a key too small, or not a key
+    except dkim.ValidationError:
+        result = FAIL
     except Exception:  # fields that the library refuses, or does not expect
         result = PERMERROR
     else:

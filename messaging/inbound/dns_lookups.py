@@ -28,8 +28,8 @@ _probed: dict[tuple[str, ...], tuple[bool, float]] = {}
 class Lookups:
     """The lookups of one mail: together they take no longer than the budget."""
 
-    def __init__(self, seconds: float = BUDGET_SECONDS) -> None:
-        self._until = time.monotonic() + seconds
+    def __init__(self) -> None:
+        self._until = time.monotonic() + BUDGET_SECONDS
         self._count = 0
 
     def __call__(self, name: str, kind: str) -> list[Any] | None:

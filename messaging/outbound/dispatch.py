@@ -50,11 +50,13 @@ def take_back_overdue() -> int:
 
 def _attempt_all(claimed: list[Attempt]) -> int:
     made = 0
+    now = clock.now()
     for attempt in delivery.load(claimed):
         if shutdown.is_asked():
-            outcomes.record(attempt, outcomes.GIVEN_BACK, now=clock.now())
-            continue
-        outcome = delivery.attempt(attempt, now=clock.now())
-        outcomes.record(attempt, outcome, now=clock.now())
-        made += 1
+            outcome = outcomes.GIVEN_BACK
+        else:
+            outcome = delivery.attempt(attempt, now=now)
+            made += 1
+        now = clock.now()
+        outcomes.record(attempt, outcome, now=now)
     return made

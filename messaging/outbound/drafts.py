@@ -73,13 +73,19 @@ def create(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) -> 
 
 def seal_of(message: Message, raw: bytes) -> str:
     """The seal over what would leave: header From, recipients with kind, and the bytes (architecture: "The seal")."""
-    recipients = message.recipients.values_list("kind", "address")
-    return seal.seal(header_from=message.from_address, recipients=list(recipients), send_at=None, raw=raw)
+    recipients = [(recipient.kind, recipient.address) for recipient in message.recipients.all()]
+    return seal.seal(header_from=message.from_address, recipients=recipients, send_at=None, raw=raw)
 
 
 def current_revision(message: Message) -> Revision:
     """The sealed bytes that would leave, or left."""
     return Revision.objects.get(message=message, version=message.current_version)
+
+
+def current_seal(message: Message) -> str:
+    """The seal of the current revision, without its bytes."""
+    seals = Revision.objects.filter(message=message, version=message.current_version).values_list("seal", flat=True)
+    return seals.get()
 
 
 def _with_bodies(draft: Draft) -> Draft:

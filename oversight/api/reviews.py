@@ -15,11 +15,12 @@ from rest_framework.response import Response
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, operation
+from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, LIMIT, operation
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
-from messaging.models import Recipient, Revision, Status
+from messaging.api.views import in_reading_order
+from messaging.models import Revision, Status
 from oversight import decisions, reviews
 from oversight.decisions import Reviewer
 from oversight.models import Door, Review, ReviewState
@@ -54,7 +55,7 @@ class ReviewView(ApiView):
     def shown(self, found: QuerySet[Review]) -> list[dict[str, Any]]:
         """The reviews as JSON: a handful of queries, however many they are."""
         related: list[Any] = [
-            Prefetch("message__recipients", Recipient.objects.order_by("pk")),
+            Prefetch("message__recipients", in_reading_order()),
             "message__attachments",
         ]
         if self.is_reviewer:
@@ -91,7 +92,7 @@ class Pending(ReviewView):
         answers={200: ReviewListSerializer},
         errors=(400, 404),
         parameters=[
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1-100, 50 when left out."),
+            LIMIT,
             OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before."),
             OpenApiParameter("mailboxId", OpenApiTypes.UUID),
         ],

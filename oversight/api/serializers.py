@@ -1,8 +1,8 @@
 """What reviews look like on the wire, and messages with theirs.
 
 A review's `note` is what the decider wrote for the author: it is there once the review is decided, for everybody who
-may read the review. Reviewers alone get `seal` and `allowedActions`: what a decision would be bound to, and who may make
-it, is no business of the author's.
+may read the review. Reviewers alone get `seal` and `allowedActions`: what a decision would be bound to, and who may
+make it, is no business of the author's.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.management import call_command
+from django.core.management import BaseCommand, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
 
 from config import grants
+from config.management.commands import flush as ours
 from config.owner import as_owner
+from tests.management.commands import flush as quick
 
 
 def who_am_i() -> str:
@@ -83,10 +85,11 @@ def test_the_application_can_not_change_the_schema(change: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_flush_empties_as_the_owner() -> None:
+@pytest.mark.parametrize("flush", [ours.Command(), quick.Command()], ids=["ours", "the tests' own"])
+def test_flush_empties_as_the_owner(flush: BaseCommand) -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO django_session VALUES ('key', 'data', now())")
-    call_command("flush", verbosity=0, interactive=False)
+    call_command(flush, verbosity=0, interactive=False)
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM django_session")
         assert cursor.fetchone() == (0,)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 import zeal
@@ -19,15 +18,21 @@ from mailboxes.modes import OversightMode
 from messaging.models import Attempt, AttemptPhase, Message, Status
 from messaging.outbound import dispatch
 from tests import builders
+from tests.crash.database import database_url
 from tests.fakes.sink import Sink
 from tests.messaging.outbound import events_of, recipient_of
 from tests.messaging.outbound import relay as relay
 
 pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
-# Where the worker dies, what the message in its hands becomes, and how many copies of it the relay may have.
-NOTHING_LEFT = ["claim.before_commit", "claim.after_commit", "smtp.after_connect", "smtp.after_rcpt", "smtp.before_data_mark"]
-BYTES_MAY_HAVE_LEFT = ["smtp.after_data_mark", "smtp.mid_body", "smtp.after_dot", "smtp.after_reply", "smtp.before_result_commit"]
+NOTHING_LEFT = [
+    *("claim.before_commit", "claim.after_commit"),
+    *("smtp.after_connect", "smtp.after_rcpt", "smtp.before_data_mark"),
+]
+BYTES_MAY_HAVE_LEFT = [
+    *("smtp.after_data_mark", "smtp.mid_body", "smtp.after_dot"),
+    *("smtp.after_reply", "smtp.before_result_commit"),
+]
 
 
 class Workers:
@@ -60,7 +65,7 @@ class Workers:
 def drainer(django_db_setup: None) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tests.crash.drainer"],
-        env={**os.environ, "DATABASE_URL": _database_url(), "TESTING": "1"},
+        env={**os.environ, "DATABASE_URL": database_url(), "TESTING": "1"},
         cwd=settings.BASE_DIR,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -149,12 +154,6 @@ def test_a_worker_finishes_the_mail_in_hand_and_gives_the_rest_back_when_it_is_t
     assert sorted(_statuses(messages)) == [Status.QUEUED, Status.QUEUED, Status.SENT]
     assert dispatch.drain() == 2
     assert relay.copies() == {message.message_id: 1 for message in messages}
-
-
-def _database_url() -> str:
-    """The test database, as a process of its own can name it."""
-    ours = connection.settings_dict
-    return f"postgresql://{ours['USER']}@/{ours['NAME']}?host={quote(str(ours['HOST']), safe='')}"
 
 
 def _leases_are_over() -> None:

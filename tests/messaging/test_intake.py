@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.db.models import QuerySet
 
 from mailboxes import clock, mailbox, quotas
 from mailboxes.models import Event, LimitKind
-from messaging.inbound import intake, parser_process
+from messaging.inbound import frames, intake, parser_process
 from messaging.mime.types import Envelope
 from messaging.models import Direction, Message, RawMessage, Status
 from messaging.signals import message_arrived
@@ -41,7 +42,7 @@ def inbound() -> QuerySet[Message]:
     return Message.objects.filter(direction=Direction.INBOUND)
 
 
-def kinds(box_id: object) -> list[str]:
+def kinds(box_id: UUID) -> list[str]:
     return list(Event.objects.filter(mailbox_id=box_id, kind__startswith="message.").values_list("kind", flat=True))
 
 
@@ -137,7 +138,7 @@ def test_unreadable_mail_is_listed_with_its_defects(raw: bytes) -> None:
 
 def test_a_mail_whose_reader_died_is_listed_and_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
     alice = builders.tenant()
-    monkeypatch.setattr(parser_process.frames, "PARSE", "no such verb")
+    monkeypatch.setattr(frames, "PARSE", "no such verb")
     message = arrive(alice.mailbox)
     assert message.defects == ["parser_died"]
     assert kinds(alice.mailbox.pk) == ["message.received"]

@@ -12,7 +12,7 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from messaging.mime.addresses import canonical, display_name
@@ -239,37 +239,38 @@ def test_a_message_id_is_made_of_our_own_characters() -> None:
             make_message_id(domain, unique)
 
 
-hostile_text = st.text(max_size=120) | st.lists(
-    st.sampled_from(
-        [
-            "=?utf-8?q?",
-            "?=",
-            "\r\n",
-            "Bcc: v@e.example",
-            " ",
-            "\t",
-            "x" * 90,
-            "\u00fc",
-            '"',
-            "<a@b>",
-            ",",
-            ".",
-            "=0D=0A",
-        ]
-    )
-).map("".join)
-header_names = st.sampled_from(["X-A", "X-Custom-B", "Bcc", "From", "Content-Type", "List-Unsubscribe"]) | st.text(
-    max_size=12
-)
+# What gets past the edge and might still do harm behind it. Line breaks are refused there, so they are rare here.
+FRAGMENTS = [
+    "=?utf-8?q?",
+    "=?utf-8?b?",
+    "?=",
+    "=0D=0A",
+    "Bcc: v@e.example",
+    " ",
+    "  ",
+    "x" * 90,
+    "\u00fc",
+    '"',
+    "\\",
+    "<a@b>",
+    ",",
+    ".",
+]
+fragments = st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)
+one_line = fragments | st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=120)
+anything = one_line | st.text(max_size=60)
+several_lines = st.lists(anything | st.sampled_from([".", "..", "From me", "\r\n.\r\n"]), max_size=6).map("\n".join)
+names = st.sampled_from(["", "Alice", 'Al "A" Ice', "Alice\\", "\u00c4lice"]) | one_line
+header_names = st.sampled_from(["X-A", "X-Custom-B", "Bcc", "From", "Content-Type", "Subject"])
 
 
 @given(
-    subject=hostile_text,
-    name=hostile_text,
-    text=hostile_text,
-    html=st.none() | hostile_text,
-    headers=st.dictionaries(header_names, hostile_text, max_size=4),
-    local=st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True),
+    subject=anything,
+    name=names,
+    text=several_lines,
+    html=st.none() | several_lines,
+    headers=st.dictionaries(header_names, one_line.filter(lambda value: "=?" not in value), max_size=4),
+    local=st.from_regex(r"[a-z#$&'*+/=?^_`{|}~-]{1,20}", fullmatch=True),
 )
 @settings(deadline=None, max_examples=300)
 def test_whatever_is_accepted_reads_as_one_mail_with_our_headers(
@@ -282,7 +283,9 @@ def test_whatever_is_accepted_reads_as_one_mail_with_our_headers(
         draft = replace(DRAFT, to=(to,), subject=check_subject(subject), body_text=text, body_html=html, headers=kept)
         raw = wire(draft, header_from=sender)
     except Refused:
+        event("refused")
         return
+    event("accepted")
     check_wire(raw)
     assert_is_one_mail(raw, expected={*OURS, *(kept_name.lower() for kept_name, _ in kept)})
     assert decoded(raw, "Subject") == subject

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.db import connections
+from pytest_django import Settings
 
 from mailboxes import clock, mailbox
 from messaging.inbound import smtp_server
@@ -191,8 +192,8 @@ def test_what_is_not_offered_is_refused(port: int, line: str, answer: str) -> No
     assert "AUTH" not in features
 
 
-def test_a_mail_that_is_too_large_is_refused(port: int, address: str, settings: pytest.FixtureRequest) -> None:
-    settings.MAX_MESSAGE_BYTES = 10_000  # type: ignore[attr-defined]
+def test_a_mail_that_is_too_large_is_refused(port: int, address: str, settings: Settings) -> None:
+    settings.MAX_MESSAGE_BYTES = 10_000
     with pytest.raises(smtplib.SMTPSenderRefused):
         send(port, letter(body="x\r\n" * 5000), address)
     with Dialogue(port) as client:
@@ -203,8 +204,8 @@ def test_a_mail_that_is_too_large_is_refused(port: int, address: str, settings: 
     assert not RawMessage.objects.exists()
 
 
-def test_a_peer_with_too_many_sessions_waits(port: int, settings: pytest.FixtureRequest) -> None:
-    settings.SMTP_CONNECTIONS_PER_PEER = 2  # type: ignore[attr-defined]
+def test_a_peer_with_too_many_sessions_waits(port: int, settings: Settings) -> None:
+    settings.SMTP_CONNECTIONS_PER_PEER = 2
     with Dialogue(port), Dialogue(port) as second:
         with Dialogue(port) as third:
             assert third.greeting.startswith("421")

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from messaging.mime.types import Envelope
 from messaging.outbound.transports import smtp
-from messaging.outbound.transports.base import OutcomeUnknown, PermanentFailure, SendFailure, SendResult, TransientFailure
+from messaging.outbound.transports.base import (
+    OutcomeUnknown,
+    PermanentFailure,
+    SendFailure,
+    SendResult,
+    TransientFailure,
+)
 from messaging.outbound.transports.connection import Timeouts
 from messaging.outbound.transports.relay import Relay, Tls, parse_relay_url
 from messaging.outbound.transports.smtp import SmtpTransport, stuffed
@@ -132,9 +138,10 @@ def test_a_kept_connection_that_died_is_replaced_without_a_failure() -> None:
         assert len(second.taken) == 1
 
 
-@given(
-    st.lists(st.text(alphabet=st.sampled_from("a.\t "), max_size=6).map(lambda line: line.encode() + b"\r\n"), min_size=1)
-)
+LINES = st.text(alphabet="a.\t ", max_size=6).map(lambda line: line.encode() + b"\r\n")
+
+
+@given(st.lists(LINES, min_size=1))
 def test_a_server_reads_back_the_same_bytes_when_lines_begin_with_dots(lines: list[bytes]) -> None:
     wire = stuffed(b"".join(lines)) + b".\r\n"
     read: list[bytes] = []

@@ -80,7 +80,9 @@ def test_no_body_begins_when_a_stop_has_committed(alice: Tenant, relay: Sink) ->
 
 
 def _many(alice: Tenant) -> list[Message]:
-    return [builders.submit(alice) for _ in range(MESSAGES)]
+    now = clock.now()
+    # Of the last hour: the limits count by the minute.
+    return [builders.submit(alice, now=now - timedelta(minutes=minute)) for minute in range(MESSAGES)]
 
 
 def _worker() -> int:

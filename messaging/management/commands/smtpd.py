@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from typing import Any
 
@@ -15,10 +14,9 @@ from messaging.inbound.listener import Listener
 
 class Command(BaseCommand):
     help = "Take arriving mail on HOST:SMTP_PORT."
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # One line for every SMTP command, with addresses in it, is not for the log.
-        logging.getLogger("mail.log").setLevel(logging.ERROR)
         try:
             asyncio.run(self._serve())
         except OSError as error:

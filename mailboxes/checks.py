@@ -1,0 +1,53 @@
+"""System checks of the settings that mailboxes live by: what would otherwise fail at the first signup or send."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from .errors import Invalid
+from .mailbox import check_mode
+from .models import LimitKind
+from .modes import OversightMode
+
+DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+
+
+@register()
+def check_platform_domain(**_: Any) -> list[CheckMessage]:
+    if DOMAIN.fullmatch(settings.PLATFORM_DOMAIN):
+        return []
+    hint = "Set it to a name like agents.example, an international one in its xn-- form."
+    return [Error(f"PLATFORM_DOMAIN={settings.PLATFORM_DOMAIN!r} is no domain.", hint=hint, id="mailboxes.E001")]
+
+
+@register()
+def check_default_mode_is_available(**_: Any) -> list[CheckMessage]:
+    if settings.DEFAULT_MODE not in set(OversightMode):
+        return []  # config.checks says so
+    try:
+        check_mode(OversightMode(settings.DEFAULT_MODE))
+    except Invalid as refusal:
+        return [Error(f"DEFAULT_MODE: {refusal.sentence}", hint=refusal.fix, id="mailboxes.E002")]
+    return []
+
+
+@register()
+def check_default_limits(**_: Any) -> list[CheckMessage]:
+    hint = "Every kind of mailboxes.models.LimitKind needs a default; 0 is unlimited."
+    return [
+        Error(f"DEFAULT_LIMITS has no usable {kind.value}.", hint=hint, id="mailboxes.E003")
+        for kind in LimitKind
+        if settings.DEFAULT_LIMITS.get(kind.value, -1) < 0
+    ]
+
+
+@register()
+def check_review_time(**_: Any) -> list[CheckMessage]:
+    if settings.REVIEW_EXPIRES_DAYS >= 1:
+        return []
+    hint = "Give people a day at least: what expires is never sent."
+    return [Error("REVIEW_EXPIRES_DAYS is less than 1.", hint=hint, id="mailboxes.E004")]

@@ -1,0 +1,249 @@
+"""The contract's objects, field by field (its section 3), and a checker that names the first member that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+Check = Callable[[Any], bool]
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of the wire: its name, and whether a value is of it."""
+
+    name: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """Null, or as `shape` says."""
+
+    shape: Any
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Must not be there."""
+
+
+def is_uuid(value: Any) -> bool:
+    try:
+        return str(UUID(value)) == value
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+TEXT = Kind("string", lambda value: isinstance(value, str))
+WHOLE = Kind("integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
+FLAG = Kind("boolean", lambda value: isinstance(value, bool))
+ID = Kind("UUID", is_uuid)
+MOMENT = Kind("moment with milliseconds and Z", lambda value: isinstance(value, str) and bool(TIME.fullmatch(value)))
+EMAIL = Kind("address", lambda value: isinstance(value, str) and value.count("@") == 1)
+ANYTHING = Kind("anything", lambda _: True)
+
+
+def one_of(*values: object) -> Kind:
+    return Kind(f"one of {values}", lambda value: value in values)
+
+
+def pairs() -> Kind:
+    return Kind(
+        "object of strings", lambda value: isinstance(value, dict) and all(TEXT.check(one) for one in value.values())
+    )
+
+
+REASON = {"code": TEXT, "text": TEXT}
+AGENT = {"id": ID, "name": TEXT}
+
+MAILBOX = {
+    "id": ID,
+    "userId": TEXT,
+    "domainId": Maybe(ID),
+    "address": TEXT,
+    "fullAddress": EMAIL,
+    "displayName": Maybe(TEXT),
+    "dailySendCount": WHOLE,
+    "dailySendLimit": WHOLE,
+    "monthlySendCount": WHOLE,
+    "monthlySendLimit": WHOLE,
+    "status": one_of("ACTIVE", "PAUSED", "SUSPENDED"),
+    "pausedByBilling": FLAG,
+    "stalwartProvisioned": one_of(True),
+    "suspendedAt": Maybe(MOMENT),
+    "suspendedReason": Maybe(TEXT),
+    "suspensionIncidentId": Maybe(TEXT),
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+    "mode": one_of("read_only", "gated_all", "gated_send", "monitored", "autonomous"),
+    "agent": Maybe(AGENT),
+    "metadata": pairs(),
+}
+
+ATTACHMENT = {
+    "id": ID,
+    "messageId": Maybe(ID),
+    "userId": TEXT,
+    "filename": TEXT,
+    "contentType": TEXT,
+    "sizeBytes": WHOLE,
+    "r2Key": TEXT,
+    "contentId": Maybe(TEXT),
+    "createdAt": MOMENT,
+}
+
+RECIPIENT = {
+    "address": EMAIL,
+    "kind": one_of("to", "cc", "bcc"),
+    "state": TEXT,
+    "code": Maybe(TEXT),
+    "text": Maybe(TEXT),
+    "nextAttemptAt": Maybe(MOMENT),
+}
+
+REVIEW = {
+    "id": ID,
+    "state": one_of("open", "approved", "rejected", "expired", "cancelled"),
+    "reason": REASON,
+    "version": WHOLE,
+    "openedAt": MOMENT,
+    "expiresAt": MOMENT,
+    "decidedAt": Maybe(MOMENT),
+    "decidedBy": Maybe(TEXT),
+    "note": Maybe(TEXT),
+}
+
+PLAIN_MESSAGE = {
+    "id": ID,
+    "mailboxId": ID,
+    "direction": one_of("INBOUND", "OUTBOUND"),
+    "messageId": Kind("Message-ID", lambda value: isinstance(value, str) and value[0] + value[-1] == "<>"),
+    "inReplyTo": Maybe(TEXT),
+    "threadId": Maybe(ID),
+    "fromAddress": EMAIL,
+    "toAddresses": [EMAIL],
+    "ccAddresses": [EMAIL],
+    "bccAddresses": [EMAIL],
+    "subject": TEXT,
+    "bodyText": TEXT,
+    "bodyHtml": Maybe(TEXT),
+    "headers": Kind("object", lambda value: isinstance(value, dict)),
+    "status": one_of("QUEUED", "SENT", "DELIVERED", "BOUNCED", "COMPLAINED", "FAILED", "RECEIVED"),
+    "externalMessageId": Maybe(TEXT),
+    "hasAttachments": FLAG,
+    "attachmentsDropped": FLAG,
+    "attachmentsDroppedReason": Maybe(one_of("size", "count", "both")),
+    "eventDispatchedAt": Maybe(MOMENT),
+    "overLimit": FLAG,
+    "overLimitReason": Maybe(one_of("MONTHLY", "TRIAL")),
+    "pendingSseEventData": one_of(None),
+    "createdAt": MOMENT,
+    "state": TEXT,
+    "stateReason": Maybe(REASON),
+    "recipients": [RECIPIENT],
+    "replyTo": Maybe(TEXT),
+    "metadata": pairs(),
+}
+SENT_MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "droppedHeaders": [TEXT], "attachments": Absent()}
+MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "attachments": [ATTACHMENT]}
+REVIEW_DETAIL = REVIEW | {
+    "message": PLAIN_MESSAGE | {"attachments": [ATTACHMENT]},
+    "mailboxId": ID,
+    "agent": Maybe(AGENT),
+    "seal": TEXT,
+    "allowedActions": [one_of("approve", "reject", "undo")],
+}
+
+THREAD = {
+    "id": ID,
+    "mailboxId": ID,
+    "subject": TEXT,
+    "messageCount": WHOLE,
+    "lastMessageAt": MOMENT,
+    "participants": [TEXT],
+    "createdAt": MOMENT,
+}
+
+KEY = {"id": TEXT, "name": Maybe(TEXT), "prefix": Maybe(TEXT), "createdAt": MOMENT, "enabled": FLAG}
+
+LIST_METADATA = {
+    "overLimitCount": WHOLE,
+    "upgrade": {
+        "browserUrl": TEXT,
+        "apiEndpoint": {"method": one_of("POST"), "path": one_of("/v1/billing/upgrade")},
+        "hint": TEXT,
+    },
+}
+
+ACCOUNT = {
+    "id": TEXT,
+    "email": EMAIL,
+    "emailVerified": FLAG,
+    "slug": TEXT,
+    "plan": TEXT,
+    "billingPeriod": one_of("monthly", "annual"),
+    "suspended": FLAG,
+    "suspendedReason": Maybe(TEXT),
+    "suspendedAt": Maybe(MOMENT),
+    "storageUsedBytes": WHOLE,
+    "storageLimitBytes": WHOLE,
+    "mailboxCount": WHOLE,
+    "activeMailboxCount": WHOLE,
+    "sentToday": WHOLE,
+    "sentThisMonth": WHOLE,
+    "receivedToday": WHOLE,
+    "bouncedToday": WHOLE,
+    "monthlyInboundCount": WHOLE,
+    "monthlyInboundLimit": WHOLE,
+    "monthlyInboundPercentage": WHOLE,
+    "monthlyInboundResetAt": MOMENT,
+    "overLimitMessageCount": WHOLE,
+    "billingLinked": FLAG,
+    "annualAvailability": {"developer": FLAG, "growth": FLAG, "scale": FLAG},
+    "trial": one_of(None),
+}
+
+SIGNUP = {
+    "user": {"id": TEXT, "email": EMAIL, "slug": TEXT, "name": TEXT, "plan": one_of("free"), "platform_email": EMAIL},
+    "api_key": {"key": TEXT, "prefix": TEXT, "name": one_of("default")},
+    "mailbox": {"id": ID, "address": TEXT, "fullAddress": EMAIL, "status": one_of("ACTIVE")},
+    "mailbox_limit": WHOLE,
+    "daily_send_limit": WHOLE,
+    "monthly_send_limit": WHOLE,
+    "email_verified": one_of(False),
+    "next_steps": {"verify_email": TEXT, "add_payment": TEXT, "add_domain": TEXT, "send_email": TEXT},
+}
+
+
+def wrong(value: Any, shape: Any, path: str = "answer") -> str | None:
+    """What is wrong with `value`, or None. Members beyond the shape are allowed: the contract says so."""
+    if isinstance(shape, Kind):
+        return None if shape.check(value) else f"{path} is {value!r}, not {shape.name}"
+    if isinstance(shape, Maybe):
+        return None if value is None else wrong(value, shape.shape, path)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{path} is {value!r}, not a list"
+        found = (wrong(one, shape[0], f"{path}[{place}]") for place, one in enumerate(value))
+        return next((problem for problem in found if problem), None)
+    return _wrong_object(value, shape, path)
+
+
+def _wrong_object(value: Any, shape: dict[str, Any], path: str) -> str | None:
+    if not isinstance(value, dict):
+        return f"{path} is {value!r}, not an object"
+    for name, inner in shape.items():
+        if isinstance(inner, Absent):
+            problem = f"{path}.{name} should not be there" if name in value else None
+        elif name not in value:
+            problem = f"{path}.{name} is missing"
+        else:
+            problem = wrong(value[name], inner, f"{path}.{name}")
+        if problem:
+            return problem
+    return None

@@ -1,0 +1,215 @@
+"""Every operation of the contract that this version has: status, every declared field, its type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from tests import builders
+from tests.api_client import Answer, Api
+from tests.arrivals import arrive
+from tests.builders import Tenant
+from tests.letters import letter
+
+from .shapes import (
+    ACCOUNT,
+    FLAG,
+    KEY,
+    LIST_METADATA,
+    MAILBOX,
+    MESSAGE,
+    REVIEW_DETAIL,
+    SENT_MESSAGE,
+    SIGNUP,
+    TEXT,
+    THREAD,
+    WHOLE,
+    Maybe,
+    wrong,
+)
+
+pytestmark = pytest.mark.django_db
+
+MAIL = {
+    "to": ["kim@friends.example"],
+    "cc": ["lee@friends.example"],
+    "bcc": ["max@friends.example"],
+    "subject": "Hello",
+    "bodyText": "Good day to you.",
+    "bodyHtml": "<p>Good day to you.</p>",
+    "headers": {"X-Order": "17", "Sender": "x"},
+    "metadata": {"order": "17"},
+}
+SIGN_UP = {
+    "email": "new@people.example",
+    "password": "a-secure-password",
+    "slug": "new-slug",
+    "name": "New",
+    "plan": "free",
+    "period": "monthly",
+    "turnstileToken": "t",
+}
+WITH_A_FILE = (
+    b"From: Kim <kim@friends.example>\r\nTo: alice@agents.example\r\nSubject: A file\r\n"
+    b"Message-ID: <f@friends.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n"
+    b'--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="plan.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n"
+)
+
+
+class Scene:
+    """Alice's account: a held message, a received one with a file, and a reviewer's key."""
+
+    def __init__(self) -> None:
+        self.alice: Tenant = builders.tenant()
+        self.api = Api(self.alice.key_text)
+        self.rhea = Api(builders.decide_key(builders.member(self.alice.account)))
+        self.review = builders.held(self.alice)
+        self.box = f"/mailboxes/{self.alice.mailbox.pk}"
+        self.sent = f"{self.box}/messages/{self.review.message_id}"
+        self.review_path = f"/oversight/reviews/{self.review.pk}"
+
+    def key_id(self) -> str:
+        return str(self.api.get("/api-keys").json["keys"][-1]["id"])
+
+
+@dataclass(frozen=True)
+class Operation:
+    name: str
+    call: Callable[[Scene], Answer]
+    status: int
+    shape: Any
+
+
+def revoke(scene: Scene) -> Answer:
+    scene.api.post("/api-keys", {"name": "spare"})
+    return scene.api.delete(f"/api-keys/{scene.key_id()}")
+
+
+def undo(scene: Scene) -> Answer:
+    scene.rhea.post(f"{scene.review_path}/approve")
+    return scene.rhea.post(f"{scene.review_path}/undo")
+
+
+ONE_MAILBOX = {"mailbox": MAILBOX}
+ONE_REVIEW = {"review": REVIEW_DETAIL}
+OPERATIONS = [
+    Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
+    Operation(
+        "checkSlugAvailability", lambda scene: Api().get("/signup/check-slug", slug="fresh"), 200, {"available": FLAG}
+    ),
+    Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
+    Operation(
+        "resendVerificationEmail",
+        lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
+        200,
+        {"ok": FLAG},
+    ),
+    Operation("listApiKeys", lambda scene: scene.api.get("/api-keys"), 200, {"keys": [KEY]}),
+    Operation(
+        "createApiKey",
+        lambda scene: scene.api.post("/api-keys", {"name": "spare", "mailboxIds": []}),
+        201,
+        {"key": TEXT, "prefix": TEXT, "scoped": FLAG},
+    ),
+    Operation("revokeApiKey", revoke, 200, {"revoked": FLAG}),
+    Operation(
+        "listMailboxes",
+        lambda scene: scene.api.get("/mailboxes"),
+        200,
+        {"mailboxes": [MAILBOX | {"receivedThisMonth": WHOLE}]},
+    ),
+    Operation("createMailbox", lambda scene: scene.api.post("/mailboxes", {"address": "desk"}), 201, ONE_MAILBOX),
+    Operation("getMailbox", lambda scene: scene.api.get(scene.box), 200, ONE_MAILBOX),
+    Operation("updateMailbox", lambda scene: scene.api.patch(scene.box, {"displayName": "Hal"}), 200, ONE_MAILBOX),
+    Operation("deleteMailbox", lambda scene: scene.api.delete(scene.box), 200, {"deleted": FLAG}),
+    Operation(
+        "listMessages",
+        lambda scene: scene.api.get(f"{scene.box}/messages"),
+        200,
+        {"messages": [MESSAGE], "metadata": LIST_METADATA},
+    ),
+    Operation(
+        "sendMessage", lambda scene: scene.api.post(f"{scene.box}/messages", MAIL), 201, {"message": SENT_MESSAGE}
+    ),
+    Operation("getMessage", lambda scene: scene.api.get(scene.sent), 200, {"message": MESSAGE}),
+    Operation("cancelMessage", lambda scene: scene.api.post(f"{scene.sent}/cancel"), 200, {"message": MESSAGE}),
+    Operation(
+        "listThreads",
+        lambda scene: scene.api.get(f"{scene.box}/threads"),
+        200,
+        {"threads": [THREAD], "metadata": LIST_METADATA},
+    ),
+    Operation(
+        "getThread",
+        lambda scene: scene.api.get(f"{scene.box}/threads/{scene.review.message.thread_id}"),
+        200,
+        {"thread": THREAD | {"messages": [MESSAGE]}},
+    ),
+    Operation(
+        "listPendingReviews",
+        lambda scene: scene.rhea.get("/oversight/pending"),
+        200,
+        {"reviews": [REVIEW_DETAIL], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation("getReview", lambda scene: scene.rhea.get(scene.review_path), 200, ONE_REVIEW),
+    Operation("approveReview", lambda scene: scene.rhea.post(f"{scene.review_path}/approve", {}), 200, ONE_REVIEW),
+    Operation(
+        "rejectReview",
+        lambda scene: scene.rhea.post(f"{scene.review_path}/reject", {"reason": "tone", "note": "No."}),
+        200,
+        ONE_REVIEW,
+    ),
+    Operation("undoReview", undo, 200, ONE_REVIEW),
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_declared_field_is_there_with_its_type(operation: Operation) -> None:
+    cache.clear()
+    answer = operation.call(Scene())
+    assert (answer.status, wrong(answer.json, operation.shape)) == (operation.status, None)
+
+
+def test_the_table_has_every_documented_operation() -> None:
+    document = Api().get("/openapi.json").json
+    documented = {one["operationId"] for path in document["paths"].values() for one in path.values()}
+    assert documented == {operation.name for operation in OPERATIONS}
+
+
+def test_a_received_message_with_a_file_has_every_field() -> None:
+    scene = Scene()
+    arrive(scene.alice.mailbox, WITH_A_FILE)
+    [message] = scene.api.get(f"{scene.box}/messages", direction="INBOUND").json["messages"]
+    assert wrong(message, MESSAGE) is None
+    assert (message["status"], message["bccAddresses"], message["review"]) == ("RECEIVED", [], None)
+    assert message["hasAttachments"] is True
+    assert [one["filename"] for one in message["attachments"]] == ["plan.pdf"]
+    detail = scene.api.get(f"{scene.box}/messages/{message['id']}").json["message"]
+    assert detail == message
+
+
+def test_an_answer_to_a_sent_message_is_read_in_its_thread() -> None:
+    scene = Scene()
+    parent = scene.api.get(scene.sent).json["message"]
+    arrive(scene.alice.mailbox, letter(f"In-Reply-To: {parent['messageId']}", to=scene.alice.mailbox.full_address))
+    [answer] = scene.api.get(f"{scene.box}/messages", direction="INBOUND").json["messages"]
+    assert answer["threadId"] == parent["threadId"]
+    listed = scene.api.get("/mailboxes").json["mailboxes"][0]
+    assert listed["receivedThisMonth"] == 1
+    account = scene.api.get("/account").json["account"]
+    assert (account["receivedToday"], account["monthlyInboundCount"]) == (1, 1)
+
+
+def test_lists_tell_the_limit_from_half_of_it_on() -> None:
+    scene = Scene()
+    builders.received(scene.alice.account, 80)
+    metadata = scene.api.get(f"{scene.box}/threads").json["metadata"]
+    hint = metadata["limitHint"]
+    assert (hint["current"], hint["limit"], hint["percentage"], hint["status"]) == (80, 100, 80, "near")
+    assert hint["reset_date"].endswith("-01T00:00:00.000Z")

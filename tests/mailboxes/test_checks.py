@@ -1,0 +1,44 @@
+"""System checks: a setting that can't work is named before anything starts, with what to do."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+
+def found() -> dict[str, str]:
+    return {str(message.id): str(message.hint) for message in run_checks() if str(message.id).startswith("mailboxes.")}
+
+
+def test_the_defaults_pass() -> None:
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    "domain", ["", "localhost", "Agents.example", "agents.example.", "-a.example", "bücher.example"]
+)
+def test_a_platform_domain_that_is_none_is_named(domain: str, settings: Settings) -> None:
+    settings.PLATFORM_DOMAIN = domain
+    assert "agents.example" in found()["mailboxes.E001"]
+
+
+@pytest.mark.parametrize("domain", ["agents.example", "mail.xn--bcher-kva.example", "a-b.c1.example"])
+def test_an_ordinary_platform_domain_passes(domain: str, settings: Settings) -> None:
+    settings.PLATFORM_DOMAIN = domain
+    assert found() == {}
+
+
+def test_a_default_mode_that_is_not_there_yet_is_named(settings: Settings) -> None:
+    settings.DEFAULT_MODE = "gated_all"
+    assert "gated_send" in found()["mailboxes.E002"]
+
+
+def test_a_limit_without_a_default_is_named(settings: Settings) -> None:
+    settings.DEFAULT_LIMITS = {**settings.DEFAULT_LIMITS, "mailboxes": -1}
+    assert "mailboxes.E003" in found()
+
+
+def test_reviews_that_expire_at_once_are_named(settings: Settings) -> None:
+    settings.REVIEW_EXPIRES_DAYS = 0
+    assert "mailboxes.E004" in found()

@@ -1,0 +1,99 @@
+"""manage.py verify_email, set_mode, dns_records."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from mailboxes import accounts, clock
+from mailboxes.models import Domain, DomainStatus, Event
+from mailboxes.modes import OversightMode
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+
+def output_of(command: str, *arguments: str) -> str:
+    output = StringIO()
+    call_command(command, *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_an_address_is_verified_and_the_link_lets_the_human_set_a_password() -> None:
+    alice = builders.tenant(is_verified=False)
+    printed = output_of("verify_email", alice.owner.user.email.upper())
+    assert accounts.owner_is_verified(alice.account)
+    token = re.search(r"/verify/([^/]+)/", printed)
+    assert token is not None
+    user = accounts.read_verification_token(token.group(1))
+    accounts.verify_email(user, password="an entirely different horse", now=clock.now())
+    assert user.is_proven_human
+
+
+def test_no_link_is_printed_for_a_human_with_a_password_of_their_own() -> None:
+    alice = builders.tenant()
+    assert "/verify/" not in output_of("verify_email", alice.owner.user.email)
+
+
+def test_verifying_an_unknown_address_says_so() -> None:
+    with pytest.raises(CommandError, match="No user has the address"):
+        output_of("verify_email", "nobody@people.example")
+
+
+def test_the_mode_of_a_mailbox_is_set_and_told() -> None:
+    alice = builders.tenant()
+    address = alice.mailbox.full_address
+    assert output_of("set_mode", address.upper(), "monitored") == f"{address} is monitored.\n"
+    assert output_of("set_mode", address, "monitored") == f"{address} is monitored already.\n"
+    alice.mailbox.refresh_from_db()
+    assert alice.mailbox.mode == OversightMode.MONITORED
+    event = Event.objects.filter(account=alice.account, kind="mailbox.mode_changed").get()
+    assert json.loads(event.data)["by"] == "operator:shell"
+
+
+@pytest.mark.parametrize(("mode", "complaint"), [("gated_all", "not available yet"), ("free", "invalid choice")])
+def test_a_mode_that_can_not_be_set_is_refused(mode: str, complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        output_of("set_mode", builders.tenant().mailbox.full_address, mode)
+
+
+def test_the_mode_of_an_unknown_mailbox_is_not_set() -> None:
+    with pytest.raises(CommandError, match="no mailbox"):
+        output_of("set_mode", "nobody@agents.example", "monitored")
+
+
+def test_the_platforms_records_name_its_key() -> None:
+    records = json.loads(output_of("dns_records", "--json"))
+    house = accounts.platform()
+    key = house.domain.dkim_keys.get()
+    signing = {"type": "TXT", "host": "gp1._domainkey.agents.example", "value": f"v=DKIM1; k=rsa; p={key.public_key}"}
+    assert signing in records
+    assert {"type": "MX", "host": "agents.example", "value": "mail.agents.example", "priority": 10} in records
+    assert all({"type", "host", "value"} <= record.keys() for record in records)
+
+
+def test_the_platforms_records_come_first_and_one_domain_can_be_chosen() -> None:
+    alice = builders.tenant()
+    Domain.objects.create(account=alice.account, name="a.example", status=DomainStatus.VERIFIED)
+    lines = output_of("dns_records").splitlines()
+    assert lines[0] == "MX   agents.example 10 mail.agents.example"
+    assert {line.split()[1] for line in output_of("dns_records", "--domain", "A.example.").splitlines()} == {
+        "a.example",
+        "_dmarc.a.example",
+    }
+
+
+def test_the_records_of_an_unknown_domain_say_so() -> None:
+    with pytest.raises(CommandError, match="no domain"):
+        output_of("dns_records", "--domain", "unknown.example")
+
+
+@override_settings(PUBLIC_URL="https://gate.example")
+def test_the_link_is_on_the_public_address() -> None:
+    alice = builders.tenant(is_verified=False)
+    assert "https://gate.example/verify/" in output_of("verify_email", alice.owner.user.email)
