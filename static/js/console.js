@@ -91,7 +91,7 @@
     heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
   }
   let announced = null;
-  document.addEventListener("htmx:after:swap", () => { keepTyped(); repairFocus(); paintKeys(); tick(); });
+  document.addEventListener("htmx:after:swap", () => { keepTyped(); repairFocus(); paintKeys(); tick(); forgetFailure(); });
 
   // What somebody was typing outlives the bar it was typed in.
   function keepTyped() {
@@ -111,6 +111,10 @@
     $("[data-retry]", bar).hidden = !lastForm?.isConnected;
     bar.hidden = false;
     say(bar.dataset[kind], true);
+  }
+  // A form that failed and was then replaced has its answer on the page.
+  function forgetFailure() {
+    if (lastForm && !lastForm.isConnected) { lastForm = null; $("#error-bar")?.setAttribute("hidden", ""); }
   }
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx.sourceElement;
@@ -211,6 +215,8 @@
     });
     document.addEventListener("htmx:ws:after:message:incoming", (event) => event.detail.message.json().then(take, () => {}));
     document.addEventListener("visibilitychange", () => { if (!document.hidden && !isOpen) catchUp(); });
+    // The socket's owner reconnects at once when a page comes to the front; a network that is back is as good a reason.
+    window.addEventListener("online", () => document.dispatchEvent(new Event("visibilitychange")));
     setInterval(() => { if (!isOpen && !document.hidden) { setLive("offline"); catchUp(); } }, 30000);
   }
 
@@ -306,6 +312,10 @@
   }, true);
 
   document.addEventListener("DOMContentLoaded", () => {
+    // htmx looks at the page as soon as it is there itself; on a slow line its socket extension comes later than that.
+    htmx.process(document.body);
+    // A frame that was quicker than this script has had its load event.
+    for (const frame of $$("[data-preview]")) if (performance.getEntriesByName(frame.src).length) frame.dataset.loaded = "yes";
     setClock(document.body.dataset.now);
     document.cookie = `gatepost_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
     paintKeys();

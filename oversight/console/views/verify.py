@@ -52,6 +52,5 @@ def _send_again(email: str) -> None:
 
 def _page(request: HttpRequest, context: dict[str, object], *, status: int = 200) -> HttpResponse:
     response = render(request, "registration/verify_email.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"  # the token stands in the address
     add_never_cache_headers(response)
     return response
