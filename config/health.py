@@ -5,12 +5,15 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from redis.exceptions import RedisError
 
 from config.heartbeat import HEARTBEAT
 from mailboxes.clock import now
+from mailboxes.models import MailboxStatus
+from mailboxes.modes import OversightMode
 from messaging.models.message import DUE_STATES, Recipient
 
 # A sweep comes every 5 s; what is due for so long, nobody takes.
@@ -57,9 +60,19 @@ def _check_oldest_due() -> dict[str, dict[str, Any]]:
 
 
 def oldest_due() -> datetime | None:
-    """When the recipient that waits longest for an attempt was to get it; None when the outbox is empty."""
+    """When the recipient that waits longest for an attempt was to get it; None when the outbox is empty.
+
+    What its own people keep back (stopped, suspended, paused, read_only) is no fault of ours.
+    """
+    may_leave = Q(
+        message__account__stopped_at__isnull=True,
+        message__account__suspended_at__isnull=True,
+        message__mailbox__status=MailboxStatus.ACTIVE,
+        message__mailbox__deleted_at__isnull=True,
+    )
     return (
-        Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False)
+        Recipient.objects.filter(may_leave, state__in=DUE_STATES, next_at__isnull=False)
+        .exclude(message__mailbox__mode=OversightMode.READ_ONLY)
         .order_by("next_at")
         .values_list("next_at", flat=True)
         .first()

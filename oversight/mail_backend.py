@@ -47,7 +47,7 @@ def _platform_mail(message: EmailMessage, *, to: str) -> PlatformMail:
     is_html = message.content_subtype == "html"
     return PlatformMail(
         to=addresses.canonical(to),
-        subject=message.subject,
+        subject=str(message.subject),
         body_text=strip_tags(str(message.body)) if is_html else str(message.body),
         body_html=str(message.body) if is_html else _html_alternative(message),
     )

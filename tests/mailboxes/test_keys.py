@@ -54,7 +54,7 @@ def test_a_scoped_key_sees_only_its_mailboxes(alice: Tenant) -> None:
     _, text = keys.create_agent_key(alice.agent, mailboxes=[alice.mailbox], now=clock.now())
     actor = keys.authenticate(text, now=clock.now())
     assert actor.scopes == {"read", "send"}
-    assert actor.mailbox_ids == {alice.mailbox.pk}
+    assert actor.mailbox_ids == frozenset({alice.mailbox.pk})
     with pytest.raises(Forbidden):
         actor.require_full_access()
 

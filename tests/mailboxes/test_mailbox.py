@@ -24,8 +24,8 @@ def alice() -> Tenant:
 
 
 def create(owner: Tenant, **fields: Any) -> Mailbox:
-    asked = {"address": "second-one", "domain": owner.mailbox.domain} | fields
-    return mailbox.create(owner.account, NewMailbox(**asked), now=clock.now())
+    asked: dict[str, Any] = {"address": "second-one", "domain": owner.mailbox.domain}
+    return mailbox.create(owner.account, NewMailbox(**(asked | fields)), now=clock.now())
 
 
 def refusal(owner: Tenant, **fields: Any) -> str:

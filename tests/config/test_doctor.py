@@ -1,0 +1,206 @@
+"""manage.py doctor: a line for each thing this installation needs, and a sentence on what is wrong."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from celery import current_app
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django import Settings
+
+from config import doctor
+from config.health import oldest_due
+from config.heartbeat import heartbeat
+from config.owner import as_owner
+from mailboxes import accounts, clock, domains, stops
+from mailboxes.models import Domain
+from mailboxes.modes import OversightMode
+from messaging.inbound import intake
+from messaging.inbound.intake import Via
+from messaging.mime.types import Envelope
+from tests import builders
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def findings() -> dict[str, doctor.Finding]:
+    return {finding.name: finding for finding in doctor.examine()}
+
+
+def complaint(name: str) -> str:
+    finding = findings()[name]
+    assert not finding.is_well, finding
+    return finding.text
+
+
+@contextmanager
+def greeter(words: bytes) -> Iterator[int]:
+    """A server that says one line to everybody who comes; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        is_over = threading.Event()
+
+        def serve() -> None:
+            while not is_over.is_set():
+                try:
+                    client, _ = server.accept()
+                except TimeoutError:
+                    continue
+                with client:
+                    client.sendall(words)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            is_over.set()
+            thread.join()
+
+
+@pytest.fixture
+def healthy(settings: Settings) -> Iterator[None]:
+    """All that runs beside the tests' database in a real installation."""
+    accounts.platform()
+    heartbeat()
+    with greeter(b"220 mail.agents.example\r\n") as port:
+        settings.SMTP_PORT = port
+        settings.RELAY_URL = f"smtp://127.0.0.1:{port}"
+        yield
+    cache.clear()
+
+
+def test_all_is_well_but_the_durability_of_the_tests_own_database(healthy: None) -> None:
+    output = StringIO()
+    with pytest.raises(CommandError, match=r"^Not well: durability$"):
+        call_command("doctor", stdout=output)
+    lines = output.getvalue().splitlines()
+    assert len(lines) == len(doctor.CHECKS)
+    assert [line for line in lines if line.startswith("FAIL")] == [
+        "FAIL durability: fsync and full_page_writes and synchronous_commit off: a crash may lose accepted mail. "
+        "Switch them on in postgresql.conf."
+    ]
+
+
+def test_the_owner_of_the_tables_is_named_as_no_role_to_run_with(healthy: None) -> None:
+    with as_owner():
+        assert "owns the tables" in complaint("database")
+        assert "was not refused" in complaint("guards")
+
+
+def test_a_missing_migration_is_named(healthy: None) -> None:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM django_migrations WHERE app = 'oversight' AND name = '0002_guards' RETURNING applied"
+        )
+        [(applied,)] = cursor.fetchall()
+    try:
+        assert "oversight.0002_guards" in complaint("migrations")
+    finally:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO django_migrations (app, name, applied) VALUES ('oversight', '0002_guards', %s)", [applied]
+            )
+
+
+def test_a_guard_that_is_switched_off_is_named(healthy: None) -> None:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE messaging_attempt DISABLE TRIGGER attempt_needs_decision")
+    try:
+        assert "attempt_needs_decision" in complaint("guards")
+    finally:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_attempt ENABLE TRIGGER attempt_needs_decision")
+
+
+def test_a_rewritten_event_is_named(healthy: None) -> None:
+    builders.tenant()
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("UPDATE mailboxes_event SET data = '{}' WHERE seq = 2")
+    assert "tampered" in complaint("event chains")
+
+
+def test_a_wrong_clock_is_named(healthy: None) -> None:
+    with time_machine.travel(clock.now() + timedelta(minutes=3)):
+        assert re.search(r"\+1(?:79|80)\.\d s from the database", complaint("clock"))
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_named(healthy: None) -> None:
+    cache.clear()
+    assert "worker and beat" in complaint("worker")
+
+
+def test_a_broker_that_is_away_is_named(healthy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(current_app.conf, "broker_url", "redis://127.0.0.1:9/0")
+    assert "refused" in complaint("broker")
+
+
+def test_mail_that_nobody_takes_is_named_unless_its_own_people_stopped_it(healthy: None) -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    builders.submit(alice, now=clock.now() - timedelta(minutes=10))
+    assert "nobody takes it" in complaint("outbox")
+    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    due = oldest_due()
+    assert due is None or clock.now() - due < timedelta(minutes=1), "the platform's own mail only"
+    assert findings()["outbox"].is_well
+
+
+def test_received_mail_that_nobody_reads_is_named(healthy: None) -> None:
+    alice = builders.tenant()
+    envelope = Envelope(sender="kim@friends.example", recipients=(alice.mailbox.full_address,))
+    intake.receive(
+        b"Subject: Hi\r\n\r\nHi\r\n", envelope=envelope, via=Via("smtp"), now=clock.now() - timedelta(hours=1)
+    )
+    assert "waiting for 36" in complaint("intake")
+
+
+def test_a_platform_domain_without_a_key_or_with_another_name_is_named(healthy: None, settings: Settings) -> None:
+    Domain.objects.get().dkim_keys.all().delete()
+    assert "unsigned" in complaint("DKIM key")
+    settings.PLATFORM_DOMAIN = "other.example"
+    assert "PLATFORM_DOMAIN says other.example" in complaint("DKIM key")
+
+
+def test_a_key_sealed_with_another_secret_is_named(healthy: None, settings: Settings) -> None:
+    settings.SECRET_KEY = "another-one-" + "y" * 40
+    domains._load.cache_clear()
+    assert "restore that SECRET_KEY" in complaint("DKIM key")
+    domains._load.cache_clear()
+
+
+def test_an_installation_without_a_platform_domain_is_told_how_to_make_one() -> None:
+    assert "dns_records" in complaint("DKIM key")
+
+
+def test_a_listener_or_relay_that_is_away_or_no_mail_server_is_named(healthy: None, settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = closed.getsockname()[1]
+    settings.SMTP_PORT, settings.RELAY_URL = nobody, f"smtp://user:secret@127.0.0.1:{nobody}"
+    assert "does not answer" in complaint("SMTP listener")
+    told = complaint("relay")
+    assert "does not answer" in told
+    assert "secret" not in told
+    with greeter(b"554 go away\r\n") as port:
+        settings.SMTP_PORT, settings.RELAY_URL = port, f"smtp://127.0.0.1:{port}"
+        assert "554 go away" in complaint("SMTP listener")
+        assert "554 go away" in complaint("relay")
+
+
+def test_without_a_relay_it_says_that_nothing_leaves(healthy: None, settings: Settings) -> None:
+    settings.RELAY_URL = ""
+    assert "sandbox" in findings()["relay"].text
+
+
+def test_a_full_disk_is_named(healthy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.doctor.services.LEAST_FREE_BYTES", 2**63)
+    assert "make room" in complaint("disk")
