@@ -66,7 +66,9 @@ PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = _text("RELAY_URL")
-EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="")
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="").lower()
+EMAIL_PROVIDER_KEY = env.str("EMAIL_PROVIDER_KEY", default="")
+EMAIL_PROVIDER_URL = env.str("EMAIL_PROVIDER_URL", default="")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
@@ -303,7 +305,8 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/v1",
     "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["mailboxes.api.openapi.tidy"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

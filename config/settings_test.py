@@ -11,6 +11,7 @@ for name in (
     "PUBLIC_URL",
     "PLATFORM_DOMAIN",
     "RELAY_URL",
+    "EMAIL_PROVIDER",
     "DEFAULT_MODE",
     "UNDO_SECONDS",
     "DATABASE_POOL",

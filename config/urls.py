@@ -10,6 +10,6 @@ urlpatterns = [
     path("v1/", include("messaging.api.urls")),
     path("v1/", include("mailboxes.api.urls")),
     path("v1", include("mailboxes.api.unknown_urls")),
-    path("docs", include("mailboxes.api.docs_urls")),
+    path("docs", include("oversight.api.docs_urls")),
     path("", include("oversight.console.urls")),
 ]

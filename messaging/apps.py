@@ -9,3 +9,4 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("messaging.tasks")
+        import_module("messaging.checks")

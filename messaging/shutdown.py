@@ -28,7 +28,7 @@ def is_asked() -> bool:
 
 @contextmanager
 def termination_waits() -> Iterator[None]:
-    """Inside, SIGTERM only asks; on leaving it takes its course. A pool process would else die with a mail half sent."""
+    """Inside, SIGTERM only asks; on leaving it takes its course. A process would else die with a mail half sent."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -7,6 +7,8 @@ used as it is.
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,17 @@ from config.embedded.places import find_places
 from config.embedded.postgres import UNSAFE_BUT_FAST, EmbeddedPostgres
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
 
+PREFIX = "gatepost-tests-"
+YOUNG_SECONDS = 600
+
 
 class ThrowawayServer:
-    """Lives as long as pytest; on kill -9 the server ends with its parent and only a folder in /tmp stays."""
+    """Lives as long as pytest; on kill -9 the server ends with its parent, and a later run removes the folder."""
 
     def __init__(self) -> None:
+        remove_leftovers()
         # In the system's temporary folder, which the server's own user can reach when we are root.
-        self.folder = Path(tempfile.mkdtemp(prefix="gatepost-tests-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o711)
         self.postgres = EmbeddedPostgres(find_places(self.folder), settings=UNSAFE_BUT_FAST)
 
@@ -33,6 +39,22 @@ class ThrowawayServer:
     def pytest_unconfigure(self) -> None:
         self.postgres.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of runs that were killed. Young ones stay: their server may be about to start."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > YOUNG_SECONDS and not has_living_server(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_living_server(folder: Path) -> bool:
+    for pid_file in folder.glob("servers/*/postmaster.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(pid_file.read_text().split()[0]), 0)
+            return True
+    return False
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,10 +14,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from . import pagination
 from .base import OpenView
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+ANSWERS = {200: "Done.", 201: "Made."}
 ERRORS = {
     400: "The request is wrong: `field` names what, where one field is at fault.",
     401: "The key is missing, malformed, unknown, revoked or expired; `code` says which.",
@@ -57,6 +59,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
     "the same answer.",
 )
+LIMIT = OpenApiParameter(
+    "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.DEFAULT_LIMIT}
+)
 
 
 def operation(
@@ -70,18 +75,24 @@ def operation(
     request: Any = None,
 ) -> Callable[[Method], Method]:
     """Describe one operation: its id, what it answers, and which errors it may give besides."""
+    done = {status: _response(answer, status) for status, answer in answers.items()}
     statuses = sorted({*errors, 401} if needs_key else errors)
     told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
+    other = {"default": OpenApiResponse(ErrorSerializer, "Anything else that goes wrong.")}
     described: Callable[[Method], Method] = extend_schema(
         operation_id=name,
         summary=_words(name),
         tags=[tag],
         request=request,
-        responses={**answers, **told},
+        responses={**done, **told, **other},
         parameters=[*parameters, *(_usage_headers(answers) if needs_key else ())],
         auth=None if needs_key else [],
     )
     return described
+
+
+def _response(answer: Any, status: int) -> OpenApiResponse:
+    return answer if isinstance(answer, OpenApiResponse) else OpenApiResponse(answer, ANSWERS[status])
 
 
 def _words(name: str) -> str:
@@ -111,6 +122,19 @@ def _usage_headers(answers: Mapping[int, Any]) -> list[OpenApiParameter]:
 def only_v1(endpoints: list[tuple[str, str, str, Any]], **_: object) -> list[tuple[str, str, str, Any]]:
     """A hook of drf-spectacular: of all endpoints those below /v1."""
     return [endpoint for endpoint in endpoints if endpoint[0].startswith("/v1/")]
+
+
+def tidy(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """A hook of drf-spectacular: drops its own marks on lists of values."""
+    cleaned = _without_marks(result)
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_marks(inner) for name, inner in value.items() if name != "x-spec-enum-id"}
+    return [_without_marks(inner) for inner in value] if isinstance(value, list) else value
 
 
 class Schema(OpenView):

@@ -11,24 +11,17 @@ from messaging import return_paths
 from messaging.mime import return_path
 
 
-def find(address: str, *, now: datetime) -> Destination | None:
+def find(address: str) -> Destination | None:
     """The destination of an envelope recipient; None for an unknown one, which is refused at RCPT.
 
     Whatever looks like a return path of ours is taken, proved or not: a late bounce is stored, though nothing follows.
     """
-    if feedback_about(address, now=now) is not None:
+    if return_path.find_token(address) is not None and addresses.is_ours(address.rpartition("@")[2]):
         return Destination()
-    destination = addresses.find(address)
-    if destination is None and _is_return_path(address):
-        return Destination()
-    return destination
+    return addresses.find(address)
 
 
 def feedback_about(address: str, *, now: datetime) -> UUID | None:
     """The recipient whose copy bounces to this address, if we made it and it has not expired."""
     recipient_id = return_paths.recipient_behind(address, now=now)
     return recipient_id if recipient_id and addresses.is_ours(address.rpartition("@")[2]) else None
-
-
-def _is_return_path(address: str) -> bool:
-    return return_path.find_token(address) is not None and addresses.is_ours(address.rpartition("@")[2])

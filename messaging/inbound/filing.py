@@ -39,7 +39,6 @@ def file(row: RawMessage, mailbox: Mailbox, *, parsed: Parsed, checks: Checks, n
         is_automatic=parsed.is_automatic or not row.envelope_sender, created_at=now,
     )  # fmt: skip
     Attachment.objects.bulk_create([_attachment(message, part, now=now) for part in parsed.attachments])
-    RawMessage.objects.filter(pk=row.pk).update(message=message)
     return message
 
 

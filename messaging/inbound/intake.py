@@ -6,16 +6,18 @@ Lock order: mailbox → raw message → recipients → account → message → t
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, connection, transaction
+from django.db.models import BooleanField, Func, Value
 
-from mailboxes import clock, events, quotas
+from mailboxes import events, quotas
 from mailboxes.models import LimitKind, Mailbox, MailboxStatus
 from messaging import lifecycle, threads
 from messaging.faultpoints import faultpoint
@@ -59,12 +61,11 @@ def receive_all(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> l
 
     A retry after a lost 250 is stored too, as the duplicate of the first, and never shown.
     """
+    # In one order, so that two sessions with the same recipients do not wait for each other.
+    recipients = sorted(set(envelope.recipients))
+    rows = [_new_row(raw, recipient, sender=envelope.sender, via=via, now=now) for recipient in recipients]
     with transaction.atomic():
-        # In one order, so that two sessions with the same recipients do not wait for each other.
-        rows = [
-            _store(_new_row(raw, recipient, sender=envelope.sender, via=via, now=now), now=now)
-            for recipient in sorted(set(envelope.recipients))
-        ]
+        _store(rows, now=now)
         faultpoint("inbound.before_commit")
     faultpoint("inbound.after_commit")
     return rows
@@ -80,14 +81,16 @@ def process_due(*, limit: int, now: datetime) -> int:
         .exclude(mailbox__status=MailboxStatus.PAUSED, mailbox__deleted_at__isnull=True)
         .order_by("received_at", "id")
     )
-    filed = 0
+    filed, began = 0, time.monotonic()
     for pk in list(due.values_list("pk", flat=True)[:limit]):
         with _claimed(pk) as row:
             if row is None:
                 continue
             try:
+                reading = _read(row)
                 # Reading takes its time: a message is dated when it is filed, or `since=` would pass over it.
-                filed += _file_reading(row, _read(row), now=clock.now())
+                filed_at = now + timedelta(seconds=time.monotonic() - began)
+                filed += _file_reading(row, reading, now=filed_at)
             except Exception:
                 log.exception("intake.failed", raw_message=str(pk))
     return filed
@@ -111,7 +114,7 @@ def release(message: Message, *, now: datetime) -> None:
 
 
 def _new_row(raw: bytes, recipient: str, *, sender: str, via: Via, now: datetime) -> RawMessage:
-    destination = destinations.find(recipient, now=now)
+    destination = destinations.find(recipient)
     # Unknown by now: the mailbox was deleted after RCPT. The mail was promised a place, so it gets one.
     mailbox = destination.mailbox if destination else None
     sha256 = hashlib.sha256(raw).hexdigest()
@@ -130,30 +133,29 @@ def _new_row(raw: bytes, recipient: str, *, sender: str, via: Via, now: datetime
     )
 
 
-def _store(row: RawMessage, *, now: datetime) -> RawMessage:
-    try:
-        with transaction.atomic():
+def _store(rows: list[RawMessage], *, now: datetime) -> None:
+    # On a conflict the unique index waits until the first is committed; it is there to be found then.
+    RawMessage.objects.bulk_create(rows, ignore_conflicts=True)
+    stored = set(RawMessage.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+    for row in rows:
+        if row.pk not in stored:
+            row.duplicate_of = RawMessage.objects.defer("raw").get(dedupe_key=row.dedupe_key, duplicate_of__isnull=True)
+            row.processed_at = now
             row.save(force_insert=True)
-    except IntegrityError:
-        # The unique index made us wait until the first was committed, so it is there to be found.
-        row.duplicate_of = RawMessage.objects.defer("raw").get(dedupe_key=row.dedupe_key, duplicate_of__isnull=True)
-        row.processed_at = now
-        row.save(force_insert=True)
-    return row
 
 
 @contextmanager
 def _claimed(pk: UUID) -> Iterator[RawMessage | None]:
     """The row, if nobody else works on it. A session's advisory lock: no transaction stays open while we read,
     and a killed worker's claim ends with its connection."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"intake {pk}"])
-        (is_ours,) = cursor.fetchone()
-    if not is_ours:
+    key = Func(Value(f"intake {pk}"), Value(0), function="hashtextextended")
+    claim = Func(key, function="pg_try_advisory_lock", output_field=BooleanField())
+    row = RawMessage.objects.annotate(is_ours=claim).filter(pk=pk, processed_at__isnull=True).first()
+    if row is None or not row.is_ours:
         yield None
         return
     try:
-        yield RawMessage.objects.filter(pk=pk, processed_at__isnull=True).first()
+        yield row
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"intake {pk}"])
@@ -181,12 +183,16 @@ def _file_once(row: RawMessage, reading: Reading, *, now: datetime) -> bool:
         mailbox = None if report else _lock_mailbox(row)
         if mailbox is not None and mailbox.status == MailboxStatus.PAUSED:
             return False
-        if not RawMessage.objects.filter(pk=row.pk, processed_at__isnull=True).update(processed_at=now):
+        message = None
+        if mailbox is not None:
+            message = filing.file(row, mailbox, parsed=reading.parsed, checks=reading.checks, now=now)
+        unprocessed = RawMessage.objects.filter(pk=row.pk, processed_at__isnull=True)
+        if not unprocessed.update(processed_at=now, message=message):
+            transaction.set_rollback(True)  # somebody else has filed it
             return False
         if report is not None:
             feedback.apply(report, now=now)
-        elif mailbox is not None:
-            message = filing.file(row, mailbox, parsed=reading.parsed, checks=reading.checks, now=now)
+        if message is not None:
             message_arrived.send(sender=Message, message=message, now=now)
         faultpoint("parse.before_commit")
     faultpoint("parse.after_commit")

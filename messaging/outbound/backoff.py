@@ -13,9 +13,9 @@ MAX_ATTEMPTS = 40
 
 
 def next_attempt_at(number: int, *, first_at: datetime, now: datetime) -> datetime | None:
-    """When to try again after attempt `number` (from 1) was deferred; None: give up, five days or 40 attempts are over."""
+    """When to try again after attempt `number` (from 1) was deferred; None: five days or 40 attempts are over."""
     if number >= MAX_ATTEMPTS or now - first_at >= GIVE_UP_AFTER:
         return None
-    pause = min(FIRST_PAUSE * 2 ** min(number - 1, 12), LONGEST_PAUSE)
+    pause = min(FIRST_PAUSE * (1 << min(number - 1, 12)), LONGEST_PAUSE)
     # A relay that comes back must not meet everybody in the same second.
     return now + pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret

@@ -26,6 +26,9 @@ from . import drafts
 from .outcomes import LEASE, Outcome, OutcomeKind
 from .transports.base import OutcomeUnknown, PermanentFailure, SendResult, TransientFailure
 from .transports.registry import Consignment, choose
+from .transports.registry import problems as transport_problems
+
+__all__ = ["attempt", "load", "mark", "preflight", "transport_problems"]
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,7 @@ WITH open_account AS (
     FOR SHARE OF a
 )
 UPDATE messaging_attempt t
-SET phase = 'data', data_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease)s
+SET phase = 'data', data_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM open_account
 WHERE t.id = %(attempt)s AND t.phase = 'started'
     AND NOT EXISTS (
@@ -76,7 +79,7 @@ def load(attempts: list[Attempt]) -> list[Attempt]:
 
 
 def attempt(attempt: Attempt, *, now: datetime) -> Outcome:
-    """Try once to hand the mail to the next hop. Records nothing but the mark; give the outcome to `outcomes.record`."""
+    """Try once to hand the mail to the next hop. Records the mark only; give the outcome to `outcomes.record`."""
     progress = _Progress()
 
     def on_data() -> None:
@@ -119,7 +122,7 @@ def preflight(attempt: Attempt) -> bytes:
 
 
 def mark(attempt: Attempt) -> None:
-    """Make "bytes may have left" durable. Raises _Halt when they may not: stopped, suppressed, or the lease was lost."""
+    """Make "bytes may have left" durable. Raises _Halt when they may not: stopped, suppressed, or taken over."""
     message = attempt.recipient.message
     faultpoint("smtp.before_data_mark")
     with connection.cursor() as cursor:
@@ -128,7 +131,7 @@ def mark(attempt: Attempt) -> None:
             {
                 "mailbox": message.mailbox_id,
                 "attempt": attempt.pk,
-                "lease": LEASE,
+                "lease": LEASE.total_seconds(),
                 "suppression_key": suppression_key(attempt.recipient.address),
             },
         )
@@ -157,16 +160,11 @@ def _check_standing(attempt: Attempt) -> None:
         raise _Halt(OutcomeKind.WITHDRAWN, "stopped", "Sending was stopped before the message left.")
     is_open = mailbox.status == MailboxStatus.ACTIVE and mailbox.deleted_at is None
     if not is_open or mailbox.mode == OversightMode.READ_ONLY:
-        raise _Halt(
-            OutcomeKind.WITHDRAWN, "mailbox_closed", "The mailbox was closed for sending before the message left."
-        )
+        raise _Halt(OutcomeKind.WITHDRAWN, "mailbox_closed", "The mailbox was closed before the message left.")
     found = suppressions.find(message.account_id, [attempt.recipient.address])
     if found:
-        raise _Halt(
-            OutcomeKind.FAILED,
-            "suppressed",
-            f"The address is on the suppression list ({found[0].reason}); nothing was sent.",
-        )
+        text = f"The address is on the suppression list ({found[0].reason}); nothing was sent."
+        raise _Halt(OutcomeKind.FAILED, "suppressed", text)
 
 
 def _signed(message: Message, raw: bytes) -> bytes:

@@ -23,8 +23,8 @@ LEASE = timedelta(minutes=15)
 
 
 class OutcomeKind(StrEnum):
-    """SENT: the next hop took it. DEFERRED: certainly not taken, again later. FAILED: never. UNKNOWN: bytes may have left,
-    the answer is lost. WITHDRAWN: not tried to the end, nothing left; due again at once.
+    """SENT: the next hop took it. DEFERRED: certainly not taken, again later. FAILED: never. UNKNOWN: bytes may have
+    left, the answer is lost. WITHDRAWN: not tried to the end, nothing left; due again at once.
     """
 
     SENT = "sent"
@@ -92,12 +92,11 @@ def apply(outcomes: Sequence[tuple[Attempt, Outcome]], *, now: datetime) -> None
 
 def _apply(attempt: Attempt, outcome: Outcome, *, now: datetime) -> None:
     unfinished = Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=True)
+    given_up = Attempt.objects.filter(pk=attempt.pk, outcome=OutcomeKind.UNKNOWN)
     columns = {"outcome": outcome.kind, "code": outcome.code[:60], "text": outcome.text}
     if unfinished.update(phase=AttemptPhase.FINISHED, finished_at=now, **columns):
         _move(attempt, RecipientState.SENDING, outcome, now=now)
-    elif outcome.kind in EVIDENCE and Attempt.objects.filter(pk=attempt.pk, outcome=OutcomeKind.UNKNOWN).update(
-        **columns
-    ):
+    elif outcome.kind in EVIDENCE and given_up.update(**columns):
         _move(attempt, RecipientState.UNKNOWN, outcome, now=now)
 
 

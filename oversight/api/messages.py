@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from mailboxes.api import errors, idempotency
 from mailboxes.api.base import respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, operation
+from mailboxes.api.pagination import MAX_OFFSET
 from mailboxes.errors import Forbidden
 from mailboxes.models import Mailbox, Scope
 from messaging.api.serializers import ThreadListSerializer
@@ -39,8 +40,8 @@ MESSAGE_FILTERS = [
     OpenApiParameter("direction", OpenApiTypes.STR, enum=Direction.values),
     OpenApiParameter("threadId", OpenApiTypes.UUID),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="At or after this moment."),
-    OpenApiParameter("limit", OpenApiTypes.INT, description="1-100, 50 when left out."),
-    OpenApiParameter("offset", OpenApiTypes.INT, description="0 or more."),
+    LIMIT,
+    OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}),
 ]
 PREFER = OpenApiParameter(
     "Prefer",

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, operation
+from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, LIMIT, operation
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
@@ -92,7 +92,7 @@ class Pending(ReviewView):
         answers={200: ReviewListSerializer},
         errors=(400, 404),
         parameters=[
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1-100, 50 when left out."),
+            LIMIT,
             OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before."),
             OpenApiParameter("mailboxId", OpenApiTypes.UUID),
         ],

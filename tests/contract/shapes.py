@@ -53,7 +53,9 @@ def one_of(*values: object) -> Kind:
 
 
 def pairs() -> Kind:
-    return Kind("object of strings", lambda value: isinstance(value, dict) and all(map(TEXT.check, value.values())))
+    return Kind(
+        "object of strings", lambda value: isinstance(value, dict) and all(TEXT.check(one) for one in value.values())
+    )
 
 
 REASON = {"code": TEXT, "text": TEXT}
@@ -120,7 +122,7 @@ PLAIN_MESSAGE = {
     "id": ID,
     "mailboxId": ID,
     "direction": one_of("INBOUND", "OUTBOUND"),
-    "messageId": Kind("Message-ID", lambda value: value.startswith("<") and value.endswith(">")),
+    "messageId": Kind("Message-ID", lambda value: isinstance(value, str) and value[0] + value[-1] == "<>"),
     "inReplyTo": Maybe(TEXT),
     "threadId": Maybe(ID),
     "fromAddress": EMAIL,

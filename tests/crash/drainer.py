@@ -1,5 +1,5 @@
-"""Workers to be killed, each a process of its own: for every line `<fault points> <relay URL>` on stdin one is forked that
-drains the outbox once. Answers with its pid at once, and with its exit code (negative: the signal) when it has ended.
+"""Workers to be killed, each a process of its own: for every line `<fault points> <relay URL>` on stdin one is forked
+that drains the outbox once. Answers with its pid at once, and at its end with its exit code (negative: the signal).
 """
 
 from __future__ import annotations

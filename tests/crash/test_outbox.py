@@ -25,20 +25,13 @@ from tests.messaging.outbound import relay as relay
 
 pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
-# Where the worker dies, what the message in its hands becomes, and how many copies of it the relay may have.
 NOTHING_LEFT = [
-    "claim.before_commit",
-    "claim.after_commit",
-    "smtp.after_connect",
-    "smtp.after_rcpt",
-    "smtp.before_data_mark",
+    *("claim.before_commit", "claim.after_commit"),
+    *("smtp.after_connect", "smtp.after_rcpt", "smtp.before_data_mark"),
 ]
 BYTES_MAY_HAVE_LEFT = [
-    "smtp.after_data_mark",
-    "smtp.mid_body",
-    "smtp.after_dot",
-    "smtp.after_reply",
-    "smtp.before_result_commit",
+    *("smtp.after_data_mark", "smtp.mid_body", "smtp.after_dot"),
+    *("smtp.after_reply", "smtp.before_result_commit"),
 ]
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -55,14 +55,17 @@ class _FaultySmtp(SMTP):
         elif handler.mood is Mood.DROP_BEFORE_DOT:
             await self.push("354 Go on")
             await self._reader.readline()
-            self.transport.abort()
+            _hang_up(self)
         else:
             await super().smtp_DATA(arg)
 
 
 @dataclass
 class Sink:
-    """Use as a context manager. `moods` are those of single recipients. `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` requires it."""
+    """Use as a context manager. `moods` are those of single recipients.
+
+    `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` is required when it is set.
+    """
 
     mood: Mood = Mood.ACCEPT
     tls: ssl.SSLContext | None = None
@@ -120,7 +123,7 @@ class Sink:
         if mood is Mood.REFUSE_AT_RCPT:
             return "550 5.1.1 No such user"
         if mood is Mood.DROP_AT_RCPT:
-            server.transport.abort()
+            _hang_up(server)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -133,12 +136,21 @@ class Sink:
         assert isinstance(envelope.content, bytes)
         sender = (envelope.mail_from or "").removeprefix("<>")
         self.taken.append(Taken(sender, tuple(envelope.rcpt_tos), envelope.content))
-        self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
+        self.was_encrypted.append(_transport(server).get_extra_info("ssl_object") is not None)
         if mood is Mood.DROP_AFTER_DOT:
-            server.transport.abort()
+            _hang_up(server)
         if mood is Mood.SILENT:
             await asyncio.sleep(SILENT_FOR)
         return "99 what?" if mood is Mood.NONSENSE else "250 2.0.0 Taken"
+
+
+def _transport(server: SMTP) -> asyncio.Transport:
+    transport: Any = server.transport
+    return cast("asyncio.Transport", transport)
+
+
+def _hang_up(server: SMTP) -> None:
+    _transport(server).abort()
 
 
 class _Controller(Controller):
@@ -155,7 +167,7 @@ class _Controller(Controller):
     async def _hang_up(self) -> None:
         for server in self._served:
             if server.transport is not None:
-                server.transport.abort()
+                _hang_up(server)
         await asyncio.sleep(0.01)
 
     def factory(self) -> SMTP:
@@ -174,5 +186,6 @@ class _Controller(Controller):
 
     def _trigger_server(self) -> None:
         # The system has chosen the port; the first connection must find it.
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]

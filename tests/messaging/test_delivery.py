@@ -19,22 +19,21 @@ from messaging.models import (
     SuppressionReason,
 )
 from messaging.outbound import delivery, dispatch, outbox, outcomes
+from messaging.outbound.backoff import GIVE_UP_AFTER
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.recipients import suppressions
 from oversight import submission
 from tests import builders
 from tests.builders import Tenant
 from tests.fakes.sink import Mood, Sink
-from tests.messaging.outbound import events_of, make_due, recipient_of
 from tests.messaging.outbound import alice as alice
+from tests.messaging.outbound import events_of, make_due, recipient_of
 from tests.messaging.outbound import relay as relay
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else_when_a_message_leaves(
-    alice: Tenant, relay: Sink
-) -> None:
+def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else(alice: Tenant, relay: Sink) -> None:
     message = builders.submit(alice)
     assert dispatch.drain() == 1
     (taken,) = relay.taken
@@ -50,9 +49,7 @@ def test_the_relay_gets_the_sealed_bytes_signed_and_nothing_else_when_a_message_
 
 
 def test_a_bounce_comes_back_to_the_one_recipient_when_a_message_has_many(alice: Tenant, relay: Sink) -> None:
-    message = builders.submit(
-        alice, to=("kim@friends.example",), cc=("lee@friends.example",), bcc=("secret@friends.example",)
-    )
+    message = builders.submit(alice, cc=("lee@friends.example",), bcc=("secret@friends.example",))
     dispatch.drain()
     now = clock.now()
     owners = {one.recipients: return_paths.recipient_behind(one.sender, now=now) for one in relay.taken}
@@ -130,9 +127,8 @@ def test_a_message_is_given_up_when_the_relay_defers_it_for_ever(alice: Tenant, 
     relay.mood = Mood.DEFER_AT_RCPT
     message = builders.submit(alice)
     dispatch.drain()
-    Attempt.objects.filter(recipient__message=message).update(
-        started_at=message.created_at - outcomes.backoff.GIVE_UP_AFTER
-    )
+    five_days_ago = message.created_at - GIVE_UP_AFTER
+    Attempt.objects.filter(recipient__message=message).update(started_at=five_days_ago)
     make_due(message)
     dispatch.drain()
     message.refresh_from_db()

@@ -138,11 +138,10 @@ def test_a_kept_connection_that_died_is_replaced_without_a_failure() -> None:
         assert len(second.taken) == 1
 
 
-@given(
-    st.lists(
-        st.text(alphabet=st.sampled_from("a.\t "), max_size=6).map(lambda line: line.encode() + b"\r\n"), min_size=1
-    )
-)
+LINES = st.text(alphabet="a.\t ", max_size=6).map(lambda line: line.encode() + b"\r\n")
+
+
+@given(st.lists(LINES, min_size=1))
 def test_a_server_reads_back_the_same_bytes_when_lines_begin_with_dots(lines: list[bytes]) -> None:
     wire = stuffed(b"".join(lines)) + b".\r\n"
     read: list[bytes] = []

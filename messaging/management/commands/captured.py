@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
@@ -24,9 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--to", metavar="ADDRESS", default="", help="only mail to this address")
         parser.add_argument("--latest", action="store_true", help="only the newest")
         parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (default 50)")
-        parser.add_argument(
-            "--wait", type=float, default=0, metavar="S", help="wait up to S seconds for the first to come"
-        )
+        parser.add_argument("--wait", type=float, default=0, metavar="S", help="wait up to S seconds for one")
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="a JSON list")
         form.add_argument("--raw", action="store_true", help="the exact bytes, signature included")
@@ -36,21 +33,14 @@ class Command(BaseCommand):
         if not found and (options["wait"] or options["latest"]):
             raise CommandError("Nothing was captured" + (f" for {options['to']}." if options["to"] else "."))
         if options["raw"]:
-            self._write_raw(found)
+            for one in found:
+                # Seven-bit by construction: text out is bytes out.
+                self.stdout.write(bytes(one.raw).decode("ascii"), ending="")
         elif options["json"]:
             self.stdout.write(json.dumps([_as_json(one) for one in found], indent=2))
         else:
             for one in found:
                 self.stdout.write(_as_line(one))
-
-    def _write_raw(self, found: list[Captured]) -> None:
-        for one in found:
-            # Bytes where there is a real stdout, so that a signature can be verified from a pipe.
-            self.stdout.flush()
-            if getattr(self.stdout, "_out", None) is sys.stdout:
-                sys.stdout.buffer.write(bytes(one.raw))
-            else:
-                self.stdout.write(bytes(one.raw).decode("ascii"), ending="")
 
 
 def _find(*, to: str, limit: int, wait: float) -> list[Captured]:

@@ -46,6 +46,6 @@ class Transport(Protocol):
     def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
         """Hand over `raw` (wire bytes, checked) to the envelope's one recipient.
 
-        `on_data` is called right before the first byte of the body: it makes "bytes may have left" durable, or raises to
-        keep them here. Before it failures are transient or permanent; after it, without an answer, OutcomeUnknown.
+        `on_data` is called right before the first byte of the body: it makes "bytes may have left" durable, or raises
+        to keep them here. Before it failures are transient or permanent; after it, without an answer, OutcomeUnknown.
         """

@@ -95,16 +95,12 @@ def clean(text: bytes) -> str:
 
 
 def _dial(relay: Relay, timeouts: Timeouts) -> smtplib.SMTP:
+    name = settings.MAIL_HOST
     try:
         if relay.is_implicit_tls:
-            return smtplib.SMTP_SSL(
-                relay.host,
-                relay.port,
-                local_hostname=settings.MAIL_HOST,
-                timeout=timeouts.connect,
-                context=_context(relay),
-            )
-        return smtplib.SMTP(relay.host, relay.port, local_hostname=settings.MAIL_HOST, timeout=timeouts.connect)
+            context = _context(relay)
+            return smtplib.SMTP_SSL(relay.host, relay.port, name, timeout=timeouts.connect, context=context)
+        return smtplib.SMTP(relay.host, relay.port, name, timeout=timeouts.connect)
     except ssl.SSLCertVerificationError as error:
         raise _bad_certificate(relay, error) from error
     except smtplib.SMTPResponseException as error:

@@ -7,9 +7,10 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
+from . import provider
 from .base import Transport
-from .provider import ProviderTransport
 from .relay import Relay, parse_relay_url
 from .sandbox import SandboxTransport
 from .smtp import SmtpTransport
@@ -33,8 +34,21 @@ def choose(consignment: Consignment) -> Transport:
     if settings.RELAY_URL:
         return SmtpTransport(_relay(settings.RELAY_URL))
     if settings.EMAIL_PROVIDER:
-        return ProviderTransport(settings.EMAIL_PROVIDER)
+        return provider.ProviderTransport(settings.EMAIL_PROVIDER)
     return _sandbox(consignment)
+
+
+def problems() -> list[str]:
+    """What is wrong with the settings of the way out, in sentences; empty when mail can leave as they say."""
+    found = provider.problems()
+    if settings.RELAY_URL and settings.EMAIL_PROVIDER:
+        found.append("RELAY_URL and EMAIL_PROVIDER are both set. Mail takes one way: unset one of them.")
+    if settings.RELAY_URL:
+        try:
+            parse_relay_url(settings.RELAY_URL)
+        except ImproperlyConfigured as error:
+            found.append(str(error))
+    return found
 
 
 def _sandbox(consignment: Consignment) -> SandboxTransport:

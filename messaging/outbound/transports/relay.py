@@ -14,7 +14,7 @@ SUBMISSIONS_PORT = 465
 
 
 class Tls(StrEnum):
-    """REQUIRED: no mail without a verified certificate. OPPORTUNISTIC: encrypted when offered, unverified. NONE: never."""
+    """REQUIRED: no mail without a verified certificate. OPPORTUNISTIC: encrypted when offered. NONE: never."""
 
     REQUIRED = "required"
     OPPORTUNISTIC = "opportunistic"
@@ -52,9 +52,7 @@ def parse_relay_url(url: str) -> Relay:
         parts = urlsplit(url)
         port, query = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
     except ValueError as error:
-        raise ImproperlyConfigured(
-            "RELAY_URL is not a URL (is a character of the password not percent-encoded?)."
-        ) from error
+        raise ImproperlyConfigured("RELAY_URL is not a URL (percent-encode the password).") from error
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/") or set(query) - {"tls"}:
         raise ImproperlyConfigured("RELAY_URL must be smtp:// or smtps://[user:password@]host[:port][?tls=…].")
     is_implicit = parts.scheme == "smtps"

@@ -1,4 +1,4 @@
-"""Mail that the simulator's imagined servers send back: bounce (RFC 3464), complaint (RFC 5965), out-of-office (RFC 3834).
+"""What the simulator's servers send back: bounce (RFC 3464), complaint (RFC 5965), out-of-office (RFC 3834).
 
 Each is (envelope, wire bytes), or None where a well-behaved server keeps silent.
 """
@@ -15,6 +15,8 @@ from django.conf import settings
 from messaging.mime.types import Envelope
 
 BOUNDARY = "=_simulated"
+
+Lines = tuple[str, ...]
 
 
 def bounce(envelope: Envelope, raw: bytes) -> tuple[Envelope, bytes] | None:
@@ -51,9 +53,8 @@ def complaint(envelope: Envelope, raw: bytes) -> tuple[Envelope, bytes] | None:
         f"Arrival-Date: {formatdate()}",
     )
     head = _head(f"feedback@{settings.SIMULATOR_DOMAIN}", envelope.sender, "Abuse report")
-    report = _report(
-        ("This is an abuse report.",), kind="feedback-report", machine=machine, original=_header_block(raw)
-    )
+    human = ("This is an abuse report.",)
+    report = _report(human, kind="feedback-report", machine=machine, original=_header_block(raw))
     return _from_nobody(envelope.sender), _bytes(*head, *report)
 
 
@@ -73,7 +74,7 @@ def out_of_office(envelope: Envelope, raw: bytes) -> tuple[Envelope, bytes] | No
     return _from_nobody(author), _bytes(*head, *references, *body)
 
 
-def _head(sender: str, to: str, subject: str) -> tuple[str, ...]:
+def _head(sender: str, to: str, subject: str) -> Lines:
     return (
         f"From: <{sender}>",
         f"To: <{to}>",
@@ -84,9 +85,7 @@ def _head(sender: str, to: str, subject: str) -> tuple[str, ...]:
     )
 
 
-def _report(
-    human: tuple[str, ...], *, kind: str, machine: tuple[str, ...], original: tuple[str, ...]
-) -> tuple[str, ...]:
+def _report(human: Lines, *, kind: str, machine: Lines, original: Lines) -> Lines:
     return (
         f"Content-Type: multipart/report; report-type={kind};",
         f' boundary="{BOUNDARY}"',
@@ -103,7 +102,7 @@ def _headers(raw: bytes) -> Message:
     return BytesHeaderParser(policy=compat32).parsebytes(raw)
 
 
-def _header_block(raw: bytes) -> tuple[str, ...]:
+def _header_block(raw: bytes) -> Lines:
     return tuple(raw.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n"))
 
 

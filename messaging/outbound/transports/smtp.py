@@ -44,9 +44,7 @@ class SmtpTransport:
             raise
         except OSError as error:
             session.drop()
-            raise TransientFailure(
-                "connection_lost", f"{self.relay.host} hung up before the message: {error}"
-            ) from error
+            raise TransientFailure("connection_lost", f"{self.relay.host} hung up: {error}") from error
         try:
             on_data()
             code, text = self._hand_over(session, raw)
@@ -58,7 +56,7 @@ class SmtpTransport:
         return _result_of_dot(code, text)
 
     def _begin(self, sender: str, *, size: int) -> Session:
-        """A session that has said MAIL. A kept one that died while it was idle is replaced: that says nothing of this mail."""
+        """A session that has said MAIL. A kept one that died while idle is replaced: that says nothing of this mail."""
         kept = _kept.sessions.pop(self.relay, None)
         if kept is not None and kept.is_worn:
             kept.end()

@@ -6,4 +6,4 @@ from django.urls import re_path
 
 from .docs import page
 
-urlpatterns = [re_path(r"^/?$", page)]
+urlpatterns = [re_path(r"^/?$", page, name="docs")]
