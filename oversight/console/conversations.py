@@ -54,6 +54,7 @@ def with_outcome(sends: QuerySet[Message]) -> QuerySet[Message]:
         .defer("body_text", "body_html", "headers", "metadata", "sender_checks")
         .annotate(
             outcome=Subquery(told.order_by("state").values("state")[:1]),
+            answer=Subquery(told.order_by("state").values("text")[:1]),
             review_pk=Subquery(newest.values("pk")[:1]),
             release_at=Subquery(newest.filter(state=ReviewState.APPROVED).values("release_at")[:1]),
         )
@@ -80,7 +81,7 @@ def _feed_item(message: Any, visit: Visit) -> FeedItem:
         recipient=names[0] if names else "",
         recipient_count=len(names),
         mailbox_mode=message.oversight_mode,
-        detail=message.reason_text,
+        detail=(message.answer if settled else "") or message.reason_text,
     )
 
 

@@ -26,7 +26,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-GONE = ("script", "link", "base", "meta", "iframe", "frame", "object", "embed", "applet", "noscript", "template")
+GONE = ("script", "link", "base", "meta", "iframe", "frame", "object", "applet", "noscript", "template")
 LOADING = ("src", "srcset", "background", "poster", "data", "lowsrc", "dynsrc")
 XLINK = "{http://www.w3.org/1999/xlink}href"
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
@@ -101,6 +101,7 @@ def tree(html: str) -> etree._Element | None:
 
 
 def _remove(root: etree._Element) -> None:
+    etree.strip_tags(root, "embed")  # it has no content; the parser takes what follows for it
     for element in [found for found in root.iter(*GONE) if found is not root]:
         _drop(element)
     for element in root.iter(etree.Element):
