@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.urls import reverse
 
 from config import demo_story
 from config.demo_story import Cast
@@ -50,10 +51,25 @@ def prepare(*, now: datetime) -> Demo:
     with _one_at_a_time():
         passwords = Passwords(settings.DATA_DIR / "demo.json")
         operator = _operator(passwords)
-        cast = _cast(passwords, began=now - BEGAN)
-        if not Message.objects.filter(mailbox=cast.mailbox).exists():
-            demo_story.tell(cast, now=now)
-        return _tell_of(cast, operator=operator, passwords=passwords, now=now)
+        agent, reviewer, box = _people(passwords, began=now - BEGAN)
+        _, agent_key = keys.create_agent_key(agent, name="demo", now=now)
+        _, decide_key = keys.create_decide_key(reviewer, name="demo", now=now)
+        if not Message.objects.filter(mailbox=box).exists():
+            demo_story.tell(Cast(reviewer, keys.authenticate(agent_key, now=now), box), now=now)
+        return Demo(
+            console_url=settings.PUBLIC_URL + reverse("console:queue"),
+            api_url=f"{settings.PUBLIC_URL}/v1",
+            smtp=f"{settings.LINK_HOST}:{settings.SMTP_PORT}",
+            reviewer_email=REVIEWER,
+            reviewer_password=passwords.of(REVIEWER),
+            admin_url=settings.PUBLIC_URL + reverse("admin:index"),
+            admin_email=operator.email,
+            admin_password=passwords.of(OPERATOR),
+            agent_key=agent_key,
+            decide_key=decide_key,
+            mailbox_id=str(box.pk),
+            mailbox_address=box.full_address,
+        )
 
 
 class Passwords:
@@ -90,7 +106,7 @@ def _operator(passwords: Passwords) -> User:
     return user
 
 
-def _cast(passwords: Passwords, *, began: datetime) -> Cast:
+def _people(passwords: Passwords, *, began: datetime) -> tuple[Agent, Member, Mailbox]:
     account = Account.objects.filter(slug=SLUG).first() or _create_account(passwords, began=began)
     agent = Agent.objects.get(account=account, is_default=True)
     reviewer = Member.objects.select_related("user", "account").get(account=account, user__email=REVIEWER)
@@ -98,14 +114,14 @@ def _cast(passwords: Passwords, *, began: datetime) -> Cast:
     box = Mailbox.objects.select_related("account", "domain").get(
         account=account, address=SLUG, deleted_at__isnull=True
     )
-    return Cast(reviewer=reviewer, agent=agent, mailbox=box)
+    return agent, reviewer, box
 
 
 def _create_account(passwords: Passwords, *, began: datetime) -> Account:
     domain = accounts.platform().domain
     owner = User(email=OWNER, name="Alice Okafor")
     with transaction.atomic():
-        account, _ = accounts.create(owner, slug=SLUG, now=began)
+        account, _ = accounts.create(owner, slug=SLUG, name="Juniper Lane", now=began)
         accounts.verify_email(owner, password=passwords.of(OWNER), now=began)
         rhea = accounts.add_member(
             account, email=REVIEWER, password=passwords.of(REVIEWER), role=Role.REVIEWER, now=began
@@ -124,25 +140,6 @@ def _renew_lost_password(user: User, passwords: Passwords) -> None:
     if not passwords.knows(user.email):
         user.set_password(passwords.of(user.email))
         user.save(update_fields=["password"])
-
-
-def _tell_of(cast: Cast, *, operator: User, passwords: Passwords, now: datetime) -> Demo:
-    _, agent_key = keys.create_agent_key(cast.agent, name="demo", now=now)
-    _, decide_key = keys.create_decide_key(cast.reviewer, name="demo", now=now)
-    return Demo(
-        console_url=f"{settings.PUBLIC_URL}/",
-        api_url=f"{settings.PUBLIC_URL}/v1",
-        smtp=f"{settings.LINK_HOST}:{settings.SMTP_PORT}",
-        reviewer_email=REVIEWER,
-        reviewer_password=passwords.of(REVIEWER),
-        admin_url=f"{settings.PUBLIC_URL}/admin/",
-        admin_email=operator.email,
-        admin_password=passwords.of(OPERATOR),
-        agent_key=agent_key,
-        decide_key=decide_key,
-        mailbox_id=str(cast.mailbox.pk),
-        mailbox_address=cast.mailbox.full_address,
-    )
 
 
 @contextmanager

@@ -21,10 +21,10 @@ CUSTOMER_SUBJECT = "Cracked shade on order 4187"
 CUSTOMER_BODY = """\
 Hello,
 
-the Alder lamp from order 4187 came this morning. It is lovely, but the linen shade has a crack along the seam, about
+the Alder lamp from order 4187 came this morning. It is lovely, but the linen shade has a crack along the seam, about \
 as long as a finger.
 
-It is a present for my daughter's birthday on Saturday. Is there any chance of a new shade before then? I can send the
+It is a present for my daughter's birthday on Saturday. Is there any chance of a new shade before then? I can send the \
 damaged one back.
 
 Kind regards
@@ -39,8 +39,8 @@ Hello Mara,
 
 I am sorry that the shade arrived cracked, and so close to the birthday.
 
-A new linen shade for order 4187 is packed and can leave our workshop by express post this afternoon. It should be with
-you on Thursday, two days before Saturday. There is nothing to pay, and you need not send the cracked one back.
+A new linen shade for order 4187 is packed and can leave our workshop by express post this afternoon. It should be \
+with you on Thursday, two days before Saturday. There is nothing to pay, and you need not send the cracked one back.
 
 Shall it go to the same address as the lamp?
 
@@ -92,7 +92,7 @@ ORDER = Letter(
     body_text="""\
 Hello Tom,
 
-eleven natural linen shades are left on the shelf, and last month took thirty. Please put us down for 40 of the 30 cm
+eleven natural linen shades are left on the shelf, and last month took thirty. Please put us down for 40 of the 30 cm \
 size, 1,180 EUR as last time, to arrive in four weeks.
 
 Could you also look at the seam? One shade reached a customer cracked this week, the second this autumn.
@@ -111,7 +111,7 @@ Dear Café Morgenrot team,
 
 we hope the lamps over the counter give the light you wanted.
 
-Invoice 2291 of 412.50 EUR was due twelve days ago, and we could not find a payment. It may have crossed with this
+Invoice 2291 of 412.50 EUR was due twelve days ago, and we could not find a payment. It may have crossed with this \
 mail; if so, please forget it. Otherwise we would be glad to have it by Friday of next week.
 
 Kind regards

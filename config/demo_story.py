@@ -21,7 +21,7 @@ from config.demo_letters import (
     WHY_NOT,
     Letter,
 )
-from mailboxes.models import Agent, Mailbox, Member, Scope
+from mailboxes.models import Mailbox, Member
 from mailboxes.principals import Principal, of_member
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
@@ -36,10 +36,10 @@ FILED_WITHIN = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who takes part: Rhea, Juno, and the mailbox Juno writes from."""
+    """Who takes part: Rhea, Juno with a key, and the mailbox Juno writes from."""
 
     reviewer: Member
-    agent: Agent
+    juno: Principal
     mailbox: Mailbox
 
 
@@ -55,9 +55,6 @@ def tell(cast: Cast, *, now: datetime) -> None:
 
 
 def _ask(cast: Cast, letter: Letter, *, answering: Message | None = None, now: datetime) -> Message:
-    juno = Principal(
-        account=cast.mailbox.account, scopes=frozenset({Scope.READ, Scope.SEND, Scope.ADMIN}), agent=cast.agent
-    )
     draft = Draft(
         mailbox_id=cast.mailbox.pk,
         to=(letter.to,),
@@ -67,7 +64,7 @@ def _ask(cast: Cast, letter: Letter, *, answering: Message | None = None, now: d
         in_reply_to=answering.message_id if answering else None,
         metadata=letter.metadata,
     )
-    return submission.submit(draft, actor=juno, now=now)
+    return submission.submit(draft, actor=cast.juno, now=now)
 
 
 def _reject(cast: Cast, message: Message, *, now: datetime) -> None:

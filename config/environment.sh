@@ -33,7 +33,8 @@ fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS=true
 # An interrupted installation leaves no stamp, so the next call begins again. pip knows proxies and certificates from
 # settings that uv does not read, so it has the second try.
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements.txt || {
+# Compiled at once: some libraries' sources warn when they are compiled, and in the tests a warning is an error.
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes --requirement requirements.txt || {
     echo "uv could not install the libraries; trying pip ..." >&2
     .venv/bin/python -m ensurepip >/dev/null
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt

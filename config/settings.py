@@ -307,6 +307,10 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["mailboxes.api.openapi.only_v1"],
     "POSTPROCESSING_HOOKS": ["mailboxes.api.openapi.tidy"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "TAGS": [
+        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+    ],
 }
 LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

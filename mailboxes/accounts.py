@@ -79,7 +79,7 @@ def sign_up(asked: SignUp, *, now: datetime) -> SignedUp:
     return SignedUp(account=account, user=user, key=key, key_text=text, mailbox=box)
 
 
-def create(user: User, *, slug: str, now: datetime) -> tuple[Account, Member]:
+def create(user: User, *, slug: str, name: str = "", now: datetime) -> tuple[Account, Member]:
     """A new account owned by a new user. Raises Conflict when slug or email is taken."""
     with transaction.atomic():
         if slug_state(slug) == "taken":
@@ -91,7 +91,7 @@ def create(user: User, *, slug: str, now: datetime) -> tuple[Account, Member]:
             raise Conflict("This email has an account already.", code="email_taken", fix="Sign in instead.") from error
         try:
             with transaction.atomic():
-                account = Account.objects.create(slug=slug, name=user.name)
+                account = Account.objects.create(slug=slug, name=name or user.name)
         except IntegrityError as error:
             raise Conflict("This slug is taken.", code="slug_taken", fix="Choose another slug.") from error
         EventCounter.objects.create(account=account)

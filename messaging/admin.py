@@ -11,7 +11,18 @@ from django.utils.html import format_html
 from mailboxes import clock, events
 from mailboxes.admin.base import OperatorAdmin, ReadOnlyInline, operator
 
-from .models import Attachment, Attempt, Captured, Message, RawMessage, Recipient, Revision, Suppression, Thread
+from .models import (
+    Attachment,
+    Attempt,
+    Captured,
+    Direction,
+    Message,
+    RawMessage,
+    Recipient,
+    Revision,
+    Suppression,
+    Thread,
+)
 
 
 class RecipientInline(ReadOnlyInline):
@@ -59,7 +70,7 @@ class ThreadAdmin(OperatorAdmin[Thread]):
 class MessageAdmin(OperatorAdmin[Message]):
     """One mail. Whoever opens it stands in the account's event log."""
 
-    list_display = ("created_at", "direction", "status", "mailbox", "from_address", "reason_code")
+    list_display = ("created_at", "direction", "status", "mailbox", "other_side", "reason_code")
     list_filter = ("direction", "status")
     list_select_related = ("mailbox",)
     search_fields = ("=message_id", "=from_address", "=mailbox__full_address", "=id")
@@ -111,6 +122,12 @@ class MessageAdmin(OperatorAdmin[Message]):
     ) -> HttpResponse:
         self._record_view(request, kwargs["obj"])
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="from or to")
+    def other_side(self, message: Message) -> str:
+        if message.direction == Direction.INBOUND:
+            return message.from_address
+        return ", ".join([*message.to_addresses, *message.cc_addresses, *message.bcc_addresses])
 
     @admin.display(description="member")
     def member_email(self, message: Message) -> str:

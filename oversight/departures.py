@@ -10,16 +10,17 @@ from datetime import datetime
 
 from django.db import transaction
 
-from messaging.models import Message, Recipient, Status
+from messaging.models import IRREVOCABLE, Attempt, Message, Status
 
 from .submission import cancel_waiting
 
 
 def cancel_due(*, now: datetime, limit: int = 100) -> int:
     """Cancel up to `limit` waiting messages of deleted mailboxes; how many. What a worker holds goes its way."""
+    begun = Attempt.objects.filter(IRREVOCABLE)
     waiting = Message.objects.filter(
         status__in=(Status.HELD, Status.QUEUED), mailbox__deleted_at__isnull=False
-    ).exclude(pk__in=Recipient.objects.filter(attempts_count__gt=0).values("message_id"))
+    ).exclude(pk__in=begun.values("recipient__message_id"))
     cancelled = 0
     for message in waiting.select_related("mailbox").order_by("pk")[:limit]:
         with transaction.atomic():

@@ -8,11 +8,14 @@ DECIDED_BEFORE_ATTEMPTED = """
 SELECT 'attempt ' || t.id FROM messaging_attempt t
 JOIN messaging_recipient r ON r.id = t.recipient_id
 JOIN messaging_message m ON m.id = r.message_id
-WHERE m.needs_decision AND NOT EXISTS (
-    SELECT 1 FROM oversight_decision d
+LEFT JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
+LEFT JOIN LATERAL (
+    SELECT d.kind, d.seal FROM oversight_decision d
     JOIN oversight_review w ON w.id = d.review_id
-    JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
-    WHERE w.message_id = m.id AND d.kind = 'approve' AND d.decided_at <= t.started_at AND d.seal = v.seal)
+    WHERE w.message_id = m.id AND d.decided_at <= t.started_at
+    ORDER BY w.opened_at DESC, d.version DESC LIMIT 1
+) AS newest ON true
+WHERE m.needs_decision AND (newest.kind = 'approve' AND newest.seal = v.seal) IS NOT TRUE
 """
 
 NOBODY_DECIDES_ON_THEIR_OWN = """
@@ -54,7 +57,7 @@ WHERE m.direction = 'OUTBOUND' AND NOT m.needs_decision AND (
 INVARIANTS = (
     promise(
         "I04",
-        "No attempt on a gated message starts before a human approved exactly its bytes.",
+        "No attempt on a gated message starts unless a human's last word was to approve exactly its bytes.",
         DECIDED_BEFORE_ATTEMPTED,
     ),
     promise("I06", "Whoever decides is a member of the account and not the author.", NOBODY_DECIDES_ON_THEIR_OWN),

@@ -33,17 +33,21 @@ WHERE t.outcome = 'unknown' AND EXISTS (
     SELECT 1 FROM messaging_attempt later WHERE later.recipient_id = t.recipient_id AND later.number > t.number)
 """
 
+# An attempt that ended before its body (stopped, greylisted) is no hindrance to calling a message back.
 CALLED_BACK_IS_NOT_SENT = """
 SELECT 'message ' || m.id FROM messaging_message m
 WHERE m.status IN ('held', 'refused', 'rejected', 'returned', 'expired', 'cancelled') AND EXISTS (
-    SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id WHERE r.message_id = m.id)
+    SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id
+    WHERE r.message_id = m.id AND (t.finished_at IS NULL OR t.data_at IS NOT NULL))
 """
 
+# Of the newest approval: an older one was undone, and what was tried under it kept its own time.
 NEVER_EARLY = """
 SELECT 'attempt ' || t.id FROM messaging_attempt t
 JOIN messaging_recipient r ON r.id = t.recipient_id
 JOIN oversight_review w ON w.message_id = r.message_id
-WHERE w.state = 'approved' AND t.started_at < w.release_at
+WHERE w.state = 'approved' AND t.started_at < w.release_at AND t.started_at >= (
+    SELECT max(d.decided_at) FROM oversight_decision d WHERE d.review_id = w.id AND d.kind = 'approve')
 """
 
 INVARIANTS = (
@@ -51,7 +55,9 @@ INVARIANTS = (
     promise("I02", "Each recipient is handed to the relay at most once.", SENT_ONCE),
     promise("I03", "A lost answer stays unknown: no later attempt follows it.", UNKNOWN_IS_NOT_RETRIED),
     promise(
-        "I08", "What was held, refused, rejected, expired or cancelled was never attempted.", CALLED_BACK_IS_NOT_SENT
+        "I08",
+        "What is held, refused, rejected, expired or cancelled has not left, and nobody is about to send it.",
+        CALLED_BACK_IS_NOT_SENT,
     ),
     promise("I12", "No attempt starts before its time: an approval can be undone until it is over.", NEVER_EARLY),
 )

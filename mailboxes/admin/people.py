@@ -68,6 +68,7 @@ class PersonAdmin(OperatorAdmin[User], UserAdmin[User]):
     )
     readonly_fields = fields
     change_password_form = OperatorPasswordForm
+    change_user_password_template = "admin/set_password.html"  # noqa: S105 - a file
     actions = ("deactivate", "activate")
     inlines = (MembershipInline,)
 

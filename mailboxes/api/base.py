@@ -9,6 +9,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import translation
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -49,7 +52,7 @@ class OpenView(APIView):
     parser_classes: Any = (StrictJsonParser,)
     renderer_classes: Any = (JSONRenderer,)
     content_negotiation_class = JsonAlways
-    metadata_class = None  # OPTIONS is answered with 405: the contract has no such operation
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
     @cached_property
     def now(self) -> datetime:
@@ -64,6 +67,10 @@ class OpenView(APIView):
     def asked(self, form: type[reading.Form]) -> dict[str, Any]:
         """The request's JSON, read by `form`."""
         return reading.read(form, self.content)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with translation.override("en"):  # programs read this, whatever language their host prefers
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Under /v1 nothing is redirected (the SDKs follow no redirect), so plain http is refused here.

@@ -64,6 +64,14 @@ LIMIT = OpenApiParameter(
 )
 
 
+def path_id(name: str, what: str) -> OpenApiParameter:
+    """A parameter of the path that names a thing by its id."""
+    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH, description=f"Id of the {what}.")
+
+
+MAILBOX_ID = path_id("id", "mailbox")
+
+
 def operation(
     name: str,
     *,

@@ -16,5 +16,5 @@ urlpatterns = [
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
-    path("openapi.json", Schema.as_view()),
+    path("openapi.json", Schema.as_view(), name="openapi"),
 ]

@@ -112,7 +112,7 @@ class Member(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} in {self.account_id}"
+        return self.role
 
     @property
     def may_decide(self) -> bool:

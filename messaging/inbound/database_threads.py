@@ -22,16 +22,23 @@ class DatabaseThreads:
     def __init__(self, size: int) -> None:
         self._size = size
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="database")
+        self._is_closing = False
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`. It may be run twice: a connection that died since its last use costs one try.
 
         Raises OperationalError or InterfaceError while the database can't be reached.
         """
+        if self._is_closing:  # a thread that has left would open its connection again, and nobody would close it
+            raise OperationalError("the listener is closing")
         return await asyncio.get_running_loop().run_in_executor(self._pool, _twice, work)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for what runs, and close every thread's connection."""
+        self._is_closing = True
+        await asyncio.get_running_loop().run_in_executor(None, self._leave_all)
+
+    def _leave_all(self) -> None:
         barrier = threading.Barrier(self._size)
 
         def leave() -> None:

@@ -40,7 +40,7 @@ class Listener:
         assert self._server is not None
         self._server.close()
         await self._finish_sessions()
-        await asyncio.get_running_loop().run_in_executor(None, self._database.close)
+        await self._database.close()
 
     def _new_session(self) -> StrictSMTP:
         return StrictSMTP(self._receiver, doorkeeper=self._doorkeeper, sessions=self._sessions)

@@ -1,11 +1,13 @@
 """Mail: threads, messages and their bytes, recipients, attempts, and facts about the people written to."""
 
-from .attempt import Attempt, AttemptPhase, Captured
-from .message import Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
+from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
+from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
 
 __all__ = [
+    "DUE_STATES",
+    "IRREVOCABLE",
     "Attachment",
     "Attempt",
     "AttemptPhase",

@@ -59,6 +59,10 @@ class Attempt(models.Model):
         return f"{self.recipient_id} #{self.number}"
 
 
+# Attempts that keep a message from being taken back: a worker holds it, or bytes may have left.
+IRREVOCABLE = Q(finished_at__isnull=True) | Q(data_at__isnull=False)
+
+
 class Captured(models.Model):
     """What the sandbox transport took instead of a relay: the exact bytes with their signature."""
 

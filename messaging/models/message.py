@@ -125,7 +125,7 @@ class Revision(models.Model):
         constraints: ClassVar = [models.UniqueConstraint("message", "version", name="revision_once_per_version")]
 
     def __str__(self) -> str:
-        return f"{self.message_id} v{self.version}"
+        return f"version {self.version}"
 
 
 class RecipientState(models.TextChoices):

@@ -16,7 +16,7 @@ from mailboxes.ids import new_id
 from messaging import lifecycle, wakeup
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
-from messaging.models import Attempt, Message, Recipient, RecipientState, Status
+from messaging.models import DUE_STATES, IRREVOCABLE, Attempt, Message, Recipient, RecipientState, Status
 
 from . import drafts
 from .clearance import Clearance
@@ -78,15 +78,20 @@ def refuse(message: Message, *, reason: Reason, now: datetime) -> None:
 
 
 def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
-    """Take a QUEUED message back to HELD or CANCELLED. Raises Conflict once any recipient was claimed."""
-    recipients = list(Recipient.objects.select_for_update(no_key=True).filter(message=message).order_by("pk"))
-    if any(recipient.attempts_count for recipient in recipients):
+    """Take a QUEUED message back to HELD or CANCELLED.
+
+    Raises Conflict while a worker holds any recipient, and once bytes may have left for one. An attempt that ended
+    before its body (stopped, greylisted) is no hindrance.
+    """
+    recipients = Recipient.objects.select_for_update(no_key=True).filter(message=message).order_by("pk")
+    if Attempt.objects.filter(IRREVOCABLE, recipient__in=list(recipients)).exists():
         raise Conflict(
             "The message was already handed to the mail server.", code="already_sending", fix="It can't be taken back."
         )
     lifecycle.advance(message, to, now=now, reason=reason)
     state = RecipientState.CANCELLED if to == Status.CANCELLED else RecipientState.WAITING
-    Recipient.objects.filter(message=message).update(next_at=None, state=state)
+    waiting = Recipient.objects.filter(message=message, state__in=DUE_STATES)
+    waiting.update(next_at=None, state=state, code="", text="")
 
 
 def close(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import mark_safe
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from mailboxes.api.openapi import document
+from messaging.mime import markdown
 
 from . import examples
 from .error_codes import CODES
@@ -79,17 +81,26 @@ def page(request: HttpRequest) -> HttpResponse:
 def context() -> dict[str, object]:
     """What the page shows. Made once per process: neither addresses nor shapes change while it runs."""
     told = document()
-    groups: dict[str, Group] = {}
+    groups = {tag["name"]: Group(tag["name"]) for tag in told["tags"]}
     for path, method, operation in _operations(told):
-        group = groups.setdefault(operation["tags"][0], Group(operation["tags"][0]))
-        group.operations.append(_shown(told, path, method, operation))
+        groups[operation["tags"][0]].operations.append(_shown(told, path, method, operation))
     return {
         "title": told["info"]["title"],
         "version": told["info"]["version"],
         "description": told["info"]["description"],
         "groups": list(groups.values()),
-        "errors": [(status, code, text) for status, codes in CODES.items() for code, text in codes.items()],
+        "errors": [(status, code, _sentence(text)) for status, codes in CODES.items() for code, text in codes.items()],
     }
+
+
+def _prose(text: str) -> str:
+    """Our own sentences as HTML: Markdown with its code marks, on one line per paragraph."""
+    return mark_safe(markdown.to_html(text))  # noqa: S308 - written in this source, by nobody outside
+
+
+def _sentence(text: str) -> str:
+    """One sentence of ours, without a paragraph around it."""
+    return mark_safe(_prose(text).strip().removeprefix("<p>").removesuffix("</p>"))  # noqa: S308 - as above
 
 
 def _operations(told: Json) -> Iterator[tuple[str, str, Json]]:
@@ -105,7 +116,7 @@ def _shown(told: Json, path: str, method: str, operation: Json) -> Operation:
         method=method,
         path=path,
         summary=operation["summary"],
-        description=operation.get("description", ""),
+        description=_prose(operation["description"]),
         scope="" if operation.get("security") == [] or "security" not in operation else "key",
         parameters=[*_parameters(operation), *_fields(told, body)],
         request_example=_curl(told, path, method, operation, body),
@@ -120,7 +131,7 @@ def _parameters(operation: Json) -> Iterator[Parameter]:
             where=parameter["in"],
             type=examples.type_of(parameter["schema"]),
             is_required=parameter.get("required", False),
-            description=parameter.get("description", ""),
+            description=_sentence(parameter.get("description", "")),
         )
 
 
@@ -133,7 +144,7 @@ def _fields(told: Json, body: Json | None) -> Iterator[Parameter]:
             where="body",
             type=examples.type_of(shape),
             is_required=name in schema.get("required", ()),
-            description=inner.get("description", ""),
+            description=_sentence(inner.get("description", "")),
         )
 
 
@@ -158,5 +169,5 @@ def _replies(told: Json, operation: Json) -> list[Reply]:
         schema = response.get("content", {}).get("application/json", {}).get("schema")
         is_success = status.startswith("2")
         example = json.dumps(examples.of_answer(told, schema), indent=2) if schema and is_success else ""
-        replies.append(Reply(status, response.get("description", ""), example))
+        replies.append(Reply(status, _sentence(response["description"]), example))
     return replies

@@ -44,16 +44,22 @@ class Attachments(serializers.ListField):
         return list(super().to_internal_value(data))
 
 
+def recipients(*, is_optional: bool = False, help_text: str = "Up to 50 bare addresses.") -> serializers.ListField:
+    """A list of addresses; one that must be there is not empty."""
+    rules: dict[str, Any] = {"required": False, "allow_null": True} if is_optional else {"allow_empty": False}
+    return serializers.ListField(child=Recipient(), max_length=MAX_RECIPIENTS, help_text=help_text, **rules)
+
+
 class SendRequest(Form):
-    to = serializers.ListField(child=Recipient(), allow_empty=False, max_length=MAX_RECIPIENTS)
-    cc = serializers.ListField(child=Recipient(), required=False, allow_null=True, max_length=MAX_RECIPIENTS)
-    bcc = serializers.ListField(child=Recipient(), required=False, allow_null=True, max_length=MAX_RECIPIENTS)
+    to = recipients(help_text="1 to 50 bare addresses.")
+    cc = recipients(is_optional=True)
+    bcc = recipients(is_optional=True, help_text="Nobody else sees them.")
     subject = Text(max_length=998)
     bodyText = Text(required=False, allow_null=True, help_text="Required, unless there is bodyMarkdown.")
-    bodyHtml = Text(required=False, allow_null=True, allow_blank=True)
+    bodyHtml = Text(required=False, allow_null=True, allow_blank=True, help_text="Beside the text.")
     bodyMarkdown = Text(required=False, allow_null=True, help_text="Alone enough: text and HTML are made from it.")
     inReplyTo = Text(required=False, allow_null=True, max_length=998, help_text="A Message-ID: `message.messageId`.")
-    replyTo = Recipient(required=False, allow_null=True)
+    replyTo = Recipient(required=False, allow_null=True, help_text="Where answers go instead.")
     headers = serializers.DictField(
         child=Text(allow_blank=True),
         required=False,
@@ -61,7 +67,7 @@ class SendRequest(Form):
         help_text="`X-*`, `List-Unsubscribe`, `List-Unsubscribe-Post`; other names are dropped.",
     )
     attachments = Attachments(required=False, allow_null=True, help_text="Not yet: anything but [] is refused.")
-    metadata = Metadata(required=False, allow_null=True)
+    metadata = Metadata(required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it.")
     oversightMode = serializers.ChoiceField(
         choices=[mode.value for mode in OversightMode],
         required=False,
@@ -78,9 +84,9 @@ class SendRequest(Form):
 class RecipientsOnly(serializers.Serializer[Any]):
     """The recipients of a SendRequest, looked at before everything else in it."""
 
-    to = serializers.ListField(child=Recipient(), allow_empty=False, max_length=MAX_RECIPIENTS)
-    cc = serializers.ListField(child=Recipient(), required=False, allow_null=True, max_length=MAX_RECIPIENTS)
-    bcc = serializers.ListField(child=Recipient(), required=False, allow_null=True, max_length=MAX_RECIPIENTS)
+    to = recipients()
+    cc = recipients(is_optional=True)
+    bcc = recipients(is_optional=True)
 
 
 class ApproveRequest(Form):

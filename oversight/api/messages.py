@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from mailboxes.api import errors, idempotency
 from mailboxes.api.base import respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, operation
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, MAILBOX_ID, operation, path_id
 from mailboxes.api.pagination import MAX_OFFSET
 from mailboxes.errors import Forbidden
 from mailboxes.models import Mailbox, Scope
@@ -36,7 +36,9 @@ from .serializers import (
     ThreadAnswerSerializer,
 )
 
+MESSAGE_ID = path_id("msgId", "message")
 MESSAGE_FILTERS = [
+    MAILBOX_ID,
     OpenApiParameter("direction", OpenApiTypes.STR, enum=Direction.values),
     OpenApiParameter("threadId", OpenApiTypes.UUID),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="At or after this moment."),
@@ -78,7 +80,7 @@ class Messages(ReviewedMail, MessageListView):
         request=SendRequest,
         answers={201: SentAnswerSerializer},
         errors=(400, 403, 404, 409, 413, 422, 429),
-        parameters=[IDEMPOTENCY_KEY, PREFER],
+        parameters=[MAILBOX_ID, IDEMPOTENCY_KEY, PREFER],
     )
     def post(self, request: Request, id: str) -> Response:
         """Ask to send. What becomes of it depends on the mailbox's oversight mode and the policy.
@@ -114,7 +116,13 @@ class Messages(ReviewedMail, MessageListView):
 
 
 class OneMessage(ReviewedMail, MessageView):
-    @operation("getMessage", tag="Messages", answers={200: MessageAnswerSerializer}, errors=(404,))
+    @operation(
+        "getMessage",
+        parameters=[MAILBOX_ID, MESSAGE_ID],
+        tag="Messages",
+        answers={200: MessageAnswerSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, id: str, msgId: str) -> Response:
         return super().get(request, id, msgId)
 
@@ -126,7 +134,7 @@ class Cancel(ReviewedMail):
         request=Nothing,
         answers={200: MessageAnswerSerializer},
         errors=(403, 404, 409),
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[MAILBOX_ID, MESSAGE_ID, IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, id: str, msgId: str) -> Response:
         """Take a message back that waits or is queued; again is no error. 409 once it is being sent."""
@@ -141,13 +149,21 @@ class Cancel(ReviewedMail):
 
 
 class Threads(ReviewedMail, ThreadListView):
-    @operation("listThreads", tag="Threads", answers={200: ThreadListSerializer}, errors=(404,))
+    @operation(
+        "listThreads", parameters=[MAILBOX_ID], tag="Threads", answers={200: ThreadListSerializer}, errors=(404,)
+    )
     def get(self, request: Request, id: str) -> Response:
         return super().get(request, id)
 
 
 class OneThread(ReviewedMail, ThreadView):
-    @operation("getThread", tag="Threads", answers={200: ThreadAnswerSerializer}, errors=(404,))
+    @operation(
+        "getThread",
+        parameters=[MAILBOX_ID, path_id("tid", "thread")],
+        tag="Threads",
+        answers={200: ThreadAnswerSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, id: str, tid: str) -> Response:
         return super().get(request, id, tid)
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, LIMIT, operation
+from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, LIMIT, operation, path_id
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
@@ -33,6 +33,7 @@ from .serializers import (
     ReviewListSerializer,
 )
 
+REVIEW_ID = path_id("id", "review")
 DECISION: dict[str, Any] = {
     "tag": "Oversight",
     "answers": {
@@ -41,7 +42,7 @@ DECISION: dict[str, Any] = {
         410: OpenApiResponse(ReviewConflictSerializer, ERRORS[410]),
     },
     "errors": (400, 403, 404),
-    "parameters": [IDEMPOTENCY_KEY],
+    "parameters": [REVIEW_ID, IDEMPOTENCY_KEY],
 }
 
 
@@ -120,7 +121,9 @@ class Pending(ReviewView):
 
 
 class OneReview(ReviewView):
-    @operation("getReview", tag="Oversight", answers={200: ReviewAnswerSerializer}, errors=(404,))
+    @operation(
+        "getReview", parameters=[REVIEW_ID], tag="Oversight", answers={200: ReviewAnswerSerializer}, errors=(404,)
+    )
     def get(self, request: Request, id: str) -> Response:
         """One review. The author's key may read it too, without `seal` and `allowedActions`."""
         return Response(self.one(reviews.get(self.principal, id)))

@@ -11,11 +11,11 @@ from .types import Facts, Finding, Outcome, Result
 Rule = Callable[[Facts], Finding]
 
 MODE_TEXTS = {
-    OversightMode.READ_ONLY: "The mailbox is read_only: it does not send.",
-    OversightMode.GATED_ALL: "The mailbox is gated_all: everything waits for a human.",
-    OversightMode.GATED_SEND: "The mailbox is gated_send: everything that leaves waits for a human.",
-    OversightMode.MONITORED: "The mailbox is monitored: it sends, and a human sees it.",
-    OversightMode.AUTONOMOUS: "The mailbox is autonomous: it sends by itself.",
+    OversightMode.READ_ONLY: "This mailbox is read_only: it does not send.",
+    OversightMode.GATED_ALL: "This mailbox is gated_all: a person approves everything.",
+    OversightMode.GATED_SEND: "This mailbox is gated_send: a person approves what it sends.",
+    OversightMode.MONITORED: "This mailbox is monitored: it sends, and a person sees it.",
+    OversightMode.AUTONOMOUS: "This mailbox is autonomous: it sends by itself.",
 }
 READ_ONLY_FIX = "Ask a human of the account to change the mailbox's oversight mode (console, or manage.py set_mode)."
 

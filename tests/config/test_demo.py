@@ -45,7 +45,7 @@ def run() -> dict[str, str]:
 def test_it_prints_where_everything_is_as_json_or_as_lines() -> None:
     made = run()
     assert list(made) == PRINTED
-    assert made["console_url"] == "http://127.0.0.1:8000/"
+    assert made["console_url"] == "http://127.0.0.1:8000/review/"
     assert made["api_url"] == "http://127.0.0.1:8000/v1"
     assert made["smtp"] == "127.0.0.1:2525"
     assert made["mailbox_address"] == "demo@agents.example"

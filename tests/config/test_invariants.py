@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from config.invariants import INVARIANTS, check_all
 from config.owner import as_owner
@@ -20,7 +20,8 @@ from mailboxes.ids import new_id
 from mailboxes.models import LimitKind
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Message
-from messaging.outbound import outbox
+from messaging.outbound import outbox, outcomes
+from messaging.outbound.outcomes import Outcome, OutcomeKind
 from oversight import decisions, submission
 from oversight.models import Review
 from tests import builders
@@ -85,6 +86,24 @@ def test_nothing_is_broken_when_all_came_by_the_verbs(alice: Tenant) -> None:
     submission.cancel(alice.agent_actor, alice.mailbox.pk, cancelled.message_id, now=clock.now())
     mailbox.set_mode(alice.mailbox, OversightMode.READ_ONLY, by="test", now=clock.now())
     builders.submit(alice)
+    assert broken() == {}
+
+
+def test_nothing_is_broken_when_a_greylisted_mail_is_undone_and_approved_again(
+    alice: Tenant, settings: Settings
+) -> None:
+    settings.UNDO_SECONDS = 3600
+    later = clock.now() + timedelta(hours=2)
+    review = approved(alice)
+    claimed = outbox.claim_due(limit=10, now=later)
+    greylisted = Outcome(OutcomeKind.DEFERRED, "450", "Come again.")
+    outcomes.apply([(one, greylisted) for one in claimed], now=later)
+    reviewer = builders.reviewer(alice.owner)
+    decisions.undo(review, reviewer=reviewer, now=later + timedelta(minutes=1))
+    assert broken() == {}
+    decisions.approve(review, reviewer=reviewer, version=3, now=later + timedelta(minutes=2))
+    assert broken() == {}
+    submission.cancel(alice.agent_actor, alice.mailbox.pk, review.message_id, now=later + timedelta(minutes=3))
     assert broken() == {}
 
 

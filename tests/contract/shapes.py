@@ -34,8 +34,8 @@ class Absent:
 
 def is_uuid(value: Any) -> bool:
     try:
-        return str(UUID(value)) == value
-    except (ValueError, TypeError, AttributeError):
+        return isinstance(value, str) and str(UUID(value)) == value
+    except ValueError:
         return False
 
 

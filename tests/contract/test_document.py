@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from jsonschema import Draft202012Validator
-from jsonschema.validators import validator_for
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema.validators import validator_for  # type: ignore[import-untyped]
 
 from mailboxes.api.openapi import document
 from tests.api_client import Api

@@ -47,6 +47,7 @@ def test_every_operation_is_documented_with_fields_curl_and_answers(page: html.H
     for expected in ("curl -X POST", "$GATEPOST_KEY", "bodyMarkdown", "oversightMode", "Idempotency-Key", "201", "422"):
         assert expected in text
     assert '"to": [' in text
+    assert "Anything else that goes wrong." in send.xpath("string(.//p[span='default'])")
 
 
 def test_every_link_on_the_page_leads_somewhere(page: html.HtmlElement) -> None:

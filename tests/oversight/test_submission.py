@@ -7,13 +7,13 @@ import json
 import pytest
 
 from mailboxes import clock, mailbox, quotas
-from mailboxes.errors import Forbidden, Invalid, LimitReached, NotFound
+from mailboxes.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from mailboxes.models import Account, Event, LimitKind, MailboxStatus
 from mailboxes.modes import OversightMode
 from messaging.models import Message, Recipient, Revision, Status, SuppressionReason
-from messaging.outbound import drafts
+from messaging.outbound import drafts, outbox, outcomes
 from messaging.recipients import suppressions
-from oversight import submission
+from oversight import departures, submission
 from oversight.models import Evaluation, Review, ReviewState
 from tests import builders
 
@@ -135,6 +135,26 @@ def test_a_waiting_message_is_cancelled_once_and_its_quota_returns_once() -> Non
     assert review.state == ReviewState.CANCELLED
     assert quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=clock.now()) == {alice.mailbox.pk: 0}
     assert kinds(alice.account).count("message.cancelled") == 1
+
+
+def test_a_message_is_cancelled_when_its_attempts_ended_before_the_body() -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    message = builders.submit(alice)
+    attempt = next(one for one in outbox.claim_due(limit=9, now=clock.now()) if one.recipient.message_id == message.pk)
+    with pytest.raises(Conflict):
+        submission.cancel(alice.agent_actor, alice.mailbox.pk, message.pk, now=clock.now())
+    outcomes.record(attempt, outcomes.Outcome(outcomes.OutcomeKind.DEFERRED, "450", "Greylisted."), now=clock.now())
+    cancelled = submission.cancel(alice.agent_actor, alice.mailbox.pk, message.pk, now=clock.now())
+    assert (cancelled.status, Recipient.objects.get(message=message).next_at) == (Status.CANCELLED, None)
+
+
+def test_what_waits_in_a_deleted_mailbox_is_cancelled() -> None:
+    alice = builders.tenant()
+    review = builders.held(alice)
+    mailbox.delete(alice.mailbox, by="test", now=clock.now())
+    assert departures.cancel_due(now=clock.now()) == 1
+    review.refresh_from_db()
+    assert (review.state, Message.objects.get(pk=review.message_id).status) == (ReviewState.CANCELLED, Status.CANCELLED)
 
 
 def test_events_hold_no_words_of_the_mail() -> None:

@@ -24,7 +24,9 @@ LONG_AFTER = timedelta(minutes=10)
 @pytest.fixture
 def alice(settings: pytest.FixtureRequest) -> builders.Tenant:
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)  # type: ignore[attr-defined]
-    return builders.tenant()
+    tenant = builders.tenant()
+    outbox.claim_due(limit=100, now=clock.now() + LONG_AFTER)  # the verification mail is not what is raced for
+    return tenant
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The same request at the same time: one message, and every answer the same 201 or a 409 that says "being worked on"."""
+"""The same request at the same time: one message, and every answer is the same 201, or a 409 `in_flight`."""
 
 from __future__ import annotations
 

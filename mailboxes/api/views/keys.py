@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from mailboxes import keys
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import NewKeyRequest
-from mailboxes.api.openapi import operation
+from mailboxes.api.openapi import operation, path_id
 from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
@@ -70,7 +70,13 @@ class Keys(ApiView):
 
 
 class OneKey(ApiView):
-    @operation("revokeApiKey", tag="API keys", answers={200: RevokedSerializer}, errors=(400, 403, 404))
+    @operation(
+        "revokeApiKey",
+        parameters=[path_id("id", "key")],
+        tag="API keys",
+        answers={200: RevokedSerializer},
+        errors=(400, 403, 404),
+    )
     def delete(self, request: Request, id: str) -> Response:
         """Revoke a key, effective at once. The last active full-access key stays."""
         self.principal.require_full_access()

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from mailboxes import accounts, mailbox, quotas
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
-from mailboxes.api.openapi import operation
+from mailboxes.api.openapi import MAILBOX_ID, operation
 from mailboxes.api.permissions import require_not_suspended
 from mailboxes.api.serializers import (
     DeletedSerializer,
@@ -105,7 +105,9 @@ class Mailboxes(MailboxView):
 
 
 class OneMailbox(MailboxView):
-    @operation("getMailbox", tag="Mailboxes", answers={200: MailboxAnswerSerializer}, errors=(404,))
+    @operation(
+        "getMailbox", parameters=[MAILBOX_ID], tag="Mailboxes", answers={200: MailboxAnswerSerializer}, errors=(404,)
+    )
     def get(self, request: Request, id: str) -> Response:
         """One mailbox."""
         self.principal.require(Scope.READ)
@@ -113,6 +115,7 @@ class OneMailbox(MailboxView):
 
     @operation(
         "updateMailbox",
+        parameters=[MAILBOX_ID],
         tag="Mailboxes",
         request=MailboxChange,
         answers={200: MailboxAnswerSerializer},
@@ -132,7 +135,9 @@ class OneMailbox(MailboxView):
         )
         return self.told(changed)
 
-    @operation("deleteMailbox", tag="Mailboxes", answers={200: DeletedSerializer}, errors=(403, 404))
+    @operation(
+        "deleteMailbox", parameters=[MAILBOX_ID], tag="Mailboxes", answers={200: DeletedSerializer}, errors=(403, 404)
+    )
     def delete(self, request: Request, id: str) -> Response:
         """Hide a mailbox and its mail for good, and cancel what waits in it. Nobody else ever gets its address."""
         self.principal.require_full_access()

@@ -1,0 +1,99 @@
+"""Every address of the house, and who may come in there. A new route stands here or the tests fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+
+class Door(Enum):
+    """Who an address is for. OPEN: everybody. KEY: holders of a key. MEMBER: signed-in humans. OPERATOR: the admin."""
+
+    OPEN = auto()
+    KEY = auto()
+    MEMBER = auto()
+    OPERATOR = auto()
+
+
+@dataclass(frozen=True)
+class Address:
+    """A route. `objects` says what each of its parameters names in the test's scene; a stranger gets 404 there."""
+
+    door: Door
+    method: str = "GET"
+    objects: dict[str, str] = field(default_factory=dict)
+
+
+MAILBOX = {"id": "mailbox"}
+MESSAGE = {"id": "mailbox", "msgId": "message"}
+REVIEW = {"id": "review"}
+CONSOLE_REVIEW = {"review_id": "review"}
+CONSOLE_MESSAGE = {"message_id": "message"}
+
+ADDRESSES: dict[str, Address] = {
+    "": Address(Door.OPEN),
+    "health/live": Address(Door.OPEN),
+    "health/ready": Address(Door.OPEN),
+    "docs^/?$": Address(Door.OPEN),
+    "login/": Address(Door.OPEN),
+    "logout/": Address(Door.OPEN, "POST"),
+    "verify/again/": Address(Door.OPEN, "POST"),
+    "verify/<str:token>/": Address(Door.OPEN),
+    "v1/openapi.json": Address(Door.OPEN),
+    "v1/signup": Address(Door.OPEN, "POST"),
+    "v1/signup/check-slug": Address(Door.OPEN),
+    "v1/auth/resend-verification": Address(Door.OPEN, "POST"),
+    "v1^(?:/.*)?$": Address(Door.OPEN),
+    "v1/account": Address(Door.KEY),
+    "v1/api-keys": Address(Door.KEY),
+    "v1/api-keys/<str:id>": Address(Door.KEY, "DELETE", {"id": "key"}),
+    "v1/mailboxes": Address(Door.KEY),
+    "v1/mailboxes/<str:id>": Address(Door.KEY, objects=MAILBOX),
+    "v1/mailboxes/<str:id>/messages": Address(Door.KEY, objects=MAILBOX),
+    "v1/mailboxes/<str:id>/messages/<str:msgId>": Address(Door.KEY, objects=MESSAGE),
+    "v1/mailboxes/<str:id>/messages/<str:msgId>/cancel": Address(Door.KEY, "POST", MESSAGE),
+    "v1/mailboxes/<str:id>/threads": Address(Door.KEY, objects=MAILBOX),
+    "v1/mailboxes/<str:id>/threads/<str:tid>": Address(Door.KEY, objects={"id": "mailbox", "tid": "thread"}),
+    "v1/oversight/pending": Address(Door.KEY),
+    "v1/oversight/reviews/<str:id>": Address(Door.KEY, objects=REVIEW),
+    "v1/oversight/reviews/<str:id>/approve": Address(Door.KEY, "POST", REVIEW),
+    "v1/oversight/reviews/<str:id>/reject": Address(Door.KEY, "POST", REVIEW),
+    "v1/oversight/reviews/<str:id>/undo": Address(Door.KEY, "POST", REVIEW),
+    "account/": Address(Door.MEMBER, "POST"),
+    "live/since/": Address(Door.MEMBER),
+    "mailboxes/": Address(Door.MEMBER),
+    "mailboxes/<uuid:mailbox_id>/": Address(Door.MEMBER, objects={"mailbox_id": "mailbox"}),
+    "messages/<uuid:message_id>/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
+    "messages/<uuid:message_id>/body/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
+    "messages/<uuid:message_id>/link/<int:number>/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
+    "monitor/": Address(Door.MEMBER),
+    "review/": Address(Door.MEMBER),
+    "review/<uuid:review_id>/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
+    "review/<uuid:review_id>/approve/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "review/<uuid:review_id>/body/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
+    "review/<uuid:review_id>/link/<int:number>/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
+    "review/<uuid:review_id>/reject/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "review/<uuid:review_id>/undo/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "stop/": Address(Door.MEMBER),
+    "stop/resume/": Address(Door.MEMBER),
+    "threads/<uuid:thread_id>/": Address(Door.MEMBER, objects={"thread_id": "thread"}),
+}
+
+
+def routes() -> Iterator[str]:
+    """Every route of the URLconf, written out; those of Django's admin as one."""
+    for route in _walk(get_resolver().url_patterns, ""):
+        if not route.startswith("admin/"):
+            yield route
+
+
+def _walk(patterns: Sequence[URLPattern | URLResolver], before: str) -> Iterator[str]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            yield route

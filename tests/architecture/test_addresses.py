@@ -1,0 +1,132 @@
+"""Every address is classified, and keeps its door: strangers learn not even that something is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from django.http.response import HttpResponseBase
+from django.test import Client
+
+from mailboxes.api.openapi import document
+from mailboxes.models import ApiKey
+from tests import builders
+from tests.builders import Tenant
+
+from .addresses import ADDRESSES, Address, Door, routes
+
+pytestmark = pytest.mark.django_db
+
+OBJECTS = {route: address for route, address in ADDRESSES.items() if address.objects}
+KEYED = {route: address for route, address in ADDRESSES.items() if address.door is Door.KEY}
+SIGNED_IN = {route: address for route, address in ADDRESSES.items() if address.door is Door.MEMBER}
+BODY = {"v1/oversight/reviews/<str:id>/reject": '{"reason": "tone"}'}
+VARIABLE = re.compile(rb'"requestId": ?"[^"]*"|csrf[^>]*value="[^"]*"|nonce="[^"]*"')
+PARAMETER = re.compile(r"<\w+:(\w+)>")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Alice's things by name, and Charlie who has none of them."""
+
+    alice: Tenant
+    charlie: Tenant
+    ids: Mapping[str, object]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    alice, charlie = builders.tenant("alice"), builders.tenant("charlie")
+    review = builders.held(alice)
+    builders.held(charlie)
+    ids = {
+        "mailbox": alice.mailbox.pk,
+        "message": review.message_id,
+        "thread": review.message.thread_id,
+        "review": review.pk,
+        "key": ApiKey.objects.get(account=alice.account).pk,
+    }
+    return Scene(alice, charlie, ids)
+
+
+def ask(client: Client, route: str, address: Address, ids: Callable[[str], object], **headers: str) -> HttpResponseBase:
+    """The answer at a route whose parameters are filled in."""
+    path = PARAMETER.sub(lambda found: str(ids(address.objects.get(found[1], ""))), route)
+    response: HttpResponseBase = client.generic(
+        address.method, f"/{path}", BODY.get(route, ""), content_type="application/json", headers=headers
+    )
+    return response
+
+
+def member(tenant: Tenant) -> Client:
+    client = Client()
+    client.force_login(tenant.owner.user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def visitors(tenant: Tenant, address: Address) -> list[tuple[Client, dict[str, str]]]:
+    """Everybody that a tenant could send to an address: a browser, an agent's key, a decide key."""
+    if address.door is Door.MEMBER:
+        return [(member(tenant), {})]
+    keys = [tenant.key_text, builders.decide_key(tenant.owner)]
+    return [(Client(), {"Authorization": f"Bearer {key}"}) for key in keys]
+
+
+def content(response: HttpResponseBase) -> bytes:
+    body: bytes = response.content  # type: ignore[attr-defined]
+    return VARIABLE.sub(b"", body)
+
+
+def test_every_address_is_classified() -> None:
+    assert sorted(routes()) == sorted(ADDRESSES)
+
+
+@pytest.mark.parametrize("route", OBJECTS)
+def test_a_stranger_gets_the_404_of_what_does_not_exist(route: str, scene: Scene) -> None:
+    """A decide key may be told 403 instead, where no decide key ever may: that says nothing of the object either."""
+    address = OBJECTS[route]
+    answers = []
+    for client, headers in visitors(scene.charlie, address):
+        theirs = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
+        nobodys = ask(client, route, address, lambda name: uuid4() if name else 1, **headers)
+        assert (theirs.status_code, content(theirs)) == (nobodys.status_code, content(nobodys))
+        answers.append(theirs.status_code)
+    assert answers[0] == 404
+    assert set(answers) <= {403, 404}
+
+
+@pytest.mark.parametrize("route", [route for route, address in OBJECTS.items() if address.method == "GET"])
+def test_its_owner_gets_more_than_a_404(route: str, scene: Scene) -> None:
+    address = OBJECTS[route]
+    client, headers = visitors(scene.alice, address)[0]
+    answer = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
+    assert answer.status_code == (404 if "/link/" in route else 200)  # her message has no link
+
+
+@pytest.mark.parametrize("route", KEYED)
+def test_nobody_comes_in_without_a_key(route: str, scene: Scene) -> None:
+    answer = ask(Client(), route, KEYED[route], lambda name: scene.ids.get(name, 1))
+    assert answer.status_code == 401
+    session = ask(member(scene.alice), route, KEYED[route], lambda name: scene.ids.get(name, 1))
+    assert session.status_code == 401
+
+
+@pytest.mark.parametrize("route", SIGNED_IN)
+def test_nobody_comes_in_without_signing_in(route: str, scene: Scene) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {scene.alice.key_text}"}):
+        answer = ask(Client(), route, SIGNED_IN[route], lambda name: scene.ids.get(name, 1), **headers)
+        assert answer.status_code in {302, 401, 403}
+
+
+def test_the_admin_is_for_operators_only(scene: Scene) -> None:
+    assert member(scene.alice).get("/admin/mailboxes/account/").status_code == 302
+
+
+def test_what_is_documented_exists_and_what_exists_is_documented() -> None:
+    undocumented = {"v1/openapi.json", "v1^(?:/.*)?$"}
+    existing = {PARAMETER.sub(r"{\1}", route) for route in ADDRESSES if route.startswith("v1")} - undocumented
+    documented = {path.removeprefix("/") for path in document()["paths"]}
+    assert documented == existing

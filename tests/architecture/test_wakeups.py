@@ -1,0 +1,15 @@
+"""A doorbell rings at a door that exists: workers are woken by the names of tasks."""
+
+from __future__ import annotations
+
+from celery import current_app
+
+from messaging import wakeup
+
+NAMES = {name: value for name, value in vars(wakeup).items() if name.isupper() and isinstance(value, str)}
+
+
+def test_every_task_that_is_woken_exists() -> None:
+    current_app.loader.import_default_modules()
+    assert NAMES
+    assert set(NAMES.values()) - set(current_app.tasks) == set()
