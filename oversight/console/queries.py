@@ -13,7 +13,7 @@ from django.http import QueryDict
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Recipient, RecipientState
+from messaging.models import Direction, Message, Recipient, RecipientState
 from oversight import reviews
 from oversight.models import Review
 
@@ -67,7 +67,7 @@ def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
     """The reviews as rows, with whether each first recipient was ever written to."""
     firsts = {_first(review) for review in found}
     known = set(sent_before(actor, list(firsts)))
-    return [row(review, is_first_contact=_first(review) not in known) for review in found]
+    return [row(review, is_first_contact=_is_new(review, known)) for review in found]
 
 
 def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
@@ -101,10 +101,14 @@ def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: U
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
-    """The reviews with all that a row shows, bodies left out."""
-    return found.select_related("message", "message__agent", "mailbox").defer(
-        "message__body_text", "message__body_html"
+    """The reviews with all that a row shows, bodies left out; `has_written`: the first recipient did, in the thread."""
+    theirs = Message.objects.filter(
+        thread=OuterRef("message__thread"),
+        direction=Direction.INBOUND,
+        from_address=OuterRef("message__to_addresses__0"),
     )
+    found = found.select_related("message", "message__agent", "mailbox").annotate(has_written=Exists(theirs))
+    return found.defer("message__body_text", "message__body_html")
 
 
 def capped_count(found: QuerySet[Review]) -> int:
@@ -182,6 +186,10 @@ def _beside(review: Review, way: str) -> Q:
 def _neighbour(found: QuerySet[Review]) -> Neighbour | None:
     first = found.values_list("pk", "message__subject").first()
     return Neighbour(*first) if first else None
+
+
+def _is_new(review: Review, known: set[str]) -> bool:
+    return _first(review) not in known and not getattr(review, "has_written", False)
 
 
 def _first(review: Review) -> str:

@@ -16,6 +16,8 @@ from mailboxes.modes import OversightMode
 from messaging.models import Message
 from oversight.models import Review
 from tests import builders
+from tests.arrivals import arrive
+from tests.letters import letter
 from tests.oversight.console import seat, text_of
 
 pytestmark = pytest.mark.django_db
@@ -155,4 +157,14 @@ def test_a_viewer_sees_the_queue_and_no_button_that_decides() -> None:
     page = text_of(seat(builders.member(alice.account, "vera", Role.VIEWER)).get("/review/"))
     assert "Hello" in page
     assert "/stop/" not in page
-    assert "approve" not in page
+    assert "/approve/" not in page
+
+
+def test_somebody_who_wrote_first_is_no_first_contact() -> None:
+    alice = builders.tenant()
+    theirs = arrive(alice.mailbox, letter(subject="Order 12"))
+    review = builders.held(alice, to=(theirs.from_address,), in_reply_to=theirs.message_id)
+    client = seat(alice.owner)
+    assert review.message.thread_id == theirs.thread_id
+    assert "First contact" not in text_of(client.get("/review/"))
+    assert "First contact" not in text_of(client.get(f"/review/{review.pk}/"))

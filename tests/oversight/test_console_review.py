@@ -128,7 +128,7 @@ class TestApprove:
             alice.owner.pk,
         )
         page = text_of(client.get(response.headers["Location"]))
-        assert "Approved, leaves in 30 seconds." in page
+        assert 'data-arrival="Approved, leaves in 30 seconds. Next: Next one"' in page
         assert re.search(r"undo-item.*?Hello", page, re.DOTALL)
 
     def test_of_the_last_item_leads_to_the_queue(self) -> None:
