@@ -44,6 +44,7 @@ TESTING = _switch("TESTING")
 HOST = _text("HOST", "127.0.0.1")
 PORT = _number("PORT", 8000)
 SMTP_PORT = _number("SMTP_PORT", 2525)
+TRUSTED_PROXIES = _number("TRUSTED_PROXIES", 0)
 DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
 DATABASE_URL = _text("DATABASE_URL")
@@ -124,6 +125,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
+    "config.client_address.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
