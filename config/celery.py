@@ -23,6 +23,11 @@ app.conf.beat_schedule = {
     "take back overdue": {"task": "messaging.take_back_overdue", "schedule": 30.0, "options": {"expires": 30.0}},
     "expire reviews": {"task": "oversight.expire_reviews", "schedule": 10.0, "options": {"expires": 10.0}},
     "cancel departed": {"task": "oversight.cancel_departed", "schedule": 10.0, "options": {"expires": 10.0}},
+    "forget old answers": {
+        "task": "oversight.forget_old_answers",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "process intake": {"task": "messaging.process_intake", "schedule": 5.0, "options": {"expires": 5.0}},
     "heartbeat": {"task": "config.heartbeat", "schedule": BEATS_EVERY, "options": {"expires": BEATS_EVERY}},
 }

@@ -44,6 +44,7 @@ TESTING = _switch("TESTING")
 HOST = _text("HOST", "127.0.0.1")
 PORT = _number("PORT", 8000)
 SMTP_PORT = _number("SMTP_PORT", 2525)
+TRUSTED_PROXIES = _number("TRUSTED_PROXIES", 0)
 DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
 DATABASE_URL = _text("DATABASE_URL")
@@ -66,9 +67,9 @@ PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 RELAY_URL = _text("RELAY_URL")
-EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="").lower()
-EMAIL_PROVIDER_KEY = env.str("EMAIL_PROVIDER_KEY", default="")
-EMAIL_PROVIDER_URL = env.str("EMAIL_PROVIDER_URL", default="")
+EMAIL_PROVIDER = _text("EMAIL_PROVIDER").lower()
+EMAIL_PROVIDER_KEY = _text("EMAIL_PROVIDER_KEY")
+EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
@@ -124,6 +125,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
+    "config.client_address.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -10,13 +10,12 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from . import events, quotas
+from . import display_names, events, quotas
 from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
 LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,63}(?<!\.)$")
-UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069<>@]|=\?")
 METADATA_PAIRS = 50
 METADATA_LENGTH = 500
 
@@ -42,7 +41,7 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
         domain=asked.domain,
         address=asked.address,
         full_address=f"{asked.address}@{asked.domain.name}".lower(),
-        display_name=asked.display_name,
+        display_name=display_names.check(asked.display_name),
         mode=_mode(asked),
         metadata=dict(asked.metadata),
         created_at=now,
@@ -69,8 +68,7 @@ def change(
     with transaction.atomic():
         mailbox.refresh_from_db(from_queryset=Mailbox.objects.select_for_update())
         if display_name is not None:
-            check_display_name(display_name)
-            mailbox.display_name = display_name
+            mailbox.display_name = display_names.check(display_name)
             changed.append("display_name")
         if status is not None and status != mailbox.status:
             _change_status(mailbox, status)
@@ -144,16 +142,6 @@ def check_mode(mode: OversightMode) -> None:
         )
 
 
-def check_display_name(name: str) -> None:
-    """Refuse names that could pass for an address or hide what they say."""
-    if len(name) > 255 or UNSAFE_NAME.search(name):
-        raise Invalid(
-            "The display name is too long or holds characters that are not allowed.",
-            code="invalid_display_name",
-            fix="Use up to 255 characters, without control characters, '<', '>' or '@'.",
-        )
-
-
 def check_metadata(metadata: Mapping[str, str]) -> None:
     """Refuse more than 50 pairs, long strings, and NUL, which no database keeps."""
     fits = len(metadata) <= METADATA_PAIRS and all(
@@ -178,7 +166,6 @@ def _check_new(asked: NewMailbox) -> None:
         raise Invalid(
             "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
         )
-    check_display_name(asked.display_name)
     check_metadata(asked.metadata)
     check_mode(_mode(asked))
 

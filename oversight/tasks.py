@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from mailboxes import clock
+from mailboxes.api import idempotency
 
 from . import departures, reviews
 
@@ -17,3 +18,8 @@ def expire_reviews() -> None:
 @shared_task(name="oversight.cancel_departed")
 def cancel_departed() -> None:
     departures.cancel_due(now=clock.now())
+
+
+@shared_task(name="oversight.forget_old_answers")
+def forget_old_answers() -> None:
+    idempotency.forget_old(now=clock.now())

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from mailboxes.errors import Conflict, Invalid, Problem
 from mailboxes.models import IdempotentAnswer
 
 MAX_KEY_LENGTH = 255
+KEPT_FOR = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> An
         answer = act()
         claim.keep(answer)
     return answer
+
+
+def forget_old(*, now: datetime) -> int:
+    """Drop the answers that are older than two days; how many. Their keys are free again then."""
+    return IdempotentAnswer.objects.filter(created_at__lt=now - KEPT_FOR).delete()[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,10 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(models.F('mailbox'), condition=models.Q(('status__in', ['held', 'queued'])), name='message_waiting'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(models.F('account'), models.F('from_address'), condition=models.Q(('direction', 'INBOUND')), name='message_by_sender'),
+        ),
         migrations.AddConstraint(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['accepted', 'scheduled', 'queued', 'held', 'refused', 'sending', 'sent', 'unknown', 'failed', 'rejected', 'returned', 'expired', 'cancelled', 'arrived', 'released'])), name='message_status_known'),

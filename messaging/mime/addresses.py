@@ -7,15 +7,12 @@ and two spellings of one mailbox would pass a suppression, a limit per recipient
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 
 import email_validator
 
-from messaging.mime.characters import BIDI, CONTROL, SURROGATE, has_invisible, is_all_visible
+from messaging.mime.characters import is_all_visible
 from messaging.mime.refusals import AddressRefused
 
-MAX_NAME_LENGTH = 128
 _MAX_TEXT_LENGTH = 320  # 64 + "@" + 255, RFC 5321 section 4.5.3.1
 
 # Any well-formed domain may be configured and written to. The library reads this list at each call and has no parameter
@@ -26,7 +23,6 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 _NOT_BARE = re.compile(r'[,;:<>()"\[\]\\]')
 # Relaying notations and encoded words, which other programs read as another address.
 _TREACHEROUS = re.compile(r"=\?|[%!]")
-_AT_SIGNS = re.compile("[@\uff20\ufe6b]")
 
 
 def canonical(text: str) -> str:
@@ -59,25 +55,6 @@ def split_plus(local: str) -> str:
     return base or local
 
 
-def display_name(text: str) -> str:
-    """A name fit to stand before an address of ours: NFC, single spaces. Raises AddressRefused if it could deceive."""
-    if CONTROL.search(text) or SURROGATE.search(text):
-        raise AddressRefused("name_characters", "The display name contains a line break or control character.")
-    if BIDI.search(text) or has_invisible(text):
-        raise AddressRefused(
-            "name_characters", "The display name contains a direction override or invisible character."
-        )
-    name = unicodedata.normalize("NFC", " ".join(text.split()))
-    if len(name) > MAX_NAME_LENGTH:
-        raise AddressRefused("name_too_long", f"The display name is longer than {MAX_NAME_LENGTH} characters.")
-    if _AT_SIGNS.search(name):
-        raise AddressRefused("name_like_address", "The display name looks like an address; leave out the '@'.")
-    if "<" in name or ">" in name or "=?" in name:
-        raise AddressRefused("name_characters", "The display name contains '<', '>' or '=?'.")
-    return name
-
-
-@lru_cache(maxsize=4096)  # the same few people write all day, and the library takes its time
 def _validated(text: str) -> str:
     try:
         checked = email_validator.validate_email(

@@ -22,11 +22,6 @@ _TAGS = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}
 _C0_BUT_TAB_AND_NEWLINE = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def has_invisible(text: str) -> bool:
-    """True if `text` hides a character from a reader. Joiners and emoji variation selectors do not count."""
-    return bool(_INVISIBLE.search(text))
-
-
 def is_all_visible(text: str) -> bool:
     """True if every character of `text` prints: no space, control, format, unassigned or invisible one."""
     if text.isascii():

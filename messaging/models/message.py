@@ -104,6 +104,7 @@ class Message(models.Model):
             models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
             models.Index("mailbox", "message_id", name="message_by_message_id"),
             models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
+            models.Index("account", "from_address", condition=Q(direction="INBOUND"), name="message_by_sender"),
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -151,8 +151,10 @@ def people(
     """The recipients with what is known of them: mails before, last reply in this thread, suppression."""
     names = [person.address for person in found]
     before = queries.sent_before(actor, names, except_message=message.pk)
+    known = {*before, *queries.wrote_before(actor, names)}
     suppressed = {row.key: row for row in suppressions.find(message.account_id, names)}
-    return [_person(person, message, before, suppressed, replies) for person in found]
+    shown = [_person(person, message, before, suppressed, replies) for person in found]
+    return [replace(person, is_first_contact=person.address not in known) for person in shown]
 
 
 def _person(
@@ -167,7 +169,6 @@ def _person(
     return Person(
         address=person.address,
         kind=person.kind,
-        is_first_contact=person.address not in before and person.address not in replies,
         sent_count=before.get(person.address, 0),
         last_reply_at=replies.get(person.address),
         suppressed_reason=f"Suppressed ({row.get_reason_display().lower()})" if row else "",

@@ -13,7 +13,11 @@ from django.http import QueryDict
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
+<<<<<<< HEAD
 from messaging.models import Direction, Message, Recipient, RecipientState
+=======
+from messaging.models import Direction, Message, Recipient, RecipientState, Status
+>>>>>>> main
 from oversight import reviews
 from oversight.models import Review
 
@@ -64,10 +68,17 @@ def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
 
 
 def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
+<<<<<<< HEAD
     """The reviews as rows, with whether each first recipient was ever written to."""
     firsts = {_first(review) for review in found}
     known = set(sent_before(actor, list(firsts)))
     return [row(review, is_first_contact=_is_new(review, known)) for review in found]
+=======
+    """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
+    firsts = sorted({_first(review) for review in found})
+    known = {*sent_before(actor, firsts), *wrote_before(actor, firsts)}
+    return [row(review, is_first_contact=_first(review) not in known) for review in found]
+>>>>>>> main
 
 
 def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
@@ -98,6 +109,12 @@ def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: U
         taken = taken.exclude(message_id=except_message)
     counted = taken.order_by().values("address").annotate(count=Count("pk"))
     return {line["address"]: line["count"] for line in counted}
+
+
+def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
+    """Which of the addresses have written to the account."""
+    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
+    return set(arrived.filter(from_address__in=addresses).order_by().values_list("from_address", flat=True).distinct())
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:

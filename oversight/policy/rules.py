@@ -12,8 +12,8 @@ Rule = Callable[[Facts], Finding]
 
 MODE_TEXTS = {
     OversightMode.READ_ONLY: "This mailbox is read_only: it does not send.",
-    OversightMode.GATED_ALL: "This mailbox is gated_all: a person approves everything.",
-    OversightMode.GATED_SEND: "This mailbox is gated_send: a person approves what it sends.",
+    OversightMode.GATED_ALL: "This mailbox is gated_all: everything waits for a person.",
+    OversightMode.GATED_SEND: "This mailbox is gated_send: what it sends waits for a person.",
     OversightMode.MONITORED: "This mailbox is monitored: it sends, and a person sees it.",
     OversightMode.AUTONOMOUS: "This mailbox is autonomous: it sends by itself.",
 }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from mailboxes import clock
+from mailboxes.api import idempotency
 from mailboxes.models import IdempotentAnswer
 from mailboxes.modes import OversightMode
 from messaging.models import Message
@@ -107,3 +110,12 @@ def test_no_other_key_of_the_account_gets_an_answer_it_may_not_see() -> None:
     other = Api(alice.key_text).post("/mailboxes", {"address": "second"}).json["mailbox"]["id"]
     scoped = Api(Api(alice.key_text).post("/api-keys", {"mailboxIds": [other]}).json["key"])
     assert scoped.post(path, MAIL, Idempotency_Key="k-1").status == 404
+
+
+def test_an_old_answer_is_forgotten_and_its_key_is_free_again() -> None:
+    alice, now = builders.tenant(), clock.now()
+    send(alice)
+    assert idempotency.forget_old(now=now) == 0
+    assert idempotency.forget_old(now=now + idempotency.KEPT_FOR + timedelta(minutes=1)) == 1
+    send(alice)
+    assert sent(alice) == 2
