@@ -13,11 +13,7 @@ from django.http import QueryDict
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-<<<<<<< HEAD
-from messaging.models import Direction, Message, Recipient, RecipientState
-=======
 from messaging.models import Direction, Message, Recipient, RecipientState, Status
->>>>>>> main
 from oversight import reviews
 from oversight.models import Review
 
@@ -68,17 +64,9 @@ def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
 
 
 def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
-<<<<<<< HEAD
-    """The reviews as rows, with whether each first recipient was ever written to."""
-    firsts = {_first(review) for review in found}
-    known = set(sent_before(actor, list(firsts)))
-    return [row(review, is_first_contact=_is_new(review, known)) for review in found]
-=======
     """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
-    firsts = sorted({_first(review) for review in found})
-    known = {*sent_before(actor, firsts), *wrote_before(actor, firsts)}
+    known = known_addresses(actor, sorted({_first(review) for review in found}))
     return [row(review, is_first_contact=_first(review) not in known) for review in found]
->>>>>>> main
 
 
 def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
@@ -117,15 +105,20 @@ def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
     return set(arrived.filter(from_address__in=addresses).order_by().values_list("from_address", flat=True).distinct())
 
 
+def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
+    """Which of the addresses took a mail of the account, or wrote one, in a single query."""
+    taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
+    written = arrived.filter(from_address__in=addresses)
+    known = taken.order_by().values_list("address").union(written.order_by().values_list("from_address"))
+    return {address for (address,) in known}
+
+
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
-    """The reviews with all that a row shows, bodies left out; `has_written`: the first recipient did, in the thread."""
-    theirs = Message.objects.filter(
-        thread=OuterRef("message__thread"),
-        direction=Direction.INBOUND,
-        from_address=OuterRef("message__to_addresses__0"),
+    """The reviews with all that a row shows, bodies left out."""
+    return found.select_related("message", "message__agent", "mailbox").defer(
+        "message__body_text", "message__body_html"
     )
-    found = found.select_related("message", "message__agent", "mailbox").annotate(has_written=Exists(theirs))
-    return found.defer("message__body_text", "message__body_html")
 
 
 def capped_count(found: QuerySet[Review]) -> int:
@@ -203,10 +196,6 @@ def _beside(review: Review, way: str) -> Q:
 def _neighbour(found: QuerySet[Review]) -> Neighbour | None:
     first = found.values_list("pk", "message__subject").first()
     return Neighbour(*first) if first else None
-
-
-def _is_new(review: Review, known: set[str]) -> bool:
-    return _first(review) not in known and not getattr(review, "has_written", False)
 
 
 def _first(review: Review) -> str:

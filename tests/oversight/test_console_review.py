@@ -305,7 +305,7 @@ def test_a_row_answers_with_its_tombstone_and_the_tray() -> None:
     review = builders.held(alice)
     client = seat(alice.owner)
     headers = {"HX-Request": "true", "HX-Target": f"li#review-{review.pk}"}
-    page = text_of(client.post(url_of(review, "approve"), {"version": 1}, headers=headers))  # type: ignore[arg-type]
+    page = text_of(client.post(url_of(review, "approve"), {"version": 1}, headers=headers))
     assert f'id="review-{review.pk}" class="tombstone"' in page
     assert '<hx-partial hx-target="#undo-tray"' in page
     assert url_of(review, "undo") in page
