@@ -69,6 +69,7 @@ class Filter:
     label: str
     is_current: bool
     count: int | None = None
+    is_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)

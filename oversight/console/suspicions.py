@@ -23,6 +23,8 @@ BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:\s*([^;!]+)", re.IG
 TURNING = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 INVISIBLE = frozenset(HIDDEN_CHARACTERS) - TURNING - frozenset("\u200d\u200c\u00ad\ufeff")
 WORD = re.compile(r"\w{3,}")
+NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+ADDRESS = re.compile(r"\S+://\S+|\S+@\S+")
 ENOUGH_WORDS = 8
 SAME = 0.5
 QUOTED = 140
@@ -96,14 +98,21 @@ def _hidden(hidden: str) -> list[Signal]:
 
 
 def _difference(text: str, shown: str) -> list[Signal]:
-    """Compares which words the two parts use; layout and links do not count."""
-    plain = {word.casefold() for word in WORD.findall(re.sub(r"https?://\S+", " ", text))}
-    rich = {word.casefold() for word in WORD.findall(shown)}
+    """Compares the words and the numbers that the two parts use; layout and links do not count."""
+    plain_text = ADDRESS.sub(" ", text)
+    plain = {word.casefold() for word in WORD.findall(plain_text)}
+    rich = {word.casefold() for word in WORD.findall(ADDRESS.sub(" ", shown))}
     if not plain or len(plain | rich) < ENOUGH_WORDS:
         return []
     if len(plain & rich) / min(len(plain), len(rich) or 1) < SAME:
         return [Signal("medium", "The HTML part and the plain text part say different things.")]
-    return [Signal("low", "HTML and plain text say the same.")]
+    numbers = set(NUMBER.findall(plain_text)) ^ set(NUMBER.findall(ADDRESS.sub(" ", shown)))
+    if numbers:
+        named = ", ".join(sorted(numbers)[:4])
+        return [Signal("medium", f"The HTML part and the plain text part name different numbers: {named}.")]
+    if plain == rich:
+        return [Signal("low", "HTML and plain text use the same words.")]
+    return []
 
 
 def _in_links(links: Sequence[Link]) -> list[Signal]:

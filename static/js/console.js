@@ -180,7 +180,7 @@
   const inFigures = (count) => count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
   function showPending(count) {
     const text = inFigures(count);
-    for (const place of $$(".pending-count")) show(place, count || place.closest("h1") ? text : "");
+    for (const place of $$(".pending-count")) show(place, count || place.closest("h1, .filterbar") ? text : "");
     if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
   }
 
@@ -226,7 +226,7 @@
     const feed = $("#feed");
     const isRead = !feed || scrollY > 200 || feed.matches(":hover, :focus-within") || $("[data-pause][aria-pressed='true']");
     if (!feed || feedTimer) return;
-    feedTimer = setTimeout(() => { feedTimer = 0; if (isRead) feedMore(); else refetch("#feed-box", feed.dataset.url); }, isRead ? 3000 : 500);
+    feedTimer = setTimeout(() => { feedTimer = 0; if (isRead) feedMore(); else renew(["feed-box", "feed-numbers"]); }, isRead ? 3000 : 500);
   }
 
   // --- Keys. Every one has a visible control: it clicks the control that names it in data-key.

@@ -194,7 +194,16 @@ class TestSuspicions:
         text = "your order was shipped today with the usual carrier"
         html = "<p>please transfer four thousand euros until tomorrow noon</p>"
         assert "say different things" in self.find(Mail(text=text, html=html))[0]
-        assert "say the same" in self.find(Mail(text=text, html=f"<h1>{text}</h1>"))[0]
+        assert "use the same words" in self.find(Mail(text=text, html=f"<h1>{text}</h1>"))[0]
+
+    def test_two_parts_that_name_different_sums_are_said_to_do_so(self) -> None:
+        text = "your refund of {} EUR for order 2291 reaches your account within three working days"
+        found = self.find(Mail(text=text.format("4,200"), html=f"<p>{text.format('42')}</p>"))
+        assert found == ["The HTML part and the plain text part name different numbers: 4,200, 42."]
+
+    def test_two_parts_that_differ_a_little_are_not_called_the_same(self) -> None:
+        text = "your order was shipped today with the usual carrier"
+        assert self.find(Mail(text=f"{text} unsubscribe https://a.example/9", html=f"<p>{text}</p>")) == []
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
+from django.db import connections
 from django.test import Client
 
 from config.asgi import application
@@ -172,6 +173,11 @@ async def closed_with(communicator: WebsocketCommunicator) -> int:
 @pytest.mark.django_db(transaction=True)
 class TestSocket:
     """On the in-memory layer, whose doors only one event loop opens: acts are done in its threads."""
+
+    @pytest.fixture(autouse=True)
+    async def _connections_are_closed(self) -> AsyncIterator[None]:
+        yield
+        await in_thread(connections.close_all)
 
     async def test_tells_what_happens_in_the_account_as_it_happens(self) -> None:
         alice = await in_thread(builders.tenant)

@@ -53,7 +53,7 @@ def test_heading_navigation_and_title_tell_the_same_count() -> None:
     waiting(alice, 3)
     page = text_of(seat(alice.owner).get("/review/"))
     assert "<title>(3) Review" in page
-    assert re.findall(r'pending-count">(\d+)<', page) == ["3", "3", "3"]  # navigation, heading, tab bar
+    assert re.findall(r'pending-count">(\d+)<', page) == ["3", "3", "3", "3"]  # navigation, heading, filter, tab bar
 
 
 def test_an_empty_queue_says_when_and_by_whom_the_last_decision_was_made() -> None:

@@ -40,7 +40,6 @@ def monitor(request: HttpRequest, visit: Visit) -> HttpResponse:
             ("on the way", numbers.waiting),
             ("failed or unknown", numbers.failed),
         ],
-        "list_url": keyset.url(here, request.GET),
         "pager": part.pager(here, request.GET),
         "shell": shell.of(replace(visit, seen_at=visit.now)),
     }

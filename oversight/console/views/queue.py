@@ -43,7 +43,7 @@ def _filters(visit: Visit, filters: Filters, pending_count: int) -> list[Filter]
     here = reverse("console:queue")
     soon = keyset.url(here, QueryDict("expires=hour"))
     return [
-        Filter(here, "All", not filters, pending_count),
+        Filter(here, "All", not filters, pending_count, is_total=True),
         Filter(soon, "Expires within the hour", filters.is_expiring, queries.expiring_count(visit)),
     ]
 
