@@ -120,7 +120,7 @@ def _not_web(scheme: str) -> tuple[str, ...]:
 
 def _warnings(link: Link, parts: SplitResult) -> tuple[str, ...]:
     found = []
-    claimed = _claimed_domain(link.text)
+    claimed = _claimed_domain(link.text, beside=link.ascii_host)
     if claimed and claimed != link.domain:
         found.append(f"The text says {claimed}, the link leads to {link.domain}.")
     if link.is_disguised:
@@ -138,13 +138,14 @@ def _warnings(link: Link, parts: SplitResult) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _claimed_domain(text: str) -> str:
+def _claimed_domain(text: str, *, beside: str) -> str:
+    """The registered domain that the text names. "invoice.pdf" names none: its ending is no place in the DNS."""
     found = LOOKS_LIKE_ADDRESS.fullmatch(text.strip())
     if not found:
         return ""
     host = to_ascii(found.group(1).lower())
-    suffix = _suffixes().publicsuffix(host, accept_unknown=False)
-    return registered(host) if suffix else ""
+    is_place = _suffixes().publicsuffix(host, accept_unknown=False) or host.split(".")[-1] == beside.split(".")[-1]
+    return registered(host) if is_place else ""
 
 
 def _which(host: str) -> str:

@@ -30,7 +30,9 @@ GONE = ("script", "link", "base", "meta", "iframe", "frame", "object", "applet",
 LOADING = ("src", "srcset", "background", "poster", "data", "lowsrc", "dynsrc")
 XLINK = "{http://www.w3.org/1999/xlink}href"
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
-REMOTE_IN_STYLE = re.compile(r"url\(\s*['\"]?\s*(?:https?:)?//", re.IGNORECASE)
+REMOTE_IN_STYLE = re.compile(r"url\(\s*['\"]?\s*(?:https?:)?//[^)]*\)", re.IGNORECASE)
+IMPORT_IN_STYLE = re.compile(r"@import[^;]*;?", re.IGNORECASE)
+DRAWN = ("image", "use", "feimage")  # of SVG: their href loads
 URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'\u200b]+", re.IGNORECASE)
 AFTER_URL = ".,;:!?)]}>*_"
 PLAIN_STYLE = (
@@ -166,8 +168,21 @@ def _still(root: etree._Element, images: Mapping[str, Image]) -> int:
             elif not str(value).strip().lower().startswith("data:image/") or name == "srcset":
                 del element.attrib[name]
                 blocked += bool(REMOTE.match(str(value)))
-        blocked += bool(REMOTE_IN_STYLE.search(str(element.get("style") or "")))
+        blocked += _still_style(element)
+        if element.tag in DRAWN:
+            _target(element)
     return blocked
+
+
+def _still_style(element: etree._Element) -> int:
+    """Take remote addresses out of the element's own style, or out of a style sheet; how many there were."""
+    if element.tag == "style" and element.text:
+        element.text, count = REMOTE_IN_STYLE.subn("none", IMPORT_IN_STYLE.sub("", element.text))
+        return count
+    style, count = REMOTE_IN_STYLE.subn("none", str(element.get("style") or ""))
+    if count:
+        element.set("style", style)
+    return count
 
 
 def _inner_image(source: str, images: Mapping[str, Image]) -> str | None:

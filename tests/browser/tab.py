@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from oversight.models import Review
 
@@ -29,7 +29,7 @@ class Tab:
         self.strays: list[str] = []
         self.dialogs: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._note_request)
+        self.page.on("response", self._note_answer)
         self.page.on("dialog", self._note_dialog)
         context.expose_function("reportViolation", lambda text: self.violations.append(text))
         context.add_init_script(WATCH_POLICY)
@@ -71,9 +71,9 @@ class Tab:
             for node in violation["nodes"]
         ]
 
-    def _note_request(self, request: Request) -> None:
-        if not request.url.startswith((self.url, "data:", "about:", "blob:")):
-            self.strays.append(request.url)
+    def _note_answer(self, answer: Response) -> None:
+        if not answer.url.startswith((self.url, "data:", "about:", "blob:")):
+            self.strays.append(answer.url)
 
     def _note_dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)

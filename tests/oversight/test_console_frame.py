@@ -34,6 +34,9 @@ HOSTILE = [
     "<template><script>alert(1)</script></template>",
     "<img srcset='http://tracker.example/1.gif 1x'>",
     "<table background=http://tracker.example/b.gif><tr><td>x</td></tr></table>",
+    "<style>@import 'http://tracker.example/i.css'; p { background: url(http://tracker.example/b.gif) }</style>",
+    "<p style=\"background: url('//tracker.example/b.gif') red\">x</p>",
+    "<svg><image href=http://tracker.example/i.png /><use xlink:href=http://tracker.example/u.svg#x /></svg>",
 ]
 
 

@@ -34,7 +34,7 @@ class TestThePage:
         alice = builders.tenant()
         review = builders.held(alice, subject="Refund", cc=("lee@friends.example",))
         page = text_of(seat(alice.owner).get(url_of(review)))
-        assert "Held: This mailbox is gated_send: what it sends waits for a person." in page
+        assert f"Held: {review.reason_text}" in page
         assert "Oversight mode, rule version 1" in page
         assert alice.agent.name in page
         assert f"{alice.key_text[:14]}…" in page

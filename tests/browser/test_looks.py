@@ -1,0 +1,164 @@
+"""Every page, bright and dark, wide and narrow: no barrier, no sideways scroll, nothing that its policy refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mailboxes.models import User
+from mailboxes.modes import OversightMode
+from oversight.models import Review
+from tests import builders
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import Cast
+from tests.browser.tab import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TabOf = Callable[..., Tab]
+Theme = Literal["light", "dark"]
+SMALL_TARGETS = """() =>
+    [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select, textarea")]
+    .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".visually-hidden, .skip, .choice"))
+    .map((e) => [e, e.getBoundingClientRect()])
+    .filter(([e, box]) => box.width > 0 && box.height < (e.closest("p, li, dd, td") && e.matches("a") ? 20 : 24))
+    .map(([e, box]) => `${e.outerHTML.slice(0, 80)} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
+
+
+def furnish(backstage: Backstage, cast: Cast) -> Review:
+    """Something of everything: waiting, leaving, rejected, sent, odd."""
+    html = "<p style='color: teal'>Hello</p><a href='https://p\u0430ypal.example/'>paypal.example</a>"
+    odd = backstage.held(
+        cast.alice,
+        subject="Refund\u202e of 4,200 EUR for an order with a rather long subject line indeed",
+        body_html=html,
+        to=("a.very.long.local.part.of.an.address@a-long-domain-name.example", "lee@friends.example"),
+        cc=("mo@friends.example",),
+    )
+    backstage.expires_in(odd, seconds=600)
+    backstage.approve(backstage.held(cast.alice, subject="Leaving"), cast.rhea)
+    backstage.held(cast.alice, subject="Order 12")
+    return odd
+
+
+def pages(review: Review, alice: builders.Tenant) -> list[str]:
+    here = f"/review/{review.pk}/"
+    return [
+        "/review/",
+        "/review/?q=nobody",
+        here,
+        *(f"{here}?tab={tab}" for tab in ("text", "links", "headers", "source")),
+        f"{here}link/1/",
+        "/monitor/",
+        "/mailboxes/",
+        f"/mailboxes/{alice.mailbox.pk}/",
+        f"/threads/{review.message.thread_id}/",
+        f"/messages/{review.message_id}/",
+        "/stop/",
+        "/nowhere/",
+    ]
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_a_barrier(backstage: Backstage, cast: Cast, tab_of: TabOf, width: int, theme: Theme) -> None:
+    review = furnish(backstage, cast)
+    tab = tab_of(cast.rhea, viewport={"width": width, "height": 812}, color_scheme=theme, reduced_motion="reduce")
+    found = {}
+    for path in pages(review, cast.alice):
+        page = tab.open(path)
+        if barriers := tab.barriers():
+            found[path] = barriers
+        assert not scrolls_sideways(page), path
+    tab.open_review(review).locator("summary", has_text="Reject").click()
+    found["reject"] = tab.barriers()
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("?")
+    found["keys"] = tab.barriers()
+    assert {path: barriers for path, barriers in found.items() if barriers} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_gate_has_no_barrier(backstage: Backstage, tab_of: TabOf, theme: Theme) -> None:
+    tab = tab_of(None, color_scheme=theme, viewport={"width": 375, "height": 812}, reduced_motion="reduce")
+    for path in ("/", "/login/?next=/monitor/", "/verify/again/", "/verify/x/"):
+        tab.open(path)
+        assert tab.barriers() == [], path
+
+
+@pytest.mark.parametrize("width", [375, 320])
+def test_a_phone_needs_no_sideways_scroll_and_no_thin_finger(
+    backstage: Backstage, cast: Cast, tab_of: TabOf, width: int
+) -> None:
+    review = furnish(backstage, cast)
+    backstage.stop(cast.alice, cast.ben)
+    tab = tab_of(cast.rhea, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True)
+    for path in pages(review, cast.alice):
+        page = tab.open(path)
+        assert not scrolls_sideways(page), path
+        assert page.evaluate(SMALL_TARGETS) == [], path
+    page = tab.open(f"/review/{review.pk}/")
+    for name in ("Approve and send", "Undo"):
+        box = page.get_by_role("button", name=name).last.bounding_box()
+        assert box
+        assert box["height"] >= 44, name
+
+
+def test_text_of_double_size_fits_a_narrow_page(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
+    review = furnish(backstage, cast)
+    tab = tab_of(cast.rhea, viewport={"width": 640, "height": 700})
+    for path in pages(review, cast.alice):
+        page = tab.open(path)
+        page.add_init_script("document.documentElement?.style.setProperty('font-size', '200%')")
+        page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
+        assert not scrolls_sideways(page), path
+
+
+def test_what_has_the_focus_is_never_under_a_bar(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
+    review = furnish(backstage, cast)
+    tab = tab_of(cast.rhea, viewport={"width": 375, "height": 700})
+    page = tab.open_review(review)
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        hidden = page.evaluate(
+            """() => {
+                const a = document.activeElement;
+                if (!a || a === document.body || a.tagName === "IFRAME") return "";
+                const box = a.getBoundingClientRect();
+                const at = document.elementFromPoint(box.left + Math.min(box.width / 2, 40), box.top + box.height / 2);
+                const isSeen = !at || a.contains(at) || at.contains(a) || at.closest("label")?.contains(a);
+                return isSeen ? "" : `${a.outerHTML.slice(0, 90)} under ${at.outerHTML.slice(0, 60)}`;
+            }"""
+        )
+        assert hidden == ""
+        seen.add(tab.focused())
+    assert len(seen) > 12
+
+
+def test_no_page_breaks_its_policy_not_even_the_admin(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
+    review = furnish(backstage, cast)
+    free = backstage.tenant("free", mode=OversightMode.MONITORED)
+    backstage.submit(free)
+    tab = tab_of(cast.rhea)
+    for path in [*pages(review, cast.alice), "/docs"]:
+        tab.open(path)
+    operator = backstage.do(lambda: User.objects.create_superuser("op@people.example", builders.PASSWORD))
+    admin = tab_of(None)
+    page = admin.open("/admin/")
+    page.locator("#id_username").fill(operator.email)
+    page.locator("#id_password").fill(builders.PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#content")).to_be_visible()
+    links = page.locator("#content th a").evaluate_all("(found) => found.map((a) => a.getAttribute('href'))")
+    for path in [*links, f"/admin/mailboxes/account/{cast.alice.account.pk}/change/"]:
+        admin.open(path)
+    assert len(links) > 3
+    assert tab.violations == admin.violations == []
