@@ -189,6 +189,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='recipient',
+            index=models.Index(models.F('address'), name='recipient_by_address'),
+        ),
+        migrations.AddIndex(
+            model_name='recipient',
             index=models.Index(models.F('next_at'), condition=models.Q(('next_at__isnull', False), ('state__in', ['waiting', 'deferred'])), name='recipient_due'),
         ),
         migrations.AddConstraint(

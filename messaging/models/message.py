@@ -173,6 +173,7 @@ class Recipient(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index("address", name="recipient_by_address"),
             models.Index(
                 "next_at", condition=Q(state__in=["waiting", "deferred"], next_at__isnull=False), name="recipient_due"
             ),

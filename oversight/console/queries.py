@@ -65,8 +65,7 @@ def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
 
 def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
     """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
-    firsts = sorted({_first(review) for review in found})
-    known = {*sent_before(actor, firsts), *wrote_before(actor, firsts)}
+    known = known_addresses(actor, sorted({_first(review) for review in found}))
     return [row(review, is_first_contact=_first(review) not in known) for review in found]
 
 
@@ -104,6 +103,15 @@ def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
     """Which of the addresses have written to the account."""
     arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
     return set(arrived.filter(from_address__in=addresses).order_by().values_list("from_address", flat=True).distinct())
+
+
+def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
+    """Which of the addresses took a mail of the account, or wrote one, in a single query."""
+    taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
+    written = arrived.filter(from_address__in=addresses)
+    known = taken.order_by().values_list("address").union(written.order_by().values_list("from_address"))
+    return {address for (address,) in known}
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:

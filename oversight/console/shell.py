@@ -22,6 +22,8 @@ from .visit import Visit
 
 MOST_COUNTED = 10_000
 MOST_UNDOABLES = 5
+# Tags of messages: the next item was opened; the undo tray shows it.
+NEXT, IN_TRAY = "next", "in-tray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,20 @@ def render(
     status: int = 200,
 ) -> HttpResponse:
     """A page of the console with everything around it. Says what the last act left to say."""
-    said = " ".join(str(message) for message in messages.get_messages(request))
-    around = {"section": section, "now": visit.now, "said": said, "announce": said} | dict(context)
+    around = {"section": section, "now": visit.now} | _said(request, context) | dict(context)
     if "shell" not in around:
         around["shell"] = of(visit)
     return render_template(request, template, around, status=status)
+
+
+def _said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
+    """What the last act left to say: to everybody, and where the eye has the undo tray, to screen readers alone."""
+    left = list(messages.get_messages(request))
+    announced = [str(message) for message in left]
+    if "review" in context and any(NEXT in message.tags for message in left):
+        announced.append(f"Next: {context['review'].subject}")
+    shown = [str(message) for message in left if IN_TRAY not in message.tags]
+    return {"said": " ".join(shown), "announce": " ".join(announced)}
 
 
 def of(visit: Visit) -> Shell:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from mailboxes.models import Member
@@ -29,5 +28,5 @@ def decide(client: Client, review: Review, act: str, *, version: int = 1, htmx: 
     return client.post(url_of(review, act), {"version": version, **fields}, headers=headers)
 
 
-def text_of(response: HttpResponse) -> str:
-    return response.content.decode()
+def text_of(response: Any) -> str:
+    return str(response.content.decode())

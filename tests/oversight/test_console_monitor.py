@@ -9,6 +9,8 @@ from mailboxes.modes import OversightMode
 from messaging.models import Direction, Message, Recipient
 from oversight import monitoring
 from tests import builders
+from tests.arrivals import arrive
+from tests.letters import letter
 from tests.oversight.console import decide, seat, text_of
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +107,14 @@ def test_a_refused_message_is_not_found() -> None:
     assert message.direction == Direction.OUTBOUND
     assert Message.objects.filter(pk=message.pk).exists()
     assert seat(alice.owner).get(f"/messages/{message.pk}/").status_code == 404
+
+
+def test_a_received_message_is_read_as_the_confined_parser_read_it() -> None:
+    alice = builders.tenant()
+    theirs = arrive(alice.mailbox, letter(subject="Order 12"))
+    client = seat(alice.owner)
+    page = text_of(client.get(f"/messages/{theirs.pk}/"))
+    assert "Order 12" in page
+    assert "Received" in page
+    assert theirs.body_text.strip() in text_of(client.get(f"/messages/{theirs.pk}/body/"))
+    assert "Subject" in text_of(client.get(f"/messages/{theirs.pk}/?tab=source"))

@@ -16,6 +16,8 @@ from mailboxes.modes import OversightMode
 from messaging.models import Message
 from oversight.models import Review
 from tests import builders
+from tests.arrivals import arrive
+from tests.letters import letter
 from tests.oversight.console import seat, text_of
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +89,7 @@ def test_an_unreadable_position_is_the_first_page(after: str) -> None:
 
 def test_filters_stand_in_the_address_and_leave_what_they_name() -> None:
     alice = builders.tenant()
-    soon, later = waiting(alice, 2)
+    soon, _ = waiting(alice, 2)
     Review.objects.filter(pk=soon.pk).update(expires_at=clock.now() + timedelta(minutes=30))
     other = second_mailbox(alice)
     third = builders.held(other, subject="Mail 7", to=("lee@elsewhere.example",))
@@ -105,7 +107,6 @@ def test_filters_stand_in_the_address_and_leave_what_they_name() -> None:
         assert subjects(page) == expected, query
         assert "(3) Review" in page
     assert "Nothing matches" in text_of(client.get("/review/", {"q": "nobody"}))
-    assert later
 
 
 def second_mailbox(alice: builders.Tenant) -> builders.Tenant:
@@ -155,4 +156,14 @@ def test_a_viewer_sees_the_queue_and_no_button_that_decides() -> None:
     page = text_of(seat(builders.member(alice.account, "vera", Role.VIEWER)).get("/review/"))
     assert "Hello" in page
     assert "/stop/" not in page
-    assert "approve" not in page
+    assert "/approve/" not in page
+
+
+def test_somebody_who_wrote_first_is_no_first_contact() -> None:
+    alice = builders.tenant()
+    theirs = arrive(alice.mailbox, letter(subject="Order 12"))
+    review = builders.held(alice, to=(theirs.from_address,), in_reply_to=theirs.message_id)
+    client = seat(alice.owner)
+    assert review.message.thread_id == theirs.thread_id
+    assert "First contact" not in text_of(client.get("/review/"))
+    assert "First contact" not in text_of(client.get(f"/review/{review.pk}/"))

@@ -128,7 +128,7 @@ class TestApprove:
             alice.owner.pk,
         )
         page = text_of(client.get(response.headers["Location"]))
-        assert "Approved, leaves in 30 seconds." in page
+        assert 'data-arrival="Approved, leaves in 30 seconds. Next: Next one"' in page
         assert re.search(r"undo-item.*?Hello", page, re.DOTALL)
 
     def test_of_the_last_item_leads_to_the_queue(self) -> None:
@@ -305,7 +305,7 @@ def test_a_row_answers_with_its_tombstone_and_the_tray() -> None:
     review = builders.held(alice)
     client = seat(alice.owner)
     headers = {"HX-Request": "true", "HX-Target": f"li#review-{review.pk}"}
-    page = text_of(client.post(url_of(review, "approve"), {"version": 1}, headers=headers))  # type: ignore[arg-type]
+    page = text_of(client.post(url_of(review, "approve"), {"version": 1}, headers=headers))
     assert f'id="review-{review.pk}" class="tombstone"' in page
     assert '<hx-partial hx-target="#undo-tray"' in page
     assert url_of(review, "undo") in page

@@ -114,7 +114,8 @@ def _done(request: HttpRequest, visit: Visit, review: Review, act: Act) -> HttpR
             return show_bar(request, visit, review)
         messages.success(request, "Taken back. It waits again.")
         return redirect("console:review", review.pk)
-    messages.success(request, _said(review))
+    is_in_tray = review.state == ReviewState.APPROVED and settings.UNDO_SECONDS
+    messages.success(request, _said(review), extra_tags=f"{shell.NEXT} {shell.IN_TRAY if is_in_tray else ''}")
     following = queries.next_waiting(visit, review)
     url = reverse("console:review", args=[following.id]) if following else reverse("console:queue")
     return HttpResponse(headers={"HX-Redirect": url}) if is_htmx(request) else redirect(url)
