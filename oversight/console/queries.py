@@ -92,7 +92,7 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
 
 def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: UUID | None = None) -> dict[str, int]:
     """How many mails of the account each address took before; addresses without any are left out."""
-    taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+    taken = _taken(actor, addresses)
     if except_message is not None:
         taken = taken.exclude(message_id=except_message)
     counted = taken.order_by().values("address").annotate(count=Count("pk"))
@@ -101,17 +101,23 @@ def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: U
 
 def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
     """Which of the addresses have written to the account."""
-    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
-    return set(arrived.filter(from_address__in=addresses).order_by().values_list("from_address", flat=True).distinct())
+    return set(_written(actor, addresses).values_list("from_address", flat=True).distinct())
 
 
 def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
     """Which of the addresses took a mail of the account, or wrote one, in a single query."""
-    taken = Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
-    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
-    written = arrived.filter(from_address__in=addresses)
-    known = taken.order_by().values_list("address").union(written.order_by().values_list("from_address"))
+    taken = _taken(actor, addresses).order_by().values_list("address")
+    known = taken.union(_written(actor, addresses).values_list("from_address"))
     return {address for (address,) in known}
+
+
+def _taken(actor: Principal, addresses: Sequence[str]) -> QuerySet[Recipient]:
+    return Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+
+
+def _written(actor: Principal, addresses: Sequence[str]) -> QuerySet[Message]:
+    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
+    return arrived.filter(from_address__in=addresses).order_by()
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
