@@ -15,6 +15,7 @@ from publicsuffixlist import PublicSuffixList
 from .mail_frame import Anchor
 
 MOST_SHOWN = 500
+LONGEST = 4000  # characters of an address that are looked at
 WEB = ("http", "https")
 LOOKS_LIKE_ADDRESS = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#]\S*)?", re.IGNORECASE)
 SHORTENERS = frozenset({"bit.ly", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "is.gd", "buff.ly", "cutt.ly", "rb.gy"})
@@ -55,7 +56,7 @@ def examine(anchors: Sequence[Anchor]) -> list[Link]:
 
 def look_at(number: int, anchor: Anchor) -> Link:
     """One link, read as a browser reads it."""
-    target = _as_browsers_read(anchor.target)
+    target = _as_browsers_read(anchor.target[:LONGEST])
     parts = _split(target)
     if parts is None or not parts.scheme:
         return Link(number, anchor.text, target, "", warnings=("This is no complete address.",))

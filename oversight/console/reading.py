@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from messaging.mime import attachments, structure
 from messaging.mime.parse import attachment_content, parse
 from messaging.mime.types import Parsed
 from messaging.models import Direction, Message, RawMessage
@@ -33,15 +34,22 @@ class Reading:
 
     @cached_property
     def mail(self) -> Mail:
-        """Sent mail is read from the sealed bytes; received mail was read by the confined parser when it came."""
+        """Sent mail is read from the sealed bytes, part by part and whole: nothing made up, nothing left out.
+
+        Received mail was read by the confined parser when it came.
+        """
         if self.message.direction == Direction.INBOUND:
             return Mail(text=self.message.body_text, html=self.message.body_html)
+        found = structure.read(self.raw)
+        bodies = [part for part in found.leaves if attachments.is_body(part)]
+        texts = [found.text(part) for part in bodies if part.content_type != "text/html"]
+        htmls = [found.text(part) for part in bodies if part.content_type == "text/html"]
         images = {
             part.content_id: Image(part.content_type, attachment_content(self.raw, part.index))
             for part in self.parsed.attachments
             if part.content_id and part.content_type in mail_frame.RASTER
         }
-        return Mail(text=self.parsed.body_text, html=self.parsed.body_html, images=images)
+        return Mail(text="\n\n".join(texts), html="\n".join(htmls) if htmls else None, images=images)
 
     @cached_property
     def document(self) -> Document:
@@ -56,8 +64,8 @@ class Reading:
         return self.raw[:SOURCE_SHOWN].decode("utf-8", "replace")
 
     @property
-    def is_truncated(self) -> bool:
-        return len(self.raw) > SOURCE_SHOWN
+    def text(self) -> str:
+        return self.mail.text[:SOURCE_SHOWN]
 
     def headers(self) -> list[tuple[str, str]]:
         if self.message.direction == Direction.INBOUND:

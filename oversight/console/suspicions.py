@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
+from messaging.mime.characters import strip_tags
 from oversight.templatetags.console_tags import HIDDEN_CHARACTERS
 
 from .cards import Signal
@@ -24,7 +25,6 @@ TURNING = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 INVISIBLE = frozenset(HIDDEN_CHARACTERS) - TURNING - frozenset("\u200d\u200c\u00ad\ufeff")
 WORD = re.compile(r"\w{3,}")
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-ADDRESS = re.compile(r"\S+://\S+|\S+@\S+")
 ENOUGH_WORDS = 8
 SAME = 0.5
 QUOTED = 140
@@ -33,7 +33,7 @@ UNSEEN = frozenset({*GONE, "style", "head", "title"})
 
 def find(mail: Mail, *, names: Sequence[str], links: Sequence[Link], is_cut: bool) -> list[Signal]:
     """The signals of a message, gravest first. `names` are subject, display names and file names."""
-    signals = _in_names(names)
+    signals = _in_names(names) + _tags("".join([*names, mail.text, mail.html or ""]))
     if is_cut:
         signals.append(Signal("high", "The HTML part is nested too deeply to be shown; read the source."))
     root = tree(mail.html) if mail.html and not is_cut else None
@@ -84,6 +84,12 @@ def _in_names(names: Sequence[str]) -> list[Signal]:
     return []
 
 
+def _tags(text: str) -> list[Signal]:
+    if not strip_tags(text)[1]:
+        return []
+    return [Signal("high", "The message has tag characters: words that no person sees and a machine reads.")]
+
+
 def _in_body(text: str) -> list[Signal]:
     if TURNING & set(text):
         return [Signal("medium", "The text has marks that turn its direction; the source shows it in order.")]
@@ -99,20 +105,24 @@ def _hidden(hidden: str) -> list[Signal]:
 
 def _difference(text: str, shown: str) -> list[Signal]:
     """Compares the words and the numbers that the two parts use; layout and links do not count."""
-    plain_text = ADDRESS.sub(" ", text)
-    plain = {word.casefold() for word in WORD.findall(plain_text)}
-    rich = {word.casefold() for word in WORD.findall(ADDRESS.sub(" ", shown))}
+    text, shown = _without_addresses(text), _without_addresses(shown)
+    plain = {word.casefold() for word in WORD.findall(text)}
+    rich = {word.casefold() for word in WORD.findall(shown)}
     if not plain or len(plain | rich) < ENOUGH_WORDS:
         return []
     if len(plain & rich) / min(len(plain), len(rich) or 1) < SAME:
         return [Signal("medium", "The HTML part and the plain text part say different things.")]
-    numbers = set(NUMBER.findall(plain_text)) ^ set(NUMBER.findall(ADDRESS.sub(" ", shown)))
+    numbers = set(NUMBER.findall(text)) ^ set(NUMBER.findall(shown))
     if numbers:
         named = ", ".join(sorted(numbers)[:4])
         return [Signal("medium", f"The HTML part and the plain text part name different numbers: {named}.")]
     if plain == rich:
         return [Signal("low", "HTML and plain text use the same words.")]
     return []
+
+
+def _without_addresses(text: str) -> str:
+    return " ".join(piece for piece in text.split() if "://" not in piece and "@" not in piece)
 
 
 def _in_links(links: Sequence[Link]) -> list[Signal]:

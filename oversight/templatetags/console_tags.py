@@ -94,7 +94,8 @@ HIDDEN_CHARACTERS: Final[dict[str, str]] = {
     "\ufeff": "BOM",
 }
 
-_HIDDEN = "".join(HIDDEN_CHARACTERS)
+# The last range: tag characters, which spell words that nobody sees.
+_HIDDEN = "".join(HIDDEN_CHARACTERS) + "\U000e0000-\U000e007f"
 _INVISIBLE: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDDEN}]")
 _INVISIBLE_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}]")
 

@@ -227,7 +227,7 @@ def test_signing_out_in_one_tab_ends_the_others(backstage: Backstage, cast: Cast
     other.goto(f"{tab.url}/monitor/")
     other.locator("details.menu > summary").first.click()
     other.get_by_role("button", name="Sign out").first.click()
-    other.wait_for_url("**/login/")
+    other.wait_for_url("**/login/**")
     page.wait_for_url("**/login/?next=**")
 
 

@@ -111,6 +111,32 @@ def test_a_huge_message_with_five_thousand_links_is_drawn_in_a_second() -> None:
     assert (len(document.anchors), len(found)) == (5_000, links.MOST_SHOWN)
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "x" * 2_000_000,
+        "<style>" + "url(//" * 300_000 + "</style>",
+        "<p style='" + "url(   " * 200_000 + "'>x</p>",
+        "<script></script>x" * 100_000,
+        "<a href='https://a.example'>" * 2_000 + "x" * 1_000_000,
+        "<a href='https://" + "a" * 1_000_000 + "'>" + "b." * 500_000 + "</a>",
+        "<a href='https://" + "." * 1_000_000 + "'>x</a>",
+        "<p style='" + "color:" * 200_000 + "opacity:" + "0" * 200_000 + "'>x</p>",
+        "a@" * 500_000 + "://" * 300_000,
+        "1," * 800_000,
+    ],
+    ids=range(10),
+)
+def test_no_mail_costs_more_than_its_length(html: str) -> None:
+    began = time.monotonic()
+    mail = Mail(text=html, html=html)
+    document = mail_frame.document(mail, link_url=lambda number: f"/link/{number}/")
+    found = links.examine(document.anchors)
+    suspicions.find(mail, names=["x"], links=found, is_cut=document.is_cut)
+    mail_frame.document(Mail(text=html), link_url=lambda number: f"/link/{number}/")
+    assert time.monotonic() - began < 5
+
+
 class TestLinks:
     def link(self, target: str, text: str = "here") -> links.Link:
         return links.look_at(1, Anchor(text=text, target=target))
@@ -190,6 +216,13 @@ class TestSuspicions:
     def test_text_that_is_shown_is_not_called_hidden(self) -> None:
         assert self.find(Mail(html="<p style='font-size:0.9em;opacity:0.5;color:#fff;background:#000'>Hello</p>")) == []
 
+    def test_words_in_tag_characters_are_told(self) -> None:
+        unseen = "".join(chr(0xE0000 + ord(letter)) for letter in "pay now")
+        assert "no person sees" in self.find(Mail(text=f"Hello{unseen}"))[0]
+        assert (
+            self.find(Mail(text="Hello \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f")) == []
+        )
+
     def test_two_parts_that_differ_are_said_to_differ(self) -> None:
         text = "your order was shipped today with the usual carrier"
         html = "<p>please transfer four thousand euros until tomorrow noon</p>"
@@ -200,6 +233,9 @@ class TestSuspicions:
         text = "your refund of {} EUR for order 2291 reaches your account within three working days"
         found = self.find(Mail(text=text.format("4,200"), html=f"<p>{text.format('42')}</p>"))
         assert found == ["The HTML part and the plain text part name different numbers: 4,200, 42."]
+
+    def test_one_part_alone_is_compared_with_nothing(self) -> None:
+        assert self.find(Mail(html="<p>only the html part says these many words to you</p>")) == []
 
     def test_two_parts_that_differ_a_little_are_not_called_the_same(self) -> None:
         text = "your order was shipped today with the usual carrier"
@@ -230,6 +266,11 @@ class TestServed:
         review = builders.held(alice, body_text="The sealed words.\n")
         type(review.message).objects.filter(pk=review.message_id).update(body_text="Other words.")
         assert "The sealed words." in text_of(seat(alice.owner).get(url_of(review, "body")))
+
+    def test_a_long_message_is_shown_to_its_end(self) -> None:
+        alice = builders.tenant()
+        review = builders.held(alice, body_html=f"<p>{'word ' * 400_000}</p><p>the very last words</p>")
+        assert "the very last words" in text_of(seat(alice.owner).get(url_of(review, "body")))
 
     def test_the_page_between_shows_where_a_link_truly_leads(self) -> None:
         alice = builders.tenant()

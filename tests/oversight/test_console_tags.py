@@ -105,3 +105,8 @@ def test_initials_come_from_a_name_or_an_address(name: str, expected: str) -> No
 @pytest.mark.parametrize(("number", "expected"), [(0, "0"), (37, "37"), (10_000, "10,000"), (10_001, "10,000+")])
 def test_counts_stop_at_ten_thousand(number: int, expected: str) -> None:
     assert console_tags.tally(number) == expected
+
+
+def test_text_of_several_lines_keeps_its_lines_and_marks_the_rest() -> None:
+    shown = render("{{ value|visible_lines }}", value="a <b>\r\n\tc\u200bd\u202e")
+    assert shown == ('a &lt;b&gt;\n\tc<span class="mark">ZWSP</span>d<span class="mark">RLO</span>')

@@ -109,14 +109,14 @@ def tab_of(request: HttpRequest, read: Reading) -> dict[str, Any]:
     tab = request.GET.get("tab", TABS[0])
     shown: dict[str, Any] = {"tab": tab if tab in TABS else TABS[0]}
     if tab == "text":
-        shown["text"] = read.mail.text
+        shown |= {"text": read.text, "is_truncated": len(read.mail.text) > reading.SOURCE_SHOWN}
     elif tab == "links":
         shown["links"] = read.links
         shown["link_path"] = read.link_url
     elif tab == "headers":
         shown["headers"] = read.headers()
     elif tab == "source":
-        shown |= {"source": read.source, "is_truncated": read.is_truncated}
+        shown |= {"source": read.source, "is_truncated": len(read.raw) > reading.SOURCE_SHOWN}
     return shown
 
 
