@@ -109,6 +109,21 @@ def list_agent_keys(account: Account) -> list[ApiKey]:
     )
 
 
+def list_decide_keys(member: Member) -> list[ApiKey]:
+    """The member's decide keys that were not revoked, oldest first."""
+    return list(ApiKey.objects.filter(member=member, revoked_at__isnull=True).order_by("created_at"))
+
+
+def revoke_decide_key(member: Member, key_id: object, *, now: datetime) -> ApiKey:
+    """Revoke one of the member's own decide keys. Raises NotFound for any other."""
+    parsed = parse_id(key_id)
+    key = ApiKey.objects.filter(pk=parsed, member=member).first() if parsed else None
+    if key is None:
+        raise NotFound("key")
+    revoke_now(key, by=f"member:{member.pk}", now=now)
+    return key
+
+
 def is_well_formed(text: str) -> bool:
     """Shape and checksum are right: a typing slip is told without a look at the database."""
     return bool(SHAPE.fullmatch(text)) and secrets.compare_digest(

@@ -113,9 +113,15 @@ class StopForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
-    """The member's own password, asked again before sending resumes."""
+    """The member's own password, asked again before sending resumes or a key is made."""
 
     password = forms.CharField(strip=False, max_length=1000, error_messages={"required": "Type your password."})
+
+
+class DecideKeyForm(PasswordForm):
+    """A name that tells the new key from the others."""
+
+    name = forms.CharField(max_length=100, error_messages={"required": "Give the key a name."})
 
 
 def shown(form: forms.Form) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from .views import body, decide, live, monitor, queue, review, sign_in, stop, threads, verify
+from .views import body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
 
 console = (
     [
@@ -24,6 +24,8 @@ console = (
         path("messages/<uuid:message_id>/link/<int:number>/", threads.message_link, name="message_link"),
         path("stop/", stop.stop, name="stop"),
         path("stop/resume/", stop.resume, name="resume"),
+        path("keys/", decide_keys.decide_keys, name="keys"),
+        path("keys/<uuid:key_id>/revoke/", decide_keys.revoke, name="revoke_key"),
         path("live/since/", live.since, name="live"),
         path("account/", sign_in.choose_account, name="account"),
     ],

@@ -63,6 +63,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/oversight/reviews/<str:id>/reject": Address(Door.KEY, "POST", REVIEW),
     "v1/oversight/reviews/<str:id>/undo": Address(Door.KEY, "POST", REVIEW),
     "account/": Address(Door.MEMBER, "POST"),
+    "keys/": Address(Door.MEMBER),
+    "keys/<uuid:key_id>/revoke/": Address(Door.MEMBER, "POST", {"key_id": "decide_key"}),
     "live/since/": Address(Door.MEMBER),
     "mailboxes/": Address(Door.MEMBER),
     "mailboxes/<uuid:mailbox_id>/": Address(Door.MEMBER, objects={"mailbox_id": "mailbox"}),

@@ -42,12 +42,14 @@ def scene() -> Scene:
     alice, charlie = builders.tenant("alice"), builders.tenant("charlie")
     review = builders.held(alice)
     builders.held(charlie)
+    builders.decide_key(alice.owner)
     ids = {
         "mailbox": alice.mailbox.pk,
         "message": review.message_id,
         "thread": review.message.thread_id,
         "review": review.pk,
-        "key": ApiKey.objects.get(account=alice.account).pk,
+        "key": ApiKey.objects.get(agent=alice.agent).pk,
+        "decide_key": ApiKey.objects.get(member=alice.owner).pk,
     }
     return Scene(alice, charlie, ids)
 

@@ -58,6 +58,7 @@ def pages(review: Review, alice: builders.Tenant) -> list[str]:
         f"/threads/{review.message.thread_id}/",
         f"/messages/{review.message_id}/",
         "/stop/",
+        "/keys/",
         "/nowhere/",
     ]
 

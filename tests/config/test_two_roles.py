@@ -23,7 +23,9 @@ def who_am_i() -> str:
 @pytest.fixture
 def diary(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A table that is declared append-only, made by the owner."""
-    monkeypatch.setattr(grants, "APPEND_ONLY_TABLES", ("diary", "a_table_that_does_not_exist"))
+    monkeypatch.setattr(
+        grants, "APPEND_ONLY_TABLES", (*grants.APPEND_ONLY_TABLES, "diary", "a_table_that_does_not_exist")
+    )
     with as_owner():
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE diary (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from mailboxes import clock, keys
 from messaging.models import Message
 from oversight.console.urls import console
 from oversight.models import Review
@@ -12,6 +13,8 @@ from tests import builders
 from tests.oversight.console import seat, text_of
 
 pytestmark = pytest.mark.django_db
+
+ACTS = ("approve", "reject", "undo", "revoke_key")
 
 
 def addresses(alice: builders.Tenant, review: Review) -> dict[str, str]:
@@ -29,6 +32,7 @@ def addresses(alice: builders.Tenant, review: Review) -> dict[str, str]:
         "message": message,
         "message_body": f"{message}body/",
         "message_link": f"{message}link/1/",
+        "revoke_key": f"/keys/{keys.create_decide_key(alice.owner, now=clock.now())[0].pk}/revoke/",
     }
 
 
@@ -37,7 +41,7 @@ def test_a_stranger_gets_404_everywhere() -> None:
     review = builders.held(alice, body_text="https://shop.example/\n")
     charlie, own = seat(builders.tenant("charlie").owner), seat(alice.owner)
     for name, url in addresses(alice, review).items():
-        is_act = name in ("approve", "reject", "undo")
+        is_act = name in ACTS
         answer = charlie.post(url, {"version": 1, "reason": "tone"}) if is_act else charlie.get(url)
         assert answer.status_code == 404, name
         assert is_act or own.get(url).status_code == 200, name
@@ -68,7 +72,7 @@ def test_nobody_without_a_session_sees_anything(client: Client) -> None:
     alice = builders.tenant()
     review = builders.held(alice)
     for name, url in addresses(alice, review).items():
-        answer = client.post(url) if name in ("approve", "reject", "undo") else client.get(url)
+        answer = client.post(url) if name in ACTS else client.get(url)
         assert answer.status_code == 302, name
         assert answer.headers["Location"].startswith("/login/"), name
 
@@ -79,6 +83,6 @@ def test_mail_of_a_deleted_mailbox_is_gone_for_everybody() -> None:
     type(alice.mailbox).objects.filter(pk=alice.mailbox.pk).update(deleted_at=review.opened_at)
     client = seat(alice.owner)
     for name, url in addresses(alice, review).items():
-        if name not in ("approve", "reject", "undo"):
+        if name not in ACTS:
             assert client.get(url).status_code == 404, name
     assert Message.objects.filter(pk=review.message_id).exists()

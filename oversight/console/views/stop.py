@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -15,7 +14,7 @@ from messaging.models import Direction, Message, Status
 from oversight import reviews
 from oversight.console import shell
 from oversight.console.forms import PasswordForm, StopForm, shown
-from oversight.console.views.sign_in import locked_until
+from oversight.console.views import password_again
 from oversight.console.visit import Visit, page
 from oversight.models import ReviewState
 
@@ -45,7 +44,7 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
         return redirect("console:queue")
     form = PasswordForm(request.POST if request.method == "POST" else None)
     is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
-    if is_asked and _is_password_right(request, visit, form):
+    if is_asked and password_again.is_right(request, visit, form):
         stops.resume(visit.member.account, member=visit.member, now=visit.now)
         messages.success(request, "Sending goes on.")
         return redirect("console:queue")
@@ -68,14 +67,3 @@ def effect(visit: Visit) -> list[tuple[str, int]]:
         ("approved, in their undo time", leaving),
         ("waiting for review", shell.pending_count(visit)),
     ]
-
-
-def _is_password_right(request: HttpRequest, visit: Visit, form: PasswordForm) -> bool:
-    user = authenticate(request, username=visit.member.user.email, password=form.cleaned_data["password"])
-    if user is not None and user.pk == visit.member.user_id:
-        return True
-    until = locked_until(request)
-    form.add_error(
-        "password", f"Too many wrong passwords. Try again after {until}." if until else "This is not your password."
-    )
-    return False
