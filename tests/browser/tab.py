@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from oversight.models import Review
 
@@ -59,6 +60,17 @@ class Tab:
                 " return `${a.tagName}#${a.id} ${(a.textContent || '').trim().slice(0, 60)}`; })()"
             )
         )
+
+    def expect_focus(self, part: str) -> None:
+        """Wait until `part` stands in what `focused` says: scripts set the focus a moment after the page shows."""
+        try:
+            self.page.wait_for_function(
+                "(part) => { const a = document.activeElement;"
+                " return `${a.tagName}#${a.id} ${(a.textContent || '').trim().slice(0, 60)}`.includes(part); }",
+                arg=part,
+            )
+        except PlaywrightTimeout as error:
+            raise AssertionError(f"{part!r} has no focus, but {self.focused()!r}") from error
 
     def barriers(self) -> list[str]:
         """What axe finds on the page, outside of the mail's own frame."""
