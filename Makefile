@@ -37,7 +37,7 @@ test: environment  ## the tests; ONLY=tests/mailboxes for a part of them
 	$(PYTHON) -m pytest $(ONLY)
 
 bench: environment  ## the measurements (not part of check)
-	$(PYTHON) -m pytest -p no:randomly --override-ini testpaths=tests/bench -s
+	$(PYTHON) -m pytest -p no:randomly --override-ini "python_files=bench_*.py" --quiet -s tests/bench
 
 chaos: environment  ## the kill -9 runs, at length (not part of check)
 	$(PYTHON) -m pytest -m crash --override-ini testpaths=tests
