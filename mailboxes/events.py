@@ -31,6 +31,17 @@ FROM head
 RETURNING seq, hash
 """
 
+# The hash of RECORD, made anew from each row and its predecessor; the ids of those rows where it differs.
+BROKEN_LINKS = """
+SELECT id FROM (
+    SELECT id, hash, encode(sha256(convert_to(concat_ws(E'\\n',
+        coalesce(lag(hash) OVER (PARTITION BY account_id ORDER BY seq), ''), seq, kind, subject,
+        coalesce(mailbox_id::text, ''), to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        data), 'UTF8')), 'hex') AS expected
+    FROM mailboxes_event
+) AS chain WHERE hash <> expected
+"""
+
 
 def record(
     account: Account | UUID,
@@ -86,22 +97,3 @@ def canonical(data: Mapping[str, object]) -> str:
 
 def moment_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def first_broken_link(account: Account) -> int | None:
-    """The first sequence number whose hash does not follow from its predecessor, or None if the chain holds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT min(seq) FROM (
-                SELECT seq, hash, encode(sha256(convert_to(concat_ws(E'\\n',
-                    coalesce(lag(hash) OVER (ORDER BY seq), ''), seq, kind, subject, coalesce(mailbox_id::text, ''),
-                    to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), data), 'UTF8')), 'hex')
-                    AS expected
-                FROM mailboxes_event WHERE account_id = %s
-            ) AS chain WHERE hash <> expected
-            """,
-            [account.pk],
-        )
-        (seq,) = cursor.fetchone()
-    return seq if isinstance(seq, int) else None

@@ -43,7 +43,7 @@ def open_to_all(folder: Path) -> Path:
         shutil.copytree(folder.parent, draft / package.name / folder.parent.name, symlinks=True)
         shutil.copytree(package.with_name(f"{package.name}.libs"), draft / f"{package.name}.libs")
         # copytree keeps the modes, which under a strict umask are closed ones.
-        subprocess.run(["chmod", "-R", "a+rX", str(draft)], check=True)  # noqa: S607
+        subprocess.run(["chmod", "-R", "a+rX", str(draft)], check=True)  # noqa: S607 - any chmod will do
         draft.rename(copy)
     return copy / package.name / folder.parent.name / folder.name
 

@@ -59,5 +59,5 @@ def read(stream: IO[bytes]) -> Any:
         return _Unpickler(io.BytesIO(body)).load()
     except Broken:
         raise
-    except Exception as error:
+    except Exception as error:  # a child that read hostile mail may send anything
         raise Broken(str(error)) from error

@@ -91,7 +91,7 @@ def process_due(*, limit: int, now: datetime) -> int:
                 # Reading takes its time: a message is dated when it is filed, or `since=` would pass over it.
                 filed_at = now + timedelta(seconds=time.monotonic() - began)
                 filed += _file_reading(row, reading, now=filed_at)
-            except Exception:
+            except Exception:  # one bad mail does not stop the others, and the sweep comes to it again
                 log.exception("intake.failed", raw_message=str(pk))
     return filed
 

@@ -56,7 +56,7 @@ class SandboxTransport:
 
 def listener() -> SmtpTransport:
     """The way to our own SMTP listener. A connection each: the sandbox is not in a hurry."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.HOST, settings.HOST)  # noqa: S104
+    host = settings.LINK_HOST.strip("[]")
     return SmtpTransport(Relay(host, settings.SMTP_PORT, tls=Tls.NONE), is_kept=False)
 
 
