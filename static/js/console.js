@@ -104,17 +104,25 @@
 
   // --- Requests that fail: nothing is pretended, the form can be sent again.
   let lastForm = null;
-  function fail(kind) {
+  function fail(kind, source) {
     const bar = $("#error-bar");
+    if (source.matches("form")) {
+      lastForm = standing(source);
+      if (!lastForm) return;
+    }
     if (!bar) return;
     show($(".text", bar), bar.dataset[kind]);
-    $("[data-retry]", bar).hidden = !lastForm?.isConnected;
+    $("[data-retry]", bar).hidden = !lastForm;
     bar.hidden = false;
     say(bar.dataset[kind], true);
   }
-  // A form that failed and was then replaced has its answer on the page.
+  // A form that failed and that the page no longer offers has its answer there: a live update may come before the error.
+  const standing = (form) => form.isConnected ? form
+    : $$("form").find((other) => other.getAttribute("action") === form.getAttribute("action"));
   function forgetFailure() {
-    if (lastForm && !lastForm.isConnected) { lastForm = null; $("#error-bar")?.setAttribute("hidden", ""); }
+    if (!lastForm) return;
+    lastForm = standing(lastForm);
+    if (!lastForm) $("#error-bar")?.setAttribute("hidden", "");
   }
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx.sourceElement;
@@ -124,13 +132,13 @@
   });
   document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.sourceElement.removeAttribute("aria-busy"));
   document.addEventListener("htmx:response:error", (event) => {
-    const status = event.detail.ctx.response.status;
+    const { response: { status }, sourceElement } = event.detail.ctx;
     if (status === 401) signIn();
-    else if (status >= 500) fail("offline");
-    else if (status === 429) fail("busy");
-    else if (status === 403 || status === 404) fail("forbidden");
+    else if (status >= 500) fail("offline", sourceElement);
+    else if (status === 429) fail("busy", sourceElement);
+    else if (status === 403 || status === 404) fail("forbidden", sourceElement);
   });
-  document.addEventListener("htmx:error", (event) => { if (event.detail.ctx) fail("offline"); });
+  document.addEventListener("htmx:error", (event) => { const { ctx } = event.detail; if (ctx) fail("offline", ctx.sourceElement); });
 
   // --- The session ended: keep what was typed in this tab, sign in, come back.
   const keepName = () => `gatepost.kept:${location.pathname}`;

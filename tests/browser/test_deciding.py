@@ -246,7 +246,10 @@ def test_a_server_error_shows_a_bar_and_the_second_try_decides_once(
     assert backstage.decisions_on(review) == ["approve"]
 
 
-def test_an_answer_that_is_lost_leaves_the_truth_on_the_page(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
+@pytest.mark.parametrize("order", ["the error first", "the live update first"])
+def test_an_answer_that_is_lost_leaves_the_truth_on_the_page(
+    backstage: Backstage, cast: Cast, tab_of: TabOf, order: str
+) -> None:
     review = backstage.held(cast.alice)
     tab = tab_of(cast.rhea)
     page = tab.open_review(review)
@@ -254,6 +257,8 @@ def test_an_answer_that_is_lost_leaves_the_truth_on_the_page(backstage: Backstag
 
     def lose(route: Route) -> None:
         route.fetch(max_redirects=0)
+        if order == "the live update first":
+            expect(page.locator(".decision")).to_contain_text("Rhea approved it")
         route.abort()
 
     page.route("**/approve/", lose, times=1)
