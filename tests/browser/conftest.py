@@ -13,13 +13,13 @@ import pytest
 from channels.layers import channel_layers
 from django.conf import settings
 from django.test import override_settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from mailboxes.models import Member, Role
 from tests import builders
 from tests.browser.backstage import Backstage
 from tests.browser.server import Server
-from tests.browser.tab import Tab, open_tab
+from tests.browser.tab import PATIENCE_MS, Tab, open_tab
 
 CHROMIUM = shutil.which("chromium")
 
@@ -51,6 +51,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("THE BROWSER TESTS ARE SKIPPED: chromium is missing (apt-get install chromium)")
     # Playwright's loop runs in this thread, so Django would refuse the database even to pytest's own clean-up.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    expect.set_options(timeout=PATIENCE_MS)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM)
