@@ -16,7 +16,7 @@ python=$(command -v "${PYTHON:-python3}") || {
     exit 1
 }
 
-echo "Preparing .venv (once; takes about half a minute) ..." >&2
+echo "Preparing .venv (once; takes up to a minute) ..." >&2
 if command -v uv >/dev/null 2>&1; then
     uv=uv
     uv venv --quiet --allow-existing --python "$python" .venv
