@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,21 +14,32 @@ from .ids import new_id
 from .models import Account, Event
 from .signals import event_recorded
 
-# One statement: the counter's row lock orders the account's writers, the hash is made where the previous one stands.
+# One statement: the counter's row lock orders the account's writers, each hash is made where the previous one stands.
 RECORD = """
-WITH head AS (
-    UPDATE mailboxes_eventcounter SET
-        last_seq = last_seq + 1,
-        last_hash = encode(sha256(convert_to(
-            concat_ws(E'\\n', last_hash, last_seq + 1, %(kind)s, %(subject)s, %(mailbox)s, %(at)s, %(data)s), 'UTF8'
-        )), 'hex')
+WITH RECURSIVE given AS (
+    SELECT *
+    FROM unnest(
+        %(ids)s::uuid[], %(kinds)s::text[], %(subjects)s::text[], %(mailboxes)s::text[], %(data)s::text[]
+    ) WITH ORDINALITY AS given(id, kind, subject, mailbox, data, place)
+), counter AS (
+    SELECT last_seq, last_hash FROM mailboxes_eventcounter WHERE account_id = %(account)s FOR NO KEY UPDATE
+), chain AS (
+    SELECT 0::bigint AS place, last_seq::bigint AS seq, last_hash::text AS hash FROM counter
+    UNION ALL
+    SELECT given.place, chain.seq + 1, encode(sha256(convert_to(concat_ws(
+        E'\\n', chain.hash, chain.seq + 1, given.kind, given.subject, given.mailbox, %(at)s::text, given.data
+    ), 'UTF8')), 'hex')
+    FROM chain JOIN given ON given.place = chain.place + 1
+), moved AS (
+    UPDATE mailboxes_eventcounter SET last_seq = newest.seq, last_hash = newest.hash
+    FROM (SELECT seq, hash FROM chain ORDER BY place DESC LIMIT 1) AS newest
     WHERE account_id = %(account)s
-    RETURNING last_seq, last_hash
 )
 INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)
-SELECT %(id)s, %(account)s, last_seq, %(kind)s, %(subject)s, NULLIF(%(mailbox)s, '')::uuid, %(data)s,
-       %(at)s::timestamptz, last_hash
-FROM head
+SELECT given.id, %(account)s, chain.seq, given.kind, given.subject, NULLIF(given.mailbox, '')::uuid, given.data,
+       %(at)s::timestamptz, chain.hash
+FROM chain JOIN given USING (place)
+ORDER BY place
 RETURNING seq, hash
 """
 
@@ -43,6 +55,16 @@ SELECT id FROM (
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What an event tells. `subject` is the public id of what it happened to; `data` public ids and small facts."""
+
+    kind: str
+    subject: str
+    data: Mapping[str, object]
+    mailbox_id: UUID | None = None
+
+
 def record(
     account: Account | UUID,
     kind: str,
@@ -52,37 +74,50 @@ def record(
     now: datetime,
     mailbox_id: UUID | None = None,
 ) -> Event:
-    """Append one event to the account's log, in the caller's transaction.
+    """Append one event to the account's log, as `record_all` does."""
+    (event,) = record_all(account, [Happening(kind, subject, data, mailbox_id)], now=now)
+    return event
 
-    `subject` is the public id of what it happened to; `data` holds public ids and small facts only. The counter stays
-    locked until the transaction ends, so take every other row lock first.
+
+def record_all(account: Account | UUID, happenings: Sequence[Happening], *, now: datetime) -> list[Event]:
+    """Append events in this order to the account's log, in the caller's transaction.
+
+    The counter stays locked until the transaction ends, so take every other row lock first; and the counters of several
+    accounts in the order of their ids.
     """
+    if not happenings:
+        return []
     account_id = account.pk if isinstance(account, Account) else account
-    event = Event(
-        id=new_id(),
-        account_id=account_id,
-        kind=kind,
-        subject=subject,
-        mailbox_id=mailbox_id,
-        data=canonical(data),
-        created_at=now,
-    )
+    recorded = [
+        Event(
+            id=new_id(),
+            account_id=account_id,
+            kind=one.kind,
+            subject=one.subject,
+            mailbox_id=one.mailbox_id,
+            data=canonical(one.data),
+            created_at=now,
+        )
+        for one in happenings
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             RECORD,
             {
-                "id": event.id,
                 "account": account_id,
-                "kind": kind,
-                "subject": subject,
-                "mailbox": str(mailbox_id or ""),
-                "data": event.data,
+                "ids": [event.id for event in recorded],
+                "kinds": [event.kind for event in recorded],
+                "subjects": [event.subject for event in recorded],
+                "mailboxes": [str(event.mailbox_id or "") for event in recorded],
+                "data": [event.data for event in recorded],
                 "at": moment_text(now),
             },
         )
-        event.seq, event.hash = cursor.fetchone()
-    event_recorded.send(sender=Event, event=event)
-    return event
+        for event, (seq, chain_hash) in zip(recorded, cursor.fetchall(), strict=True):
+            event.seq, event.hash = seq, chain_hash
+    for event in recorded:
+        event_recorded.send(sender=Event, event=event)
+    return recorded
 
 
 def after(account: Account, cursor: int, *, limit: int) -> list[Event]:

@@ -35,6 +35,20 @@ def test_events_count_up_without_gaps_and_the_chain_holds() -> None:
 
 
 @pytest.mark.django_db
+def test_events_that_are_recorded_together_stand_in_their_order_in_the_chain() -> None:
+    account = signed_up().account
+    before = Event.objects.filter(account=account).count()
+    happenings = [events.Happening(f"test.{number}", "x", {"number": number}) for number in range(5)]
+    recorded = events.record_all(account, happenings, now=clock.now())
+    assert [event.seq for event in recorded] == list(range(before + 1, before + 6))
+    stored = Event.objects.filter(account=account, seq__gt=before).order_by("seq")
+    assert [(event.kind, event.hash) for event in stored] == [(event.kind, event.hash) for event in recorded]
+    assert events.record(account, "test.last", subject="x", data={}, now=clock.now()).seq == before + 6
+    assert broken_links() == []
+    assert events.record_all(account, [], now=clock.now()) == []
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "statement",
     ["UPDATE mailboxes_event SET kind = 'forged'", "DELETE FROM mailboxes_event", "TRUNCATE mailboxes_event CASCADE"],
