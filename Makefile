@@ -36,8 +36,10 @@ lint: environment  ## all checks but the tests
 test: environment  ## the tests; ONLY=tests/mailboxes for a part of them
 	$(PYTHON) -m pytest $(ONLY)
 
-bench: environment  ## the measurements (not part of check)
-	$(PYTHON) -m pytest -p no:randomly --override-ini "python_files=bench_*.py" --quiet -s tests/bench
+bench: environment  ## the measurements; ONLY=tests/bench/bench_drain.py for one (not part of check)
+	@tests/bench/environment.sh
+	@tests/postfix.sh
+	DURABLE=1 $(PYTHON) -m pytest -p no:randomly --override-ini "python_files=bench_*.py" --quiet -s $(or $(ONLY),tests/bench)
 
 chaos: environment  ## the kill -9 runs, at length (not part of check)
 	$(PYTHON) -m pytest -m crash --override-ini testpaths=tests
@@ -53,7 +55,9 @@ lock: environment  ## requirements.in -> requirements.txt (hashes, no addresses)
 	$(PYTHON) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --disable-pip-version-check uv
 	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		requirements.in --output-file requirements.txt
+	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		tests/bench/requirements.in --output-file tests/bench/requirements.txt
 
 clean:  ## remove .venv and caches; your data in var/ stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
+	rm -rf .venv .venv-bench .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

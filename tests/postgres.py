@@ -1,7 +1,7 @@
 """pytest plugin: one throw-away PostgreSQL for the whole run, started before Django reads its settings.
 
 A DATABASE_URL that is already set (a server of your own, or that of the process that started this xdist worker) is
-used as it is.
+used as it is. With DURABLE=1 it keeps its promises as in production (fsync): for measurements, and to be killed.
 """
 
 import os
@@ -29,7 +29,8 @@ class ThrowawayServer:
         # In the system's temporary folder, which the server's own user can reach when we are root.
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o711)
-        self.postgres = EmbeddedPostgres(find_places(self.folder), settings=UNSAFE_BUT_FAST)
+        is_durable = bool(os.environ.get("DURABLE"))
+        self.postgres = EmbeddedPostgres(find_places(self.folder), settings={} if is_durable else UNSAFE_BUT_FAST)
 
     def start(self) -> None:
         self.postgres.start(log=self.folder / "postgres.log")

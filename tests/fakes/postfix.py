@@ -1,0 +1,86 @@
+"""smtp-sink and smtp-source of Debian's postfix: a relay that can misbehave at every step, and a client in a hurry.
+
+`tests/postfix.sh` fetches them. The sink's moods are its own options: `-q .` hangs up in place of its answer to the dot,
+`-Q .` says 421 and hangs up, `-f .` says 500, `-r .` says 450 (also at MAIL, RCPT, DATA), `-w 6` waits 6 s before each
+answer, `-A 0` takes the first message and no more. See smtp-sink(1).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "postfix"
+SINK = TOOLS / "usr/sbin/smtp-sink"
+SOURCE = TOOLS / "usr/sbin/smtp-source"
+MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*(?:\r?\n[ \t]+)?(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "LD_LIBRARY_PATH": str(TOOLS / "usr/lib/postfix")}
+
+
+@dataclass(frozen=True)
+class PostfixSink:
+    """A running smtp-sink. What it took stands in `dumps`, one file per mail; None when it was told to count only."""
+
+    port: int
+    dumps: Path | None
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def copies(self) -> Counter[str]:
+        """How often each Message-ID arrived, complete or not: smtp-sink keeps what it was given."""
+        assert self.dumps is not None
+        found: Counter[str] = Counter()
+        for path in self.dumps.iterdir():
+            found.update(match.decode() for match in MESSAGE_ID.findall(path.read_bytes()))
+        return found
+
+
+@contextmanager
+def postfix_sink(options: Sequence[str] = (), *, keeps_mail: bool = True) -> Iterator[PostfixSink]:
+    """An smtp-sink with these options on a free port of loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="gatepost-sink-") as folder:
+        # As root it must give up its rights, and the other user must be able to write.
+        Path(folder).chmod(0o777)
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        dump = ["-d", f"{folder}/%M."] if keeps_mail else []
+        process = subprocess.Popen(
+            [str(SINK), *user, *dump, *options, f"127.0.0.1:{port}", "1000"],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for(port, process)
+            yield PostfixSink(port, Path(folder) if keeps_mail else None)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        assert process.poll() is None, "smtp-sink did not start"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("smtp-sink does not listen")
