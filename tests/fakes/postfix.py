@@ -1,8 +1,8 @@
 """smtp-sink and smtp-source of Debian's postfix: a relay that can misbehave at every step, and a client in a hurry.
 
-`tests/postfix.sh` fetches them. The sink's moods are its own options: `-q .` hangs up in place of its answer to the dot,
-`-Q .` says 421 and hangs up, `-f .` says 500, `-r .` says 450 (also at MAIL, RCPT, DATA), `-w 6` waits 6 s before each
-answer, `-A 0` takes the first message and no more. See smtp-sink(1).
+`tests/postfix.sh` fetches them. The sink's moods are its own options: `-q .` hangs up in place of its answer to the
+dot, `-Q .` says 421 and hangs up, `-f .` says 500, `-r .` says 450 (also at MAIL, RCPT, DATA), `-w 6` waits 6 s before
+each answer, `-A 0` refuses every message. See smtp-sink(1).
 """
 
 from __future__ import annotations
