@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import structlog
+from django.db import connection
 
 from mailboxes import clock
 from messaging import shutdown, wakeup
@@ -19,28 +22,29 @@ from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 log = structlog.get_logger(__name__)
 
 BATCH = 20
+# Each worker process sends by so many: one waits for the relay or the database while the other one works.
+THREADS = 2
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and its memory be given back.
 BUSY_FOR = 10.0
 
+# Kept, since the connections to the relay belong to a thread.
+_helpers = ThreadPoolExecutor(max_workers=THREADS - 1, thread_name_prefix="sender")
 
-def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
+
+def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -> int:
     """Send what is due and say how many attempts were made. Any number of workers may do so at once.
 
     Ends after about `busy_for` seconds and rings for a successor when more is due. On SIGTERM, or when the worker shuts
     down, the mail in hand is finished and the rest of the claim is given back.
     """
-    until = time.monotonic() + busy_for
-    made = 0
+    rounds = _Rounds(batch=batch, until=time.monotonic() + busy_for)
     with shutdown.termination_waits():
-        while not shutdown.is_asked():
-            claimed = outbox.claim_due(limit=batch, now=clock.now())
-            made += _attempt_all(claimed)
-            if len(claimed) < batch:
-                return made
-            if time.monotonic() > until:
-                wakeup.ring(wakeup.DRAIN_OUTBOX)
-                return made
-    return made
+        made = rounds.go_once()
+        if made < batch:
+            return made
+        helpers = [_helpers.submit(rounds.help) for _ in range(threads - 1)]
+        made += rounds.go_on()
+        return made + sum(helper.result() for helper in helpers)
 
 
 def take_back_overdue() -> int:
@@ -50,6 +54,36 @@ def take_back_overdue() -> int:
         log.warning("outbox.taken_back", count=count)
         wakeup.ring(wakeup.DRAIN_OUTBOX)
     return count
+
+
+@dataclass(slots=True)
+class _Rounds:
+    """One call's rounds of claim and attempt, by any number of threads, until nothing is due or the time is over."""
+
+    batch: int
+    until: float
+
+    def go_once(self) -> int:
+        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now())) if not shutdown.is_asked() else 0
+
+    def go_on(self) -> int:
+        made = 0
+        while not shutdown.is_asked():
+            if time.monotonic() > self.until:
+                wakeup.ring(wakeup.DRAIN_OUTBOX)
+                return made
+            round_made = self.go_once()
+            made += round_made
+            if round_made < self.batch:
+                return made
+        return made
+
+    def help(self) -> int:
+        """In a thread beside: its connection to the database is its own."""
+        try:
+            return self.go_on()
+        finally:
+            connection.close()
 
 
 def _attempt_all(claimed: Sequence[Attempt]) -> int:
