@@ -24,17 +24,19 @@ CHUNK = 100
 
 MESSAGES = """
 INSERT INTO messaging_message
-SELECT (jsonb_populate_record(NULL::messaging_message, to_jsonb(m) || jsonb_build_object(
-    'id', copy.id, 'message_id', copy.message_id, 'status', 'accepted', 'needs_decision', true,
-    'quota_taken_at', NULL, 'thread_id', NULL))).*
-FROM messaging_message m, unnest(%(ids)s::uuid[], %(message_ids)s::text[]) AS copy(id, message_id)
+SELECT made.*
+FROM messaging_message m, unnest(%(ids)s::uuid[], %(message_ids)s::text[]) AS copy(id, message_id),
+    jsonb_populate_record(m, jsonb_build_object(
+        'id', copy.id, 'message_id', copy.message_id, 'status', 'accepted', 'needs_decision', true,
+        'quota_taken_at', NULL, 'thread_id', NULL)) AS made
 WHERE m.id = %(template)s
 """
 EVALUATIONS = """
 INSERT INTO oversight_evaluation
-SELECT (jsonb_populate_record(NULL::oversight_evaluation, to_jsonb(e) || jsonb_build_object(
-    'id', gen_random_uuid(), 'message_id', copy.id))).*
-FROM oversight_evaluation e, unnest(%(ids)s::uuid[]) AS copy(id) WHERE e.message_id = %(template)s
+SELECT made.*
+FROM oversight_evaluation e, unnest(%(ids)s::uuid[]) AS copy(id),
+    jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'message_id', copy.id)) AS made
+WHERE e.message_id = %(template)s
 """
 CLEARED = """
 UPDATE messaging_message SET status = 'queued', needs_decision = false WHERE id = ANY(%(ids)s)
