@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, IntegerField, Q, Value, When
-from django.db.models.functions import Greatest
+from django.db import connection
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from mailboxes.models import Mailbox
 
@@ -22,6 +22,21 @@ from .visibility import visible
 SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
 REFERENCES_LOOKED_AT = 50
+
+# One statement instead of lock, read, write: whoever waited for the row's lock joins to what then stands there.
+SHOW = """
+UPDATE messaging_thread SET
+    message_count = message_count + 1,
+    participants = (
+        SELECT coalesce(array_agg(person ORDER BY place), '{}') FROM (
+            SELECT person, min(place) AS place
+            FROM unnest(participants || %(people)s::text[]) WITH ORDINALITY AS one(person, place)
+            WHERE person <> '' GROUP BY person ORDER BY 2 LIMIT %(kept)s
+        ) AS first_come
+    ),
+    last_message_at = greatest(last_message_at, %(now)s)
+WHERE id = %(thread)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +53,33 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
 
     `references` are Message-IDs, nearest last.
     """
-    parent = find_parent(mailbox, references)
-    if parent is not None and parent.thread is not None:
-        is_new = sender is not None and sender not in parent.thread.participants
-        return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
+    placement = find_parent_thread(mailbox, references, sender=sender)
+    if placement is not None:
+        return placement
     thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if sender and not references else None
     if thread is None:
-        thread = Thread.objects.create(
-            account_id=mailbox.account_id,
-            mailbox=mailbox,
-            subject=conversation.base_subject(subject),
-            subject_key=conversation.normalize_subject(subject),
-        )
+        thread = begin(mailbox, subject=subject)
+        thread.save(force_insert=True)
     return Placement(thread=thread)
+
+
+def find_parent_thread(mailbox: Mailbox, references: Sequence[str], *, sender: str | None = None) -> Placement | None:
+    """The thread that the references lead to, if they lead to one."""
+    parent = find_parent(mailbox, references)
+    if parent is None or parent.thread is None:
+        return None
+    is_new = sender is not None and sender not in parent.thread.participants
+    return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
+
+
+def begin(mailbox: Mailbox, *, subject: str) -> Thread:
+    """A new thread, not stored yet."""
+    return Thread(
+        account_id=mailbox.account_id,
+        mailbox=mailbox,
+        subject=conversation.base_subject(subject),
+        subject_key=conversation.normalize_subject(subject),
+    )
 
 
 def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
@@ -75,14 +104,17 @@ def show(message: Message, *, now: datetime) -> None:
     """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
     if message.thread_id is None:
         return
-    thread = Thread.objects.select_for_update(no_key=True).get(pk=message.thread_id)
-    people = [message.from_address, *message.to_addresses, *message.cc_addresses]
-    participants = list(dict.fromkeys([*thread.participants, *(person for person in people if person)]))
-    Thread.objects.filter(pk=thread.pk).update(
-        message_count=F("message_count") + 1,
-        participants=participants[:PARTICIPANTS_KEPT],
-        last_message_at=Greatest("last_message_at", Value(now)),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SHOW,
+            {"thread": message.thread_id, "people": people_of(message), "kept": PARTICIPANTS_KEPT, "now": now},
+        )
+
+
+def people_of(message: Message) -> list[str]:
+    """Who takes part in a conversation by this message, each once; blind recipients do not."""
+    people = (message.from_address, *message.to_addresses, *message.cc_addresses)
+    return list(dict.fromkeys(person for person in people if person))
 
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:
