@@ -6,10 +6,12 @@ joins only if the sender already takes part in a thread of that subject that was
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.functions import Greatest
 
@@ -96,3 +98,40 @@ def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: dateti
         .order_by("-last_message_at")
         .first()
     )
+
+
+# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given.
+SHOW_ALL = """
+UPDATE messaging_thread AS thread SET
+    message_count = thread.message_count + given.count,
+    participants = ARRAY(
+        SELECT person FROM unnest(thread.participants || given.people) WITH ORDINALITY AS one(person, place)
+        GROUP BY person ORDER BY min(place) LIMIT %(kept)s
+    ),
+    last_message_at = greatest(thread.last_message_at, %(now)s)
+FROM (
+    SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count,
+           ARRAY(SELECT jsonb_array_elements_text(one -> 'people')) AS people
+    FROM jsonb_array_elements(%(threads)s::jsonb) AS one
+) AS given
+WHERE thread.id = given.id
+"""
+
+
+def show_all(messages: Sequence[Message], *, now: datetime) -> None:
+    """`show` for several messages, by one statement."""
+    shown: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.thread_id is not None:
+            shown.setdefault(str(message.thread_id), []).append(message)
+    threads = [
+        {"thread": thread, "count": len(its), "people": [person for message in its for person in _people(message)]}
+        for thread, its in shown.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(SHOW_ALL, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
+
+
+def _people(message: Message) -> list[str]:
+    people = (message.from_address, *message.to_addresses, *message.cc_addresses)
+    return [person for person in people if person]
