@@ -1,6 +1,6 @@
 """The outbox: recipients that may be attempted, and since when.
 
-Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter.
+Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter → epoch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from mailboxes import epoch
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
 from messaging import lifecycle, wakeup
@@ -123,6 +124,8 @@ def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
         ]
         Attempt.objects.bulk_create(attempts)
         lifecycle.fold([message_id for _, message_id, _, _ in rows], now=now)
+        if rows:
+            epoch.advance()
         faultpoint("claim.before_commit")
     faultpoint("claim.after_commit")
     return attempts
