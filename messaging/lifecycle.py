@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
 from mailboxes import events, statements
 from mailboxes.errors import Conflict
 from mailboxes.events import Happening
@@ -56,6 +58,25 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
         setattr(message, name, value)
     if to not in SILENT:
         events.record_all(message.account_id, [_happening(message.pk, message.mailbox_id, to, reason)], now=now)
+
+
+def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:
+    """Move messages that are in one state to a silent one, by one statement: all of them, or Conflict and none."""
+    assert to in SILENT
+    (origin,) = {Status(message.status) for message in messages}
+    ids = [message.pk for message in messages]
+    columns |= {"status": to, "reason_code": "", "reason_text": ""}
+    with transaction.atomic():
+        moved = Message.objects.filter(pk__in=ids, status=origin).update(**columns) if to in MOVES[origin] else 0
+        if moved != len(messages):
+            raise Conflict(
+                f"Not all of {len(messages)} messages can become {to.value}.",
+                code="state_changed",
+                fix="Read them again.",
+            )
+    for message in messages:
+        for name, value in columns.items():
+            setattr(message, name, value)
 
 
 LOCK = "SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"

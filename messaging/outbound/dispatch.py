@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import connection
 
-from mailboxes import clock
+from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
 from messaging.models import Attempt
 
@@ -37,14 +37,18 @@ def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -
     Ends after about `busy_for` seconds and rings for a successor when more is due. On SIGTERM, or when the worker shuts
     down, the mail in hand is finished and the rest of the claim is given back.
     """
+    if not epoch.may_send(now=clock.now()):
+        return 0
     rounds = _Rounds(batch=batch, until=time.monotonic() + busy_for)
     with shutdown.termination_waits():
         made = rounds.go_once()
-        if made < batch:
-            return made
-        helpers = [_helpers.submit(rounds.help) for _ in range(threads - 1)]
-        made += rounds.go_on()
-        return made + sum(helper.result() for helper in helpers)
+        if made == batch:
+            helpers = [_helpers.submit(rounds.help) for _ in range(threads - 1)]
+            made += rounds.go_on()
+            made += sum(helper.result() for helper in helpers)
+        if made:
+            epoch.advance()  # a backup made in the middle of the last batch is an older one, too
+    return made
 
 
 def take_back_overdue() -> int:
@@ -64,7 +68,9 @@ class _Rounds:
     until: float
 
     def go_once(self) -> int:
-        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now())) if not shutdown.is_asked() else 0
+        if shutdown.is_asked():
+            return 0
+        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now()))
 
     def go_on(self) -> int:
         made = 0

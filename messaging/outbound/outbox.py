@@ -1,6 +1,6 @@
 """The outbox: recipients that may be attempted, and since when.
 
-Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter.
+Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter → epoch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from mailboxes import statements
+from mailboxes import epoch, statements
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
 from messaging import lifecycle, wakeup
@@ -68,22 +68,33 @@ WHERE id = %(recipient)s RETURNING message_id
 """
 SET_ASIDE_FOR = timedelta(hours=1)
 
+# The policy clears what was sealed a moment ago in the same transaction, so the kept seal is compared, not the bytes
+# again; delivery compares those before they leave.
+OPEN_SEALED = """
+UPDATE messaging_recipient r SET next_at = %(not_before)s
+FROM messaging_message m JOIN messaging_revision v ON v.message_id = m.id AND v.version = m.current_version
+WHERE r.message_id = %(message)s AND m.id = %(message)s AND r.state = 'waiting' AND v.seal = %(seal)s
+RETURNING r.id
+"""
+
 
 def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now: datetime) -> None:
     """Let the message leave from `not_before` on. Raises Conflict if the clearance is for other bytes.
 
     A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
     """
-    raw = bytes(drafts.current_revision(message).raw)
-    if drafts.seal_of(message, raw) != clearance.seal:
-        raise Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")
     if clearance.is_by_policy:
+        asked = {"message": message.pk, "seal": clearance.seal, "not_before": not_before}
+        if not statements.run(OPEN_SEALED, asked):
+            raise _seal_differs()
         lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
     else:
+        if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
+            raise _seal_differs()
         lifecycle.advance(
             message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)})
         )
-    Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
+        Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
     wakeup.ring(wakeup.DRAIN_OUTBOX)
 
 
@@ -136,6 +147,8 @@ def _claim(*, limit: int, now: datetime, take: Callable[[list[UUID], datetime], 
     with transaction.atomic():
         due = [recipient for (recipient,) in statements.run(DUE, {"now": now, "limit": limit})]
         attempts = take(due, now)
+        if attempts:
+            epoch.advance()
         faultpoint("claim.before_commit")
     faultpoint("claim.after_commit")
     return attempts
@@ -185,3 +198,7 @@ def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
 def worker_name() -> str:
     """Host and process: who holds a lease."""
     return f"{socket.gethostname()}:{os.getpid()}"[:80]
+
+
+def _seal_differs() -> Conflict:
+    return Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")
