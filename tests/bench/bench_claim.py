@@ -7,14 +7,18 @@ The plan of the claim among the history is printed.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 import zeal
+from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 
 from config.owner import as_owner
 from mailboxes import clock
@@ -77,6 +81,8 @@ def history() -> Iterator[None]:
     connection.close()
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute(f'CREATE DATABASE {COPY} TEMPLATE "{original}"'.encode())
+        # Each database has its own: to the file of the other one it would look restored.
+        shutil.copy(settings.EPOCH_FILE, epoch_file())
         try:
             with inside(COPY), as_owner(), connection.cursor() as cursor:
                 for table in TABLES:
@@ -91,6 +97,10 @@ def history() -> Iterator[None]:
             owner.execute(f"DROP DATABASE {COPY} WITH (FORCE)".encode())
 
 
+def epoch_file() -> Path:
+    return Path(f"{os.environ['EPOCH_FILE']}-{COPY}")
+
+
 @contextmanager
 def inside(database: str) -> Iterator[None]:
     """This thread's connection is to that database."""
@@ -98,7 +108,8 @@ def inside(database: str) -> Iterator[None]:
     ours = connection.settings_dict
     connection.settings_dict = ours | {"NAME": database}
     try:
-        yield
+        with override_settings(EPOCH_FILE=epoch_file()):
+            yield
     finally:
         connection.close()
         connection.settings_dict = ours

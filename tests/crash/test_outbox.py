@@ -130,30 +130,34 @@ def test_only_the_message_in_hand_is_unknown_when_a_worker_dies_between_mark_and
     assert recipient_of(in_hand).code == "answer_lost"
 
 
-def test_every_message_is_sent_when_its_worker_dies_after_the_result(
+def test_every_answer_stands_when_a_worker_dies_after_the_result(
     workers: Workers, relay: Sink, messages: list[Message]
 ) -> None:
     workers.die_at("smtp.after_result_commit")
-    assert _statuses(messages) == [Status.SENT] * 3
-    assert dispatch.drain() == 0
+    assert _statuses(messages).count(Status.SENT) == len(relay.taken)  # all three, but on a slow machine
+    _leases_are_over()
+    dispatch.take_back_overdue()
+    dispatch.drain()
     assert relay.copies() == {message.message_id: 1 for message in messages}
     assert _statuses(messages) == [Status.SENT] * 3
 
 
-def test_only_the_last_answer_is_lost_when_a_worker_dies_after_several(
+def test_only_the_last_answer_is_lost_when_a_worker_dies_before_the_result_of_several(
     workers: Workers, relay: Sink, messages: list[Message]
 ) -> None:
-    """All three are answered, none is written: each mark has noted the answer before it."""
+    """None of the answers is written: each mark has noted the one before it."""
     workers.die_at("smtp.before_result_commit")
-    assert len(relay.taken) == 3
+    answered_count = len(relay.taken)  # three, but on a slow machine
     assert _statuses(messages) == [Status.SENDING] * 3
     _leases_are_over()
     assert dispatch.take_back_overdue() == 3
+    assert _statuses(messages).count(Status.SENT) == answered_count - 1
+    assert _statuses(messages).count(Status.UNKNOWN) == 1
+    dispatch.drain()
+    assert relay.copies() == {message.message_id: 1 for message in messages}
     assert sorted(_statuses(messages)) == [Status.SENT, Status.SENT, Status.UNKNOWN]
     for message in messages:
         assert _statuses([message]) == [events_of(message)[-1].removeprefix("message.")]
-    assert dispatch.drain() == 0
-    assert relay.copies() == {message.message_id: 1 for message in messages}
 
 
 def test_a_worker_finishes_the_mail_in_hand_and_gives_the_rest_back_when_it_is_terminated(
