@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Case, IntegerField, Q, Value, When
 
+from mailboxes import statements
 from mailboxes.models import Mailbox
 
 from .mime import conversation
@@ -31,7 +31,7 @@ UPDATE messaging_thread SET
         SELECT coalesce(array_agg(person ORDER BY place), '{}') FROM (
             SELECT person, min(place) AS place
             FROM unnest(participants || %(people)s::text[]) WITH ORDINALITY AS one(person, place)
-            WHERE person <> '' GROUP BY person ORDER BY 2 LIMIT %(kept)s
+            WHERE person <> '' GROUP BY person ORDER BY 2 LIMIT %(kept)s::int
         ) AS first_come
     ),
     last_message_at = greatest(last_message_at, %(now)s)
@@ -104,11 +104,8 @@ def show(message: Message, *, now: datetime) -> None:
     """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
     if message.thread_id is None:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SHOW,
-            {"thread": message.thread_id, "people": people_of(message), "kept": PARTICIPANTS_KEPT, "now": now},
-        )
+    people = people_of(message)
+    statements.run(SHOW, {"thread": message.thread_id, "people": people, "kept": PARTICIPANTS_KEPT, "now": now})
 
 
 def people_of(message: Message) -> list[str]:

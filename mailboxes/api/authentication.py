@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from mailboxes import clock, keys
+from mailboxes import keys
 from mailboxes.errors import Unauthenticated
 from mailboxes.models import ApiKey
 from mailboxes.principals import Principal
@@ -26,7 +26,7 @@ class KeyAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             raise refusal("The Authorization header is not of the kind Bearer.", code="malformed_key")
         try:
-            principal = keys.authenticate(text.strip(), now=clock.now())
+            principal = keys.recognize(text.strip())
         except Unauthenticated as error:
             error.headers["WWW-Authenticate"] = f'{CHALLENGE} error="invalid_token"'
             raise
