@@ -32,7 +32,7 @@ class Text(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False, **options})
-        # StrictJsonParser let neither NUL nor half a surrogate pair pass, and looked once; DRF goes over each character.
+        # StrictJsonParser has looked, once; DRF would go over each character of each text again.
         self.validators = [one for one in self.validators if not isinstance(one, CHECKED_BY_THE_PARSER)]
 
     def to_internal_value(self, data: object) -> str:

@@ -48,7 +48,7 @@ def handler() -> ThreadedHandler:
         return ThreadedHandler(threads=THREADS)
 
 
-def asking(handler: ThreadedHandler, address: str) -> ApplicationCommunicator:
+def asking(handler: ThreadedHandler, address: str) -> Any:
     scope = {
         "type": "http",
         "method": "GET",
