@@ -6,13 +6,14 @@ joins only if the sender already takes part in a thread of that subject that was
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Case, IntegerField, Q, Value, When
 
-from mailboxes import statements
 from mailboxes.models import Mailbox
 
 from .mime import conversation
@@ -23,19 +24,21 @@ SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
 REFERENCES_LOOKED_AT = 50
 
-# One statement instead of lock, read, write: whoever waited for the row's lock joins to what then stands there.
+# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given.
 SHOW = """
-UPDATE messaging_thread SET
-    message_count = message_count + 1,
-    participants = (
-        SELECT coalesce(array_agg(person ORDER BY place), '{}') FROM (
-            SELECT person, min(place) AS place
-            FROM unnest(participants || %(people)s::text[]) WITH ORDINALITY AS one(person, place)
-            WHERE person <> '' GROUP BY person ORDER BY 2 LIMIT %(kept)s::int
-        ) AS first_come
+UPDATE messaging_thread AS thread SET
+    message_count = thread.message_count + given.count,
+    participants = ARRAY(
+        SELECT person FROM unnest(thread.participants || given.people) WITH ORDINALITY AS one(person, place)
+        GROUP BY person ORDER BY min(place) LIMIT %(kept)s
     ),
-    last_message_at = greatest(last_message_at, %(now)s)
-WHERE id = %(thread)s
+    last_message_at = greatest(thread.last_message_at, %(now)s)
+FROM (
+    SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count,
+           ARRAY(SELECT jsonb_array_elements_text(one -> 'people')) AS people
+    FROM jsonb_array_elements(%(threads)s::jsonb) AS one
+) AS given
+WHERE thread.id = given.id
 """
 
 
@@ -100,12 +103,23 @@ def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
     )
 
 
-def show(message: Message, *, now: datetime) -> None:
-    """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
-    if message.thread_id is None:
+def show(messages: Sequence[Message], *, now: datetime) -> None:
+    """Count messages that became visible into their threads, by one statement.
+
+    Call it once per message, before its event is recorded.
+    """
+    shown: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.thread_id is not None:
+            shown.setdefault(str(message.thread_id), []).append(message)
+    if not shown:
         return
-    people = people_of(message)
-    statements.run(SHOW, {"thread": message.thread_id, "people": people, "kept": PARTICIPANTS_KEPT, "now": now})
+    threads = [
+        {"thread": thread, "count": len(its), "people": [person for message in its for person in people_of(message)]}
+        for thread, its in shown.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(SHOW, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
 
 
 def people_of(message: Message) -> list[str]:

@@ -56,7 +56,7 @@ def asking(handler: ThreadedHandler, address: str) -> Any:
         "query_string": b"",
         "headers": [(b"host", b"testserver")],
     }
-    return ApplicationCommunicator(handler, scope)
+    return ApplicationCommunicator(handler, scope)  # type: ignore[no-untyped-call]
 
 
 async def answer(handler: ThreadedHandler, address: str) -> tuple[int, bytes]:

@@ -31,5 +31,5 @@ DROP FUNCTION gatepost_keys_changed();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailboxes", "0002_guards")]
+    dependencies = [("mailboxes", "0003_epoch")]
     operations = [migrations.RunSQL(BELL, UNDO)]
