@@ -1,8 +1,9 @@
 """Keys that were good a moment ago: an agent's principal by its key's digest, so that not every request looks it up.
 
 How long a change of a key may go unseen, in a process that remembers: nothing in the process that made the change;
-elsewhere until the database's NOTIFY arrives (a few milliseconds); at most KEY_CACHE_SECONDS where it is lost. A send
-does not even wait for that: `oversight.sender` looks at the key again in the transaction that accepts.
+elsewhere until the database's NOTIFY arrives (a few milliseconds); at most KEY_CACHE_SECONDS where it is lost. That is
+for reading only: a send looks at its key again in the transaction that accepts (`oversight.sender`), and whatever else
+changes something looks it up each time.
 
 Decide keys are never remembered, nor is a key that is no good: whoever guesses fills nothing.
 """

@@ -91,7 +91,10 @@ class Sender:
 
 
 def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (), now: datetime) -> Sender:
-    """The mailbox of that id in the actor's scope, ready to send from. Raises NotFound for anything else."""
+    """The mailbox of that id in the actor's scope, ready to send from. Raises NotFound for anything else.
+
+    `recipients` are canonical.
+    """
     parsed = parse_id(mailbox_id)
     if parsed is None or not actor.may_see(parsed):
         raise NotFound("mailbox")
@@ -103,7 +106,7 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
             "account": actor.account.pk,
             "key": actor.key.pk if actor.key else None,
             "now": now,
-            "recipients": [addresses.suppression_key(address) for address in recipients],
+            "recipients": [addresses.key_of_canonical(address) for address in recipients],
             "subjects": [counter.subject_id for counter in counters],
             "kinds": [counter.kind.value for counter in counters],
             "periods": [quotas.period_start(counter.kind, now) for counter in counters],

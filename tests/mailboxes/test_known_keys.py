@@ -199,3 +199,14 @@ def test_a_suspended_account_is_known_as_such_at_once_in_the_process_that_suspen
     keys.recognize(alice.key_text)
     suspensions.suspend(alice.account, reason="spam", by="test", now=clock.now())
     assert keys.recognize(alice.key_text).account.suspended_at is not None
+
+
+@pytest.mark.usefixtures("deaf")
+def test_what_changes_something_looks_the_key_up_each_time() -> None:
+    alice = builders.tenant()
+    key, text = spare_key(alice)
+    keys.recognize(text)
+    revoke_elsewhere(key)
+    assert Api(text).get("/mailboxes").status == 200, "the test of the test: the key is believed"
+    assert Api(text).post("/api-keys", {}).code == "revoked_key"
+    assert Api(text).delete(f"/mailboxes/{alice.mailbox.pk}").code == "revoked_key"
