@@ -46,9 +46,8 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
     `columns` are written by the same conditional UPDATE. Raises Conflict when the message has moved on meanwhile.
     """
     reason = reason or Reason()
-    origins = [origin for origin, targets in MOVES.items() if to in targets]
-    columns |= {"status": to, "reason_code": reason.code, "reason_text": reason.text}
-    if not Message.objects.filter(pk=message.pk, status=message.status, status__in=origins).update(**columns):
+    columns |= {"status": to.value, "reason_code": reason.code, "reason_text": reason.text}
+    if to not in MOVES.get(Status(message.status), ()) or not _move(message, columns):
         raise Conflict(
             f"The message can't become {to.value}: it is no longer {Status(message.status).value}.",
             code="state_changed",
@@ -58,6 +57,14 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
         setattr(message, name, value)
     if to not in SILENT:
         events.record_all(message.account_id, [_happening(message.pk, message.mailbox_id, to, reason)], now=now)
+
+
+def _move(message: Message, columns: dict[str, object]) -> bool:
+    """Write the columns if the message is still where we saw it."""
+    written = ", ".join(f"{name} = %({name})s" for name in columns)
+    where = {"id": message.pk, "was": str(message.status)}
+    move = f"UPDATE messaging_message SET {written} WHERE id = %(id)s AND status = %(was)s RETURNING id"  # noqa: S608
+    return bool(statements.run(move, {**columns, **where}))
 
 
 def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:

@@ -45,7 +45,12 @@ def canonical(text: str) -> str:
 
 def suppression_key(text: str) -> str:
     """The address all spellings of one mailbox share: canonical, without the +tag."""
-    local, domain = canonical(text).split("@")
+    return key_of_canonical(canonical(text))
+
+
+def key_of_canonical(address: str) -> str:
+    """`suppression_key` of an address that is canonical already."""
+    local, domain = address.split("@")
     return f"{split_plus(local)}@{domain}"
 
 
