@@ -58,7 +58,8 @@ def put_off(row: RawMessage, *, now: datetime) -> None:
 
 
 def _first_of(found: list[tuple[UUID, int]]) -> list[UUID]:
-    taken, size = [], 0
+    taken: list[UUID] = []
+    size = 0
     for pk, length in found:
         size += length
         if taken and size > BATCH_BYTES:

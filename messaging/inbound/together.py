@@ -103,7 +103,7 @@ def _lock_mailboxes(readings: Sequence[Reading]) -> None:
         .filter(pk__in=ids, deleted_at__isnull=True)
         .order_by("pk")
     )
-    boxes = {box.pk: box for box in locked} if ids else {}
+    boxes: dict[UUID | None, Mailbox] = {box.pk: box for box in locked} if ids else {}
     if any(box.status == MailboxStatus.PAUSED for box in boxes.values()):
         raise NotFiled
     for reading in readings:
