@@ -13,9 +13,9 @@ from itertools import groupby
 from uuid import UUID
 
 import structlog
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 
-from mailboxes import clock, events, quotas
+from mailboxes import clock, events, quotas, statements
 from mailboxes.events import Happening
 from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
@@ -48,12 +48,10 @@ def receive_all(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> l
     """
     copies = tuple(_copy(recipient) for recipient in sorted(set(envelope.recipients)))
     statement = storing.Statement([storing.Mail(raw, envelope.sender, via, copies)], now=now)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(storing.STORE, statement.parameters)
-        again = statement.take(cursor.fetchall())
+    with transaction.atomic():
+        again = statement.take(statements.run(storing.STORE, statement.parameters))
         if again:
-            cursor.execute(storing.STORE_AGAIN, {**statement.parameters, "again": again})
-            statement.take(cursor.fetchall())
+            statement.take(statements.run(storing.STORE_AGAIN, {**statement.parameters, "again": again}))
         faultpoint("inbound.before_commit")
     faultpoint("inbound.after_commit")
     (stored,) = statement.stored()
