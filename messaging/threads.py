@@ -24,8 +24,7 @@ SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
 REFERENCES_LOOKED_AT = 50
 
-# One statement instead of lock, read, write: whoever waited for the row's lock joins to what then stands there. Each
-# thread stands once in what is given.
+# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given.
 SHOW = """
 UPDATE messaging_thread AS thread SET
     message_count = thread.message_count + given.count,
@@ -104,17 +103,17 @@ def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
     )
 
 
-def show(message: Message, *, now: datetime) -> None:
-    """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
-    show_all([message], now=now)
+def show(messages: Sequence[Message], *, now: datetime) -> None:
+    """Count messages that became visible into their threads, by one statement.
 
-
-def show_all(messages: Sequence[Message], *, now: datetime) -> None:
-    """`show` for several messages, by one statement."""
+    Call it once per message, before its event is recorded.
+    """
     shown: dict[str, list[Message]] = {}
     for message in messages:
         if message.thread_id is not None:
             shown.setdefault(str(message.thread_id), []).append(message)
+    if not shown:
+        return
     threads = [
         {"thread": thread, "count": len(its), "people": [person for message in its for person in people_of(message)]}
         for thread, its in shown.items()

@@ -101,7 +101,7 @@ def process(raw_message: RawMessage, *, now: datetime) -> bool:
 def release(messages: Sequence[Message], *, now: datetime) -> None:
     """Show arrived or held messages to their agents: count them, and record `message.received` for each."""
     lifecycle.advance_all(messages, Status.RELEASED, now=now, released_at=now)
-    threads.show_all(messages, now=now)
+    threads.show(messages, now=now)
     by_account = [
         (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from mailboxes import clock
+from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
 from messaging.models import Attempt
 
@@ -29,17 +29,12 @@ def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
     Ends after about `busy_for` seconds and rings for a successor when more is due. On SIGTERM, or when the worker shuts
     down, the mail in hand is finished and the rest of the claim is given back.
     """
-    until = time.monotonic() + busy_for
-    made = 0
+    if not epoch.may_send(now=clock.now()):
+        return 0
     with shutdown.termination_waits():
-        while not shutdown.is_asked():
-            claimed = outbox.claim_due(limit=batch, now=clock.now())
-            made += _attempt_all(claimed)
-            if len(claimed) < batch:
-                return made
-            if time.monotonic() > until:
-                wakeup.ring(wakeup.DRAIN_OUTBOX)
-                return made
+        made = _drain(batch=batch, until=time.monotonic() + busy_for)
+        if made:
+            epoch.advance()  # a backup made in the middle of the last batch is an older one, too
     return made
 
 
@@ -50,6 +45,19 @@ def take_back_overdue() -> int:
         log.warning("outbox.taken_back", count=count)
         wakeup.ring(wakeup.DRAIN_OUTBOX)
     return count
+
+
+def _drain(*, batch: int, until: float) -> int:
+    made = 0
+    while not shutdown.is_asked():
+        claimed = outbox.claim_due(limit=batch, now=clock.now())
+        made += _attempt_all(claimed)
+        if len(claimed) < batch:
+            break
+        if time.monotonic() > until:
+            wakeup.ring(wakeup.DRAIN_OUTBOX)
+            break
+    return made
 
 
 def _attempt_all(claimed: Sequence[Attempt]) -> int:

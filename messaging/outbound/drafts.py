@@ -130,7 +130,7 @@ def store(composed: Composed, *, is_shown: bool, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(STORE, _stored(composed, is_shown=is_shown, now=now))
     if is_shown and not composed.is_first_of_thread:
-        threads.show(composed.message, now=now)
+        threads.show([composed.message], now=now)
 
 
 def seal_of(message: Message, raw: bytes) -> str:
