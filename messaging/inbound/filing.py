@@ -12,10 +12,10 @@ from mailboxes import statements
 from mailboxes.models import Mailbox
 from messaging import threads
 from messaging.mime.types import Address, Parsed, ParsedAttachment
-from messaging.models import Attachment, Direction, Message, RawMessage, Status, Thread
+from messaging.models import Attachment, Direction, Message, RawMessage, Status
 from messaging.threads import Placement
 
-from . import sender_checks
+from . import rows, sender_checks
 from .checks import Checks
 from .reading import Reading
 
@@ -44,14 +44,13 @@ def file_all(readings: Sequence[Reading], *, now: datetime) -> list[Message]:
         _message(reading, placement, now=now + timedelta(microseconds=place))
         for place, (reading, placement) in enumerate(zip(readings, placements, strict=True))
     ]
-    Message.objects.bulk_create(messages)
+    rows.insert_all(messages)
     attachments = [
         _attachment(message, part, now=now)
         for message, reading in zip(messages, readings, strict=True)
         for part in reading.parsed.attachments
     ]
-    if attachments:
-        Attachment.objects.bulk_create(attachments)
+    rows.insert_all(attachments)
     return messages
 
 
@@ -64,7 +63,7 @@ def _place_all(readings: Sequence[Reading], *, now: datetime) -> list[Placement]
         for place, reading in enumerate(readings)
     ]
     begun = [placement.thread for place, placement in enumerate(placements) if place not in may_join]
-    Thread.objects.bulk_create(begun)
+    rows.insert_all(begun)
     return placements
 
 

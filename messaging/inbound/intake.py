@@ -30,7 +30,7 @@ from .storing import Via as Via
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
+BATCH = 40
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and other work has its turn.
 BUSY_FOR = 2.0
 
