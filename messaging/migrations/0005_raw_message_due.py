@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        
+        ('mailboxes', '0002_guards'),
         ('messaging', '0004_answered_holds'),
     ]
 
