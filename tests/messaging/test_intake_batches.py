@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -166,3 +167,27 @@ def test_a_message_that_has_moved_on_is_not_shown_again() -> None:
     as_it_was = Message(pk=message.pk, status=Status.ARRIVED)
     with pytest.raises(Conflict):
         lifecycle.advance_all([as_it_was], Status.RELEASED, now=clock.now())
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_share_the_work_and_file_each_mail_once() -> None:
+    alice = builders.tenant()
+    for _ in range(12):
+        receive(letter(), alice.mailbox.full_address)
+    start, filed = threading.Barrier(2), []
+
+    def work() -> None:
+        try:
+            start.wait(10)
+            filed.append(intake.process_due(limit=20, now=clock.now()))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(filed) == 12
+    assert len(subjects()) == 12
