@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from mailboxes import events, statements
 from mailboxes.errors import Conflict
 from mailboxes.events import Happening
@@ -68,19 +66,17 @@ def _move(message: Message, columns: dict[str, object]) -> bool:
 
 
 def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:
-    """Move messages that are in one state to a silent one, by one statement: all of them, or Conflict and none."""
-    assert to in SILENT
+    """Move messages that are in one state to a silent one by one statement, in the caller's transaction.
+
+    Raises Conflict, which ends that transaction, when one of them has moved on meanwhile.
+    """
     (origin,) = {Status(message.status) for message in messages}
+    assert to in SILENT
+    assert to in MOVES[origin]
     ids = [message.pk for message in messages]
     columns |= {"status": to, "reason_code": "", "reason_text": ""}
-    with transaction.atomic():
-        moved = Message.objects.filter(pk__in=ids, status=origin).update(**columns) if to in MOVES[origin] else 0
-        if moved != len(messages):
-            raise Conflict(
-                f"Not all of {len(messages)} messages can become {to.value}.",
-                code="state_changed",
-                fix="Read them again.",
-            )
+    if Message.objects.filter(pk__in=ids, status=origin).update(**columns) != len(messages):
+        raise Conflict("One of the messages has moved on meanwhile.", code="state_changed", fix="Read them again.")
     for message in messages:
         for name, value in columns.items():
             setattr(message, name, value)

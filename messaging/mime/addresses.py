@@ -7,6 +7,7 @@ and two spellings of one mailbox would pass a suppression, a limit per recipient
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import email_validator
 
@@ -60,6 +61,7 @@ def split_plus(local: str) -> str:
     return base or local
 
 
+@lru_cache(maxsize=4096)  # the same few addresses stand in mail after mail
 def _validated(text: str) -> str:
     try:
         checked = email_validator.validate_email(
