@@ -39,7 +39,8 @@ ROUNDS = 8
 
 
 class Relay(Protocol):
-    port: int
+    @property
+    def port(self) -> int: ...
 
     def deliveries(self) -> Counts: ...
 

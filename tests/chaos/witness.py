@@ -1,4 +1,4 @@
-"""What really went over the wire to the relay, as a proxy between worker and relay saw it, transaction by transaction."""
+"""What really went over the wire to the relay, transaction by transaction, as a proxy on the way to it saw it."""
 
 from __future__ import annotations
 
