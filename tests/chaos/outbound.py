@@ -61,8 +61,10 @@ class Mix:
         sizes = [dice.randint(1, 3) for _ in range(dice.randint(1, 12))]
         split = dice.randint(1, len(sizes))
         lots = (tuple(sizes[:split]), tuple(sizes[split:]))
-        reached = 1 if case.point in ONCE_A_BATCH else min(sum(lots[0]), BATCH)
-        return cls(dice.choice(MODES), lots, dice.randint(1, reached), dice.randint(0, 2))
+        mode = dice.choice(MODES)
+        first = lots[0][: _cleared_count(lots[0])] if mode is OversightMode.GATED_SEND else lots[0]
+        reached = 1 if case.point in ONCE_A_BATCH else min(sum(first), BATCH)
+        return cls(mode, lots, dice.randint(1, reached), dice.randint(0, 2))
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,13 @@ def submit(sender: Tenant, sizes: Sequence[int]) -> list[Message]:
     for size in sizes:
         to = tuple(f"r{number}@friends.example" for number in range(size))
         made.append(builders.submit(sender, to=to))
-    approve(made[: max(1, len(made) - 1)], sender)
+    approve(made[: _cleared_count(made)], sender)
     return made
+
+
+def _cleared_count(lot: Sequence[object]) -> int:
+    """Of what is held the last one stays so, if there are several."""
+    return max(1, len(lot) - 1)
 
 
 def approve(messages: Sequence[Message], sender: Tenant) -> None:
