@@ -80,7 +80,8 @@ def run(case: Case, crew: Crew, relay: Relay) -> Verdict:
     """The verdict on one run of the matrix."""
     dice = case.dice()
     mix = Mix.of(case, dice)
-    sender = new_sender(mix.mode)
+    # Who comes meanwhile is somebody else: a worker that stands still may hold the counters of the first.
+    sender, latecomer = new_sender(mix.mode), new_sender(mix.mode)
     messages = submit(sender, mix.lots[0])
     witness = Witness()
     held_dot = mix.nth if (case.point, case.kind) == ("smtp.after_dot", Kind.DROP_NETWORK) else 0
@@ -90,7 +91,7 @@ def run(case: Case, crew: Crew, relay: Relay) -> Verdict:
     ):
         struck = crew.start("drain", faults=case.faults(mix.nth), RELAY_URL=_url(faulted.port))
         until(lambda: struck.is_struck or struck.state is not None, "the fault point is reached")
-        messages += submit(sender, mix.lots[1])
+        messages += submit(latecomer, mix.lots[1])
         beside = [crew.start("drain", RELAY_URL=_url(others.port)) for _ in range(mix.others_count)]
         if case.kind is Kind.DROP_NETWORK:
             until(lambda: struck.state == STOPPED, "the worker stands still")
