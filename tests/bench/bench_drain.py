@@ -32,7 +32,7 @@ from tests.bench.conversations import Talker, talker
 from tests.bench.full_outbox import fill
 from tests.bench.side_by_side import Comparison, in_turn
 from tests.builders import Tenant
-from tests.crash.database import database_url
+from tests.chaos.processes import database_url
 from tests.fakes.postfix import PostfixSink, postfix_sink
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from config.embedded.places import find_places
 from config.embedded.valkey import EmbeddedValkey
-from tests.crash.database import database_url
+from tests.chaos.processes import database_url
 
 PATIENCE = 40
 OF_TESTS = ("TESTING", "DJANGO_SETTINGS_MODULE", "DEBUG", "KEY_CACHE_SECONDS", "FAULTPOINTS")
