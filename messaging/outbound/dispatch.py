@@ -1,8 +1,10 @@
-"""The loop that empties the outbox: claim, attempt, record, until nothing is due."""
+"""The loop that empties the outbox: claim, attempt, write down, until nothing is due."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Sequence
 
 import structlog
 
@@ -11,6 +13,8 @@ from messaging import shutdown, wakeup
 from messaging.models import Attempt
 
 from . import delivery, outbox, outcomes
+from .answers import Answers
+from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 
 log = structlog.get_logger(__name__)
 
@@ -56,15 +60,24 @@ def _drain(*, batch: int, until: float) -> int:
     return made
 
 
-def _attempt_all(claimed: list[Attempt]) -> int:
-    made = 0
-    now = clock.now()
-    for attempt in delivery.load(claimed):
-        if shutdown.is_asked():
-            outcome = outcomes.GIVEN_BACK
-        else:
-            outcome = delivery.attempt(attempt, now=now)
-            made += 1
-        now = clock.now()
-        outcomes.record(attempt, outcome, now=now)
+def _attempt_all(claimed: Sequence[Attempt]) -> int:
+    """Attempt each once and write down what came of it; how many were attempted."""
+    now, answers, made = clock.now(), Answers(), 0
+    waiting = deque(delivery.load(claimed))
+    is_database_lost = False
+    while waiting:
+        mail = waiting.popleft()
+        if shutdown.is_asked() or is_database_lost:
+            answers.add(mail, DATABASE_LOST if is_database_lost else GIVEN_BACK)
+            continue
+        outcome = delivery.attempt(mail, now=now, answers=answers)
+        made += 1
+        answers.add(mail, outcome)
+        is_database_lost = outcome is DATABASE_LOST
+        if answers.are_urgent:
+            answers.write()
+        if outcome.kind is OutcomeKind.WITHDRAWN and not is_database_lost:
+            # Stopped or closed: the others need not be offered to the relay to learn the same.
+            waiting = deque(delivery.load(waiting))
+    answers.write()
     return made
