@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import structlog
@@ -10,29 +9,27 @@ from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from django.db import close_old_connections
 
 from config.heartbeat import HEARTBEAT_TASK
+from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
-
-# A broker that hangs costs a timeout each time it is asked: not for each sweep of a round.
-ASKED_AGAIN_AFTER = 5.0
 
 
 class Scheduler(PersistentScheduler):
     """Celery's own, with `apply_async` that falls back to this very process."""
 
-    _silent_until = 0.0
+    _silence = Silence()
 
     def apply_async(
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
     ) -> object | None:
         """Send the sweep to a worker; do it here when the broker does not take it."""
-        if time.monotonic() >= self._silent_until:
+        if not self._silence.is_kept():
             try:
                 sent: object = super().apply_async(entry, producer=producer, advance=advance, **kwargs)
                 return sent
             except SchedulingError as error:
                 log.warning("beat.broker_silent", error=str(error))
-                self._silent_until = time.monotonic() + ASKED_AGAIN_AFTER
+                self._silence.begin()
         self._do_here(entry)
         return None
 

@@ -139,4 +139,3 @@ def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: dateti
         .order_by("-last_message_at")
         .first()
     )
-

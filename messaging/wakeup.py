@@ -7,10 +7,14 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import KombuError
 
+from .silence import Silence
+
 log = structlog.get_logger(__name__)
 
 DRAIN_OUTBOX = "messaging.drain_outbox"
 PROCESS_INTAKE = "messaging.process_intake"
+
+_silence = Silence()
 
 
 def ring(task_name: str) -> None:
@@ -19,7 +23,10 @@ def ring(task_name: str) -> None:
 
 
 def _ring_now(task_name: str) -> None:
+    if _silence.is_kept():
+        return
     try:
         current_app.tasks[task_name].apply_async(ignore_result=True, retry=False)
     except (OSError, KombuError) as error:
+        _silence.begin()
         log.warning("wakeup.lost", task=task_name, error=str(error))

@@ -11,6 +11,7 @@ import pytest
 from tests.config.conftest import free_port
 from tests.instance import STOPS_WITHIN, Instance, manage
 
+
 @pytest.fixture
 def start(data_dir: Path) -> Iterator[Callable[..., Instance]]:
     instances = []

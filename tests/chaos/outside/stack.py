@@ -39,7 +39,9 @@ UNLIMITED = dict.fromkeys(
     ),
     "0",
 )
-UNSETTLED = "status IN ('accepted', 'queued', 'sending')"
+UNSETTLED = """
+SELECT count(*) FROM messaging_message WHERE id = ANY(%s::uuid[]) AND status IN ('accepted', 'queued', 'sending')
+"""
 
 
 class Stack:
@@ -126,7 +128,9 @@ class Stack:
     def cluster(self) -> list[int]:
         """PostgreSQL and every process of it."""
         postmaster = self.pids("postgres")[0]
-        children = subprocess.run(["pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=False)
+        children = subprocess.run(
+            ["/usr/bin/pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=False
+        )
         return [postmaster, *(int(pid) for pid in children.stdout.split())]
 
     def load(self, per_second: float = 15.0) -> Load:
@@ -148,8 +152,7 @@ class Stack:
         return time.monotonic() - begun
 
     def unsettled(self, ids: Sequence[str]) -> int:
-        query = f"SELECT count(*) FROM messaging_message WHERE id = ANY(%s::uuid[]) AND {UNSETTLED}"
-        return int(self.rows(query, list(ids))[0][0])
+        return int(self.rows(UNSETTLED, list(ids))[0][0])
 
     def end_leases_of_the_dead(self) -> int:
         """Warp the time: the lease of every attempt whose process is gone is over, and they are taken back."""

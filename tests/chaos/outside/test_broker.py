@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def sent_between(stack: Stack, begun: float, ended: float) -> list[float]:
 
 def longest_silence(moments: list[float], span: float) -> float:
     edges = [0.0, *moments, span]
-    return max(later - earlier for earlier, later in zip(edges, edges[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(edges))
 
 
 def test_the_broker_is_killed(stack: Stack, note: Note) -> None:

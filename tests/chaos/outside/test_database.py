@@ -18,7 +18,9 @@ BACK_WITHIN = 10.0
 
 def refused_politely(load: Load) -> dict[str, object]:
     """Every answer was a 2xx, or a 503 that says when to come again."""
-    assert set(load.statuses()) <= {201, 503}, {answer.text for answer in load.answers if answer.status not in {201, 503}}
+    assert set(load.statuses()) <= {201, 503}, {
+        answer.text for answer in load.answers if answer.status not in {201, 503}
+    }
     assert all(answer.retry_after for answer in load.answers if answer.status == 503)
     return {"answers": {str(code): count for code, count in sorted(load.statuses().items())}}
 
@@ -34,7 +36,9 @@ def test_postgres_is_killed(stack: Stack, note: Note) -> None:
     assert inbound in {"451", "250"}
     figures = refused_politely(load)
     back = load.first_accepted_after(struck)
-    note(first_2xx_seconds=back, smtp_meanwhile=inbound, slowest_answer=load.slowest(), **figures, **stack.verdict(load))
+    note(
+        first_2xx_seconds=back, smtp_meanwhile=inbound, slowest_answer=load.slowest(), **figures, **stack.verdict(load)
+    )
     assert back <= BACK_WITHIN
     stack.until_well(30)
 

@@ -115,4 +115,3 @@ def test_the_supervisor_is_killed(stack: Stack, note: Note) -> None:
     begun = time.monotonic()
     stack.wait()
     note(orphans_gone_seconds=gone, ready_again_seconds=time.monotonic() - begun, **stack.verdict(load))
-
