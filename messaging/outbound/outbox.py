@@ -74,6 +74,7 @@ OPEN_SEALED = """
 UPDATE messaging_recipient r SET next_at = %(not_before)s
 FROM messaging_message m JOIN messaging_revision v ON v.message_id = m.id AND v.version = m.current_version
 WHERE r.message_id = %(message)s AND m.id = %(message)s AND r.state = 'waiting' AND v.seal = %(seal)s
+RETURNING r.id
 """
 
 
@@ -83,10 +84,9 @@ def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now
     A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
     """
     if clearance.is_by_policy:
-        with connection.cursor() as cursor:
-            cursor.execute(OPEN_SEALED, {"message": message.pk, "seal": clearance.seal, "not_before": not_before})
-            if not cursor.rowcount:
-                raise _seal_differs()
+        asked = {"message": message.pk, "seal": clearance.seal, "not_before": not_before}
+        if not statements.run(OPEN_SEALED, asked):
+            raise _seal_differs()
         lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
     else:
         if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
