@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from django.db import close_old_connections
+from kombu.exceptions import KombuError
 
 from config.heartbeat import HEARTBEAT_TASK
 from messaging.silence import Silence
@@ -38,7 +39,7 @@ class Scheduler(PersistentScheduler):
         connection = self.connection
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=2)
-        except connection.recoverable_connection_errors as error:
+        except (OSError, KombuError) as error:
             log.warning("beat.broker_away", error=str(error))
         return connection
 
@@ -46,6 +47,6 @@ class Scheduler(PersistentScheduler):
         if entry.task == HEARTBEAT_TASK:
             return  # a sign of life of the worker, which is kept in the broker's house
         try:
-            self.app.tasks[entry.task].apply()
+            self.app.tasks[str(entry.task)].apply()
         finally:
             close_old_connections()

@@ -31,13 +31,7 @@ def main() -> None:
 
 def _warm_up() -> None:
     """Import what the roles need; nothing here may start a thread or open a connection."""
-    import celery.apps.worker
-    import celery.bin.celery
-    import daphne.cli
 
-    import config.asgi
-    import config.celery
-    import config.urls
     import messaging.inbound.listener
     import messaging.management.commands.smtpd
     import messaging.outbound.dispatch  # noqa: F401

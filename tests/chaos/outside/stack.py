@@ -69,8 +69,12 @@ class Stack:
             self.decide_key, self.mailbox_address = made["decide_key"], made["mailbox_address"]
             self.mailbox_id, self.key = made["mailbox_id"], made["agent_key"]
             self.manage("set_mode", self.mailbox_address, "autonomous")
-        self.target = Target(self.instance.port, self.mailbox_id, self.key)
+        self.aim()
         return self
+
+    def aim(self) -> None:
+        """The load goes to the port of the instance that runs now."""
+        self.target = Target(self.instance.port, self.mailbox_id, self.key)
 
     def start_again(self) -> None:
         """The next `manage.py up` in the same folder."""
