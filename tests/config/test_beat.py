@@ -10,10 +10,11 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
+from django.core.cache import cache
 from pytest_django import Settings
 
 from config.beat import Scheduler
-from config.heartbeat import HEARTBEAT_TASK
+from config.heartbeat import HEARTBEAT, HEARTBEAT_TASK
 from messaging.silence import Silence
 from oversight import doorbell
 
@@ -36,8 +37,11 @@ class Sweeper:
         self.app = Celery("sweeper", broker=broker, set_as_current=False)
         self.app.conf.broker_transport_options = HANGS
         self.done: list[str] = []
-        self.app.task(name="sweep")(lambda: self.done.append("sweep"))
-        self.app.task(name=HEARTBEAT_TASK)(lambda: self.done.append("heartbeat"))
+
+        def sweep() -> None:
+            self.done.append("sweep")
+
+        self.app.task(name="sweep", shared=False)(sweep)
         self.app.finalize()
         self.app.conf.beat_schedule = {
             name: {"task": name, "schedule": 5.0, "options": {"retry": False}} for name in ("sweep", HEARTBEAT_TASK)
@@ -59,10 +63,12 @@ def test_a_broker_that_answers_is_sent_the_sweeps(tmp_path: Path) -> None:
 
 
 def test_beat_does_the_sweeps_itself_while_the_broker_is_away(tmp_path: Path) -> None:
+    cache.clear()
     sweeper = Sweeper(f"redis+socket://{tmp_path}/nobody.sock", tmp_path)
     sweeper.tick()
     sweeper.tick()
     assert sweeper.done == ["sweep", "sweep"]
+    assert cache.get(HEARTBEAT) is None  # beat is no worker
 
 
 def test_a_broker_that_hangs_is_asked_once_in_a_while_only(tmp_path: Path, hung: Path) -> None:

@@ -74,7 +74,7 @@ def test_everything_is_told_to_stop(stack: Stack, note: Note) -> None:
     stack.wait()
     figures = stack.verdict(load)
     note(stopped_in_seconds=stopped, **figures)
-    assert stopped < 10
+    assert stopped < 15  # patience sums to 8.5 s; the rest is a busy machine
     assert figures["unknown"] == 0
     assert figures["leases_left_by_the_dead"] == 0
 
