@@ -5,5 +5,5 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0003_answered"), ("messaging", "0003_raw_message_due")]
+    dependencies = [("messaging", "0003_answered")]
     operations = [ValidateConstraint(model_name="attempt", name="attempt_outcome_fits_phase")]
