@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from kombu.exceptions import KombuError
 
 from config.heartbeat import HEARTBEAT_TASK
+from mailboxes import epoch_file
 from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,10 @@ class Scheduler(PersistentScheduler):
     def _do_here(self, entry: ScheduleEntry) -> None:
         if entry.task == HEARTBEAT_TASK:
             return  # a sign of life of the worker, which is kept in the broker's house
+        if not epoch_file.path().exists():
+            # Nothing has ever been sent from this host; to begin with it now would look like a restored backup.
+            log.warning("beat.sends_nothing", task=entry.task, missing=str(epoch_file.path()))
+            return
         try:
             self.app.tasks[str(entry.task)].apply()
         finally:

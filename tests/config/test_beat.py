@@ -21,6 +21,12 @@ from oversight import doorbell
 HANGS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 
 
+@pytest.fixture(autouse=True)
+def sending_host(settings: Settings, tmp_path: Path) -> None:
+    settings.EPOCH_FILE = tmp_path / "sent-before"
+    settings.EPOCH_FILE.touch()
+
+
 @pytest.fixture
 def hung(tmp_path: Path) -> Iterator[Path]:
     """A broker that takes every connection and says nothing."""
@@ -69,6 +75,13 @@ def test_beat_does_the_sweeps_itself_while_the_broker_is_away(tmp_path: Path) ->
     sweeper.tick()
     assert sweeper.done == ["sweep", "sweep"]
     assert cache.get(HEARTBEAT) is None  # beat is no worker
+
+
+def test_beat_sends_nothing_from_a_host_that_never_sent(settings: Settings, tmp_path: Path) -> None:
+    settings.EPOCH_FILE = tmp_path / "epoch"
+    sweeper = Sweeper(f"redis+socket://{tmp_path}/nobody.sock", tmp_path)
+    sweeper.tick()
+    assert sweeper.done == []
 
 
 def test_a_broker_that_hangs_is_asked_once_in_a_while_only(tmp_path: Path, hung: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +14,30 @@ from config.embedded.places import find_places
 from config.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from tests.chaos.outside.conftest import Note
 from tests.chaos.outside.load import send
+from tests.chaos.outside.relay import Relay
 from tests.chaos.outside.stack import Stack
+from tests.config.conftest import data_dir as data_dir
 
 pytestmark = pytest.mark.chaos
 SENT_AFTER_THE_BACKUP = 50
 
 
-def test_a_backup_is_restored(stack: Stack, note: Note) -> None:
+@pytest.fixture
+def doomed(tmp_path: Path, data_dir: Path) -> Iterator[Stack]:
+    """A stack of its own: what it sends twice on purpose must not be counted against the others."""
+    (tmp_path / "dumps").mkdir()
+    relay = Relay(tmp_path / "dumps")
+    relay.open()
+    stack = Stack(data_dir, relay)
+    try:
+        yield stack.wait()
+    finally:
+        stack.stop()
+        relay.close()
+
+
+def test_a_backup_is_restored(doomed: Stack, note: Note) -> None:
+    stack = doomed
     server = EmbeddedPostgres(find_places(stack.data_dir))
     stack.relay.close()
     waiting = [send(stack.target).message_id for _ in range(5)]
