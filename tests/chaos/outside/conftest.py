@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.outside.relay import Relay
+from tests.chaos.outside.relay import Relay, open_relay
 from tests.chaos.outside.stack import Stack
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "outside.json"
@@ -21,12 +21,8 @@ Note = Callable[..., None]
 
 @pytest.fixture(scope="package")
 def relay() -> Iterator[Relay]:
-    folder = Path(tempfile.mkdtemp(prefix="gatepost-relay-"))
-    relay = Relay(folder)
-    relay.open()
-    yield relay
-    relay.close()
-    shutil.rmtree(folder)
+    with open_relay() as relay:
+        yield relay
 
 
 @pytest.fixture(scope="package")

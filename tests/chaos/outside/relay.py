@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +15,20 @@ from pathlib import Path
 
 from tests.config.conftest import free_port
 from tests.fakes.postfix import MESSAGE_ID, SINK, environment
+
+
+@contextmanager
+def open_relay() -> Iterator[Relay]:
+    """A relay that takes everything."""
+    # Not in pytest's own folder, which is closed to the user that smtp-sink becomes.
+    folder = Path(tempfile.mkdtemp(prefix="gatepost-relay-"))
+    relay = Relay(folder)
+    relay.open()
+    try:
+        yield relay
+    finally:
+        relay.close()
+        shutil.rmtree(folder)
 
 
 class Relay:

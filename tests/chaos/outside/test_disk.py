@@ -71,7 +71,8 @@ def test_the_disk_is_full(small_disk: Path, relay: Relay, note: Note) -> None:
         note(first_2xx_seconds=back, **figures, **stack.verdict(load))
         assert meanwhile[503] > 0
         assert set(load.statuses()) <= {201, 503}
-        assert inbound in {"451", "452"}
+        # A small mail may still find room in a page that the table has; then it is kept like any other.
+        assert inbound in {"250", "451", "452"}
     finally:
         stack.stop()
         if stack.instance.processes():

@@ -14,7 +14,7 @@ from config.embedded.places import find_places
 from config.embedded.postgres import SUPERUSER, EmbeddedPostgres
 from tests.chaos.outside.conftest import Note
 from tests.chaos.outside.load import send
-from tests.chaos.outside.relay import Relay
+from tests.chaos.outside.relay import open_relay
 from tests.chaos.outside.stack import Stack
 from tests.config.conftest import data_dir as data_dir
 
@@ -23,17 +23,14 @@ SENT_AFTER_THE_BACKUP = 50
 
 
 @pytest.fixture
-def doomed(tmp_path: Path, data_dir: Path) -> Iterator[Stack]:
+def doomed(data_dir: Path) -> Iterator[Stack]:
     """A stack of its own: what it sends twice on purpose must not be counted against the others."""
-    (tmp_path / "dumps").mkdir()
-    relay = Relay(tmp_path / "dumps")
-    relay.open()
-    stack = Stack(data_dir, relay)
-    try:
-        yield stack.wait()
-    finally:
-        stack.stop()
-        relay.close()
+    with open_relay() as relay:
+        stack = Stack(data_dir, relay)
+        try:
+            yield stack.wait()
+        finally:
+            stack.stop()
 
 
 def test_a_backup_is_restored(doomed: Stack, note: Note) -> None:
