@@ -19,7 +19,9 @@ log = structlog.get_logger(__name__)
 class Scheduler(PersistentScheduler):
     """Celery's own, with `apply_async` that falls back to this very process."""
 
-    _silence = Silence()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._silence = Silence()
+        super().__init__(*args, **kwargs)
 
     def apply_async(
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
