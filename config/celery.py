@@ -8,7 +8,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 from config.embedded.process import die_with_parent
-from config.heartbeat import BEATS_EVERY
+from config.heartbeat import BEATS_EVERY, HEARTBEAT_TASK
 from messaging import shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,20 +16,24 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
-# name -> {"task": "messaging.sweep_outbox", "schedule": 5.0, "options": {"expires": 5.0}}
-# Every sweep expires with its period, so that a sleeping worker does not wake to a thousand of them.
+# So long a sweep waits for a worker: a worker that was away does not wake to thousands of them, and one whose clock is
+# an hour off (beat's clock says when it ends) takes them still.
+EXPIRES_AFTER = 2 * 3600.0
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": EXPIRES_AFTER, "retry": False}}
+
+
+app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
-    "sweep outbox": {"task": "messaging.drain_outbox", "schedule": 5.0, "options": {"expires": 5.0}},
-    "take back overdue": {"task": "messaging.take_back_overdue", "schedule": 30.0, "options": {"expires": 30.0}},
-    "expire reviews": {"task": "oversight.expire_reviews", "schedule": 10.0, "options": {"expires": 10.0}},
-    "cancel departed": {"task": "oversight.cancel_departed", "schedule": 10.0, "options": {"expires": 10.0}},
-    "forget old answers": {
-        "task": "oversight.forget_old_answers",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "process intake": {"task": "messaging.process_intake", "schedule": 5.0, "options": {"expires": 5.0}},
-    "heartbeat": {"task": "config.heartbeat", "schedule": BEATS_EVERY, "options": {"expires": BEATS_EVERY}},
+    "sweep outbox": _every(5.0, "messaging.drain_outbox"),
+    "take back overdue": _every(30.0, "messaging.take_back_overdue"),
+    "expire reviews": _every(10.0, "oversight.expire_reviews"),
+    "cancel departed": _every(10.0, "oversight.cancel_departed"),
+    "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
+    "process intake": _every(5.0, "messaging.process_intake"),
+    "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 
 

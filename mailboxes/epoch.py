@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.db import connection, transaction
 
-from . import accounts, epoch_file, events
+from . import accounts, epoch_file, events, statements
 from .epoch_file import Stamp
 from .models import Epoch
 
@@ -126,11 +127,8 @@ def _begin() -> Stamp:
     return stamp
 
 
-def _advanced() -> tuple[UUID, datetime | None, datetime | None, datetime] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(ADVANCE)
-        found: tuple[UUID, datetime | None, datetime | None, datetime] | None = cursor.fetchone()
-    return found
+def _advanced() -> tuple[Any, ...] | None:
+    return next(iter(statements.run(ADVANCE, {})), None)
 
 
 def _difference(in_file: Stamp | epoch_file.Unreadable | None, here: Stamp) -> str:

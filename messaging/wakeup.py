@@ -11,6 +11,8 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import KombuError
 
+from .silence import Silence
+
 log = structlog.get_logger(__name__)
 
 DRAIN_OUTBOX = "messaging.drain_outbox"
@@ -53,6 +55,7 @@ class Bell:
 
 
 bell = Bell()
+_silence = Silence()
 atexit.register(bell.ring_out)
 
 
@@ -62,7 +65,10 @@ def ring(task_name: str) -> None:
 
 
 def _ring_now(task_name: str) -> None:
+    if _silence.is_kept():
+        return
     try:
         current_app.tasks[task_name].apply_async(ignore_result=True, retry=False)
     except (OSError, KombuError) as error:
+        _silence.begin()
         log.warning("wakeup.lost", task=task_name, error=str(error))

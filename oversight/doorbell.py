@@ -14,10 +14,13 @@ from django.dispatch import receiver
 
 from mailboxes.models import Event
 from mailboxes.signals import event_recorded
+from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
 
 RING_SECONDS = 2
+
+_silence = Silence()
 
 
 def group_name(account_id: UUID) -> str:
@@ -43,9 +46,12 @@ class _Ring:
 
 def ring(account_id: UUID) -> None:
     """Wake the account's open pages now. Never fails and never waits long: whoever calls has committed already."""
+    if _silence.is_kept():
+        return
     try:
         async_to_sync(_send)(account_id)
     except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
+        _silence.begin()
         log.warning("doorbell.lost", account_id=str(account_id), error=str(error) or type(error).__name__)
 
 

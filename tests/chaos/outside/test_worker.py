@@ -1,0 +1,117 @@
+"""The worker is killed as the OOM killer does it, or told to stop, under load; sending is stopped by a person."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.chaos.outside.conftest import Note
+from tests.chaos.outside.stack import Stack, until
+
+pytestmark = pytest.mark.chaos
+
+
+def test_a_process_of_the_pool_is_killed(stack: Stack, note: Note) -> None:
+    with stack.load() as load:
+        for _ in range(4):
+            time.sleep(2)
+            stack.kill(stack.pool()[-1])
+        time.sleep(2)
+    assert set(load.statuses()) == {201}
+    note(**stack.verdict(load))
+    stack.until_well(60)
+
+
+def test_the_whole_worker_is_killed(stack: Stack, note: Note) -> None:
+    with stack.load() as load:
+        time.sleep(3)
+        pool = stack.pids("worker")
+        struck = time.monotonic()
+        stack.kill(pool[0])
+        until(lambda: not set(pool) & set(stack.pids("worker")), seconds=5, what="the pool dies with its worker")
+        marked = stack.rows("SELECT clock_timestamp()")[0][0]
+        sent = "SELECT 1 FROM messaging_attempt WHERE started_at > %s AND outcome = 'sent'"
+        until(lambda: stack.rows(sent, marked), seconds=60, what="a successor sends")
+        back = time.monotonic() - struck
+        time.sleep(2)
+    assert set(load.statuses()) == {201}
+    note(sending_again_seconds=back, **stack.verdict(load))
+    stack.until_well(60)
+
+
+def test_the_worker_is_told_to_stop(stack: Stack, note: Note) -> None:
+    """SIGTERM: what is in hand is finished, the rest of the claim given back; nothing is unknown, no lease is left."""
+    with stack.load() as load:
+        time.sleep(4)
+        before = stack.pids("worker")
+        begun = time.monotonic()
+        os.kill(before[0], signal.SIGTERM)
+        until(lambda: not set(before) & set(stack.pids("worker")), seconds=30, what="the worker ends")
+        ended = time.monotonic() - begun
+        time.sleep(5)
+    assert set(load.statuses()) == {201}
+    figures = stack.verdict(load)
+    note(drained_in_seconds=ended, **figures)
+    assert figures["unknown"] == 0
+    assert figures["leases_left_by_the_dead"] == 0
+    stack.until_well(60)
+
+
+def test_everything_is_told_to_stop(stack: Stack, note: Note) -> None:
+    """SIGTERM to `up` under load: all answered, nothing unknown, and the next start goes on where this one ended."""
+    with stack.load() as load:
+        time.sleep(4)
+        begun = time.monotonic()
+        stack.instance.process.send_signal(signal.SIGTERM)
+        assert stack.instance.process.wait(20) == 0
+        stopped = time.monotonic() - begun
+        assert stack.instance.processes() == {}
+    assert set(load.statuses()) <= {201, 503, 0}
+    stack.start_again()
+    stack.wait()
+    figures = stack.verdict(load)
+    note(stopped_in_seconds=stopped, **figures)
+    assert stopped < 15  # patience sums to 8.5 s; the rest is a busy machine
+    assert figures["unknown"] == 0
+    assert figures["leases_left_by_the_dead"] == 0
+
+
+def test_a_person_stops_all_sending(stack: Stack, note: Note) -> None:
+    """I11: no attempt starts after the stop has committed, and none of what waits is lost."""
+    stop = (
+        "from mailboxes import clock, stops; from mailboxes.models import Account, Member\n"
+        "a = Account.objects.get(slug='demo'); m = Member.objects.filter(account=a, role='owner').get()\n"
+    )
+    with stack.load(30) as load:
+        time.sleep(3)
+        # Read behind the commit: what has begun by then may still have been on its way before it.
+        act = "stops.stop(a, member=m, reason='drill', now=clock.now()); print(clock.now().isoformat())"
+        moment = stack.python(stop + act).split()[-1]
+        time.sleep(4)
+    query = "SELECT count(*) FILTER (WHERE t.started_at > %s), count(*) FILTER (WHERE t.data_at > %s) "
+    query += "FROM messaging_attempt t JOIN messaging_recipient r ON r.id = t.recipient_id "
+    query += "JOIN messaging_message m ON m.id = r.message_id JOIN mailboxes_account a ON a.id = m.account_id "
+    query += "WHERE a.slug = 'demo'"
+    started, marked = stack.rows(query, moment, moment)[0]
+    waiting = stack.unsettled(load.accepted)
+    stack.python(stop + "stops.resume(a, member=m, now=clock.now())")
+    figures = stack.verdict(load)
+    note(attempts_after_the_stop=started, bodies_after_the_stop=marked, waited=waiting, **figures)
+    assert (started, marked) == (0, 0)
+    assert waiting > 0
+
+
+def test_the_supervisor_is_killed(stack: Stack, note: Note) -> None:
+    """kill -9 of `up` under load: nothing of it survives, the next start recovers."""
+    with stack.load() as load:
+        time.sleep(4)
+        stack.instance.process.kill()
+        stack.instance.process.wait()
+        gone = until(lambda: stack.instance.processes() == {}, seconds=10, what="an orphan survives")
+    stack.start_again()
+    begun = time.monotonic()
+    stack.wait()
+    note(orphans_gone_seconds=gone, ready_again_seconds=time.monotonic() - begun, **stack.verdict(load))
