@@ -1,5 +1,7 @@
 # Every target first makes .venv when it is missing or stale. `make run` starts Gatepost, `make check` checks it.
 PYTHON := .venv/bin/python
+# As many tests at once as there are processors; of those that need one to themselves only one (tests/conftest.py).
+AT_ONCE := -n logical --maxprocesses 4 --dist loadgroup
 APPS := config mailboxes messaging oversight billing
 
 # What `manage.py check --deploy` sees: a production that is set up as the README says.
@@ -22,7 +24,7 @@ run: environment  ## start everything: web, worker, beat, smtp listener, embedde
 	@exec $(PYTHON) manage.py up
 
 check: environment lint chromium  ## all checks, cheapest first
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(AT_ONCE)
 
 lint: environment  ## all checks but the tests
 	$(PYTHON) -m ruff check .
@@ -34,7 +36,7 @@ lint: environment  ## all checks but the tests
 	$(PRODUCTION) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 test: environment  ## the tests; ONLY=tests/mailboxes for a part of them
-	$(PYTHON) -m pytest $(ONLY)
+	$(PYTHON) -m pytest $(if $(ONLY),$(ONLY),$(AT_ONCE))
 
 bench: environment  ## the measurements; ONLY=tests/bench/bench_drain.py for one (not part of check)
 	@tests/bench/environment.sh

@@ -11,6 +11,7 @@ from django.urls import path
 from redis.exceptions import RedisError
 
 from config.heartbeat import HEARTBEAT
+from mailboxes import epoch
 from mailboxes.clock import now
 from mailboxes.models import MailboxStatus
 from mailboxes.modes import OversightMode
@@ -26,7 +27,7 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 def ready(_request: HttpRequest) -> JsonResponse:
     """200 when all is well, else 503; either way which of the checks is not."""
-    checks = {"database": _check_database()} | _check_worker() | _check_oldest_due()
+    checks = {"database": _check_database()} | _check_worker() | _check_oldest_due() | _check_sending()
     is_ready = all(check["ok"] for check in checks.values())
     return JsonResponse(
         {"status": "ok" if is_ready else "unavailable", "checks": checks}, status=200 if is_ready else 503
@@ -57,6 +58,16 @@ def _check_oldest_due() -> dict[str, dict[str, Any]]:
     except DatabaseError:
         return {"outbox": {"ok": False}}
     return {"outbox": {"ok": age < OVERDUE_SECONDS, "oldestDueSeconds": round(age)}}
+
+
+def _check_sending() -> dict[str, dict[str, Any]]:
+    try:
+        halt = epoch.find_halt()
+    except DatabaseError:
+        return {"sending": {"ok": False}}
+    if halt is None:
+        return {"sending": {"ok": True}}
+    return {"sending": {"ok": False, "reason": halt.reason, "remedy": "manage.py confirm_restore"}}
 
 
 def oldest_due() -> datetime | None:

@@ -19,6 +19,7 @@ from config.errors import CannotStart
 from config.greeting import greeting
 from config.preflight import answers, lock_data_dir, require_database, require_free_port
 from config.supervisor import Child, Command, Supervisor, Write
+from mailboxes import clock, epoch
 
 T = TypeVar("T")
 
@@ -64,6 +65,8 @@ async def _start(supervisor: Supervisor, *, write: Write) -> None:
         await _start_valkey(supervisor)
     await _in_thread(require_database)
     await _in_thread(_migrate)
+    if halt := await _in_thread(_find_halt):
+        write(f"Nothing will be sent. {halt} See manage.py confirm_restore.")
     web, *_ = [supervisor.start(command) for command in _processes()]
     demo = await _demo(write) if settings.EMBEDDED_POSTGRES and _has_command("demo") else None
     await _wait_for_web(web)
@@ -124,6 +127,13 @@ def _python(name: str, *arguments: str, rank: int, env: dict[str, str] | None = 
         patience=PATIENCE[rank],
         options=options,
     )
+
+
+def _find_halt() -> str:
+    if epoch.may_send(now=clock.now()):
+        return ""
+    halt = epoch.find_halt()
+    return halt.reason if halt else ""
 
 
 def _migrate() -> None:

@@ -47,6 +47,9 @@ SMTP_PORT = _number("SMTP_PORT", 2525)
 TRUSTED_PROXIES = _number("TRUSTED_PROXIES", 0)
 DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
+# Says how far the database knows of what has left, so it must not be restored together with it (mailboxes.epoch).
+EPOCH_FILE = DATA_DIR / _text("EPOCH_FILE", "epoch")
+
 DATABASE_URL = _text("DATABASE_URL")
 EMBEDDED_POSTGRES = not DATABASE_URL
 REDIS_URL = _text("REDIS_URL")

@@ -58,11 +58,23 @@ def create_dkim_key(domain: Domain, *, selector: str, now: datetime) -> DkimKey:
 
 
 def signing_key(domain: Domain) -> tuple[str, rsa.RSAPrivateKey] | None:
-    """Selector and key object of the domain's newest active DKIM key; cached per process (27 ms to load)."""
+    """Selector and key object of the domain's newest active DKIM key."""
     # All of them (there are few), so that a caller with many domains may prefetch.
     active = [key for key in domain.dkim_keys.all() if key.activated_at is not None and key.retired_at is None]
     row = max(active, key=lambda key: (key.activated_at, key.pk), default=None)
-    return (row.selector, _load(bytes(row.private_key))) if row else None
+    return (row.selector, open_key(bytes(row.private_key))) if row else None
+
+
+@lru_cache(maxsize=256)
+def open_key(sealed: bytes) -> rsa.RSAPrivateKey:
+    """The key object of a sealed private key; cached per process (27 ms to load)."""
+    try:
+        pem = _vault().decrypt(sealed)
+    except InvalidToken as error:
+        raise ImproperlyConfigured("A DKIM key was sealed with another SECRET_KEY; restore that SECRET_KEY.") from error
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 def dns_records(domain: Domain) -> list[DnsRecord]:
@@ -79,17 +91,6 @@ def dns_records(domain: Domain) -> list[DnsRecord]:
         DnsRecord("TXT", f"_dmarc.{domain.name}", f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain.name}")
     )
     return records
-
-
-@lru_cache(maxsize=256)
-def _load(sealed: bytes) -> rsa.RSAPrivateKey:
-    try:
-        pem = _vault().decrypt(sealed)
-    except InvalidToken as error:
-        raise ImproperlyConfigured("A DKIM key was sealed with another SECRET_KEY; restore that SECRET_KEY.") from error
-    key = serialization.load_pem_private_key(pem, password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
 
 
 def _vault() -> Fernet:

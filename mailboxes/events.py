@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
+from . import statements
 from .ids import new_id
 from .models import Account, Event
 from .signals import event_recorded
@@ -100,21 +99,20 @@ def record_all(account: Account | UUID, happenings: Sequence[Happening], *, now:
         )
         for one in happenings
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            RECORD,
-            {
-                "account": account_id,
-                "ids": [event.id for event in recorded],
-                "kinds": [event.kind for event in recorded],
-                "subjects": [event.subject for event in recorded],
-                "mailboxes": [str(event.mailbox_id or "") for event in recorded],
-                "data": [event.data for event in recorded],
-                "at": moment_text(now),
-            },
-        )
-        for event, (seq, chain_hash) in zip(recorded, cursor.fetchall(), strict=True):
-            event.seq, event.hash = seq, chain_hash
+    places = statements.run(
+        RECORD,
+        {
+            "account": account_id,
+            "ids": [event.id for event in recorded],
+            "kinds": [event.kind for event in recorded],
+            "subjects": [event.subject for event in recorded],
+            "mailboxes": [str(event.mailbox_id or "") for event in recorded],
+            "data": [event.data for event in recorded],
+            "at": moment_text(now),
+        },
+    )
+    for event, (seq, chain_hash) in zip(recorded, places, strict=True):
+        event.seq, event.hash = seq, chain_hash
     for event in recorded:
         event_recorded.send(sender=Event, event=event)
     return recorded

@@ -37,7 +37,12 @@ def find(account: Account, *, now: datetime) -> InboundUsage:
     """The account's usage of the calendar month (UTC) that contains `now`."""
     used = quotas.used([account.pk], LimitKind.MONTHLY_INBOUND, now=now)
     limit = quotas.limits_of(account)[LimitKind.MONTHLY_INBOUND]
-    return InboundUsage(current=used.get(account.pk, 0), limit=limit, resets_at=next_month(now))
+    return of(used.get(account.pk, 0), limit, now=now)
+
+
+def of(current: int, limit: int, *, now: datetime) -> InboundUsage:
+    """What `current` of `limit` means in the month that contains `now`."""
+    return InboundUsage(current=current, limit=limit, resets_at=next_month(now))
 
 
 def next_month(moment: datetime) -> datetime:

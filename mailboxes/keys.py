@@ -65,11 +65,16 @@ def authenticate(text: str, *, now: datetime) -> Principal:
     if key is None:
         raise Unauthenticated("This key is unknown.", fix="Create a new key, or check which server it is for.")
     if key.revoked_at is not None or (key.member is not None and not key.member.user.is_active):
-        raise Unauthenticated("This key was revoked.", code="revoked_key", fix="Use another key of the account.")
+        raise revoked()
     if key.expires_at is not None and key.expires_at <= now:
         raise Unauthenticated("This key has expired.", code="expired_key", fix="Create a new key.")
     _note_use(key, now=now)
     return _principal(key)
+
+
+def revoked() -> Unauthenticated:
+    """What the holder of a revoked key is told."""
+    return Unauthenticated("This key was revoked.", code="revoked_key", fix="Use another key of the account.")
 
 
 def revoke(actor: Principal, key_id: object, *, now: datetime) -> None:

@@ -55,6 +55,10 @@ class Principal:
         visible = Mailbox.objects.filter(account=self.account, deleted_at__isnull=True)
         return visible if self.mailbox_ids is None else visible.filter(pk__in=self.mailbox_ids)
 
+    def may_see(self, mailbox_id: UUID) -> bool:
+        """Whether this principal's key reaches that mailbox, if it is one of the account's."""
+        return self.mailbox_ids is None or mailbox_id in self.mailbox_ids
+
     def get_mailbox(self, mailbox_id: object) -> Mailbox:
         """The mailbox of that id in this principal's scope. Raises NotFound for anything else, also malformed."""
         parsed = parse_id(mailbox_id)

@@ -5,7 +5,7 @@ A counter's row lock puts the takers in order, so the sum never passes the limit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -53,12 +53,26 @@ def take(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> No
 
 def take_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> None:
     """Spend `amount` recipients of the mailbox's daily, monthly and minute limits and of the account's minute limit."""
-    take_all(mailbox.account, send_counters(mailbox), amount, now=now)
+    take_all(mailbox.account, send_counters(mailbox.pk, mailbox.account_id), amount, now=now)
+
+
+def spend_sends(mailbox: Mailbox, amount: int, *, limits: Mapping[str, int], now: datetime) -> None:
+    """As `take_sends`, with limits that the caller has read, in the caller's transaction: it ends by LimitReached."""
+    counters = _in_lock_order(send_counters(mailbox.pk, mailbox.account_id))
+    check(_spend(mailbox.account, counters, amount, now=now), limits, 0, now=now)
+
+
+def check(used: Mapping[str, int], limits: Mapping[str, int], amount: int, *, now: datetime) -> None:
+    """Refuse `amount` more recipients on top of `used` where that would pass a limit of sending."""
+    for kind in SENDING:
+        limit = limits[kind]
+        if limit and used.get(kind, 0) + amount > limit:
+            raise _reached(kind, limit, now=now)
 
 
 def take_all(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> None:
     """Spend `amount` on every counter, or raise LimitReached and spend nothing on any."""
-    ordered = sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))  # one lock order for everybody
+    ordered = _in_lock_order(counters)
     with transaction.atomic():
         used = _spend(account, ordered, amount, now=now)
         limits = limits_of(account)
@@ -75,7 +89,7 @@ def count(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> N
 
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
     """Return recipients taken at `taken_at`. The caller sees to it that this happens once per message."""
-    for counter in send_counters(mailbox):
+    for counter in _in_lock_order(send_counters(mailbox.pk, mailbox.account_id)):
         give_back(counter, amount, taken_at=taken_at)
 
 
@@ -88,19 +102,19 @@ def give_back(counter: Counter, amount: int, *, taken_at: datetime) -> None:
         )
 
 
-def send_counters(mailbox: Mailbox) -> list[Counter]:
+def send_counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:
     """What one send is counted on."""
-    return [
-        Counter(kind, mailbox.account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox.pk)
-        for kind in SENDING
-    ]
+    return [Counter(kind, account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox_id) for kind in SENDING]
 
 
 def limits_of(account: Account) -> dict[str, int]:
     """Every limit of the account: its own rows over the settings' defaults. 0 is unlimited."""
-    limits: dict[str, int] = {kind.value: settings.DEFAULT_LIMITS[kind.value] for kind in LimitKind}
-    limits.update(Limit.objects.filter(account=account).values_list("kind", "amount"))
-    return limits
+    return defaults() | dict(Limit.objects.filter(account=account).values_list("kind", "amount"))
+
+
+def defaults() -> dict[str, int]:
+    """The limits of an account without rows of its own."""
+    return {kind.value: settings.DEFAULT_LIMITS[kind.value] for kind in LimitKind}
 
 
 def used(subject_ids: Sequence[UUID], kind: LimitKind, *, now: datetime) -> dict[UUID, int]:
@@ -125,6 +139,11 @@ def period_start(kind: LimitKind, moment: datetime) -> datetime:
     if kind in VELOCITY:
         return moment.replace(second=0, microsecond=0)
     return EPOCH
+
+
+def _in_lock_order(counters: Sequence[Counter]) -> list[Counter]:
+    """One order for everybody, so that no two takers wait for each other."""
+    return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))
 
 
 def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:

@@ -1,16 +1,27 @@
-"""Named places where a test may break the program (kill, raise, stall). Nothing happens in production.
+"""Named places where a test may break the program. Nothing happens in production: the deploy check refuses FAULTPOINTS.
 
-`FAULTPOINTS` is `name=kind[,name=kind…]` with kind `kill`, `raise` or `stall:<seconds>`; the deploy check refuses it.
+`FAULTPOINTS` is `name=kind[@n][,…]`; with `@n` the fault strikes at the nth time that a process comes by, else at each.
+Kinds: `kill` (signal 9), `raise`, `drop` (this thread's connection to the database is cut), `stall:<seconds>` (of this
+thread), `stop` (the whole process stands still until somebody sends SIGCONT, who may cut its other connections then).
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 import time
+from collections import Counter
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+
+log = structlog.get_logger(__name__)
+
+_reached: Counter[str] = Counter()
+_counting = threading.Lock()
 
 
 class FaultInjected(Exception):
@@ -28,10 +39,36 @@ def faultpoint(name: str) -> None:
     planned = settings.FAULTPOINTS
     if not planned:
         return
-    kind, _, argument = dict(item.split("=", 1) for item in planned.split(",")).get(name, "").partition(":")
-    if kind == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif kind == "raise":
-        raise FaultInjected(name)
-    elif kind == "stall":
-        time.sleep(float(argument or 30))
+    kind, _, nth = dict(item.split("=", 1) for item in planned.split(",")).get(name, "").partition("@")
+    if not kind or (nth and int(nth) != _times_reached(name)):
+        return
+    # Told first, so that whoever reads the log of a killed process knows that it was this.
+    log.warning("faultpoint.struck", point=name, kind=kind)
+    _strike(name, *kind.partition(":")[::2])
+
+
+def _times_reached(name: str) -> int:
+    with _counting:
+        _reached[name] += 1
+        return _reached[name]
+
+
+def _strike(name: str, kind: str, argument: str) -> None:
+    match kind:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "raise":
+            raise FaultInjected(name)
+        case "drop":
+            _drop_database_connection()
+        case "stall":
+            time.sleep(float(argument or 30))
+
+
+def _drop_database_connection() -> None:
+    """As a cut cable does: neither side is told, each finds the other gone."""
+    if connection.connection is not None:
+        with socket.socket(fileno=os.dup(connection.connection.fileno())) as cable:
+            cable.shutdown(socket.SHUT_RDWR)

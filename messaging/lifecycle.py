@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import transaction
 
-from mailboxes import events
+from mailboxes import events, statements
 from mailboxes.errors import Conflict
+from mailboxes.events import Happening
 
 from .models import Message, Status
 
@@ -56,10 +57,29 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
     for name, value in columns.items():
         setattr(message, name, value)
     if to not in SILENT:
-        _record(message, to, reason=reason, now=now)
+        events.record_all(message.account_id, [_happening(message.pk, message.mailbox_id, to, reason)], now=now)
 
 
-LOCK = "SELECT id FROM messaging_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:
+    """Move messages that are in one state to a silent one, by one statement: all of them, or Conflict and none."""
+    assert to in SILENT
+    (origin,) = {Status(message.status) for message in messages}
+    ids = [message.pk for message in messages]
+    columns |= {"status": to, "reason_code": "", "reason_text": ""}
+    with transaction.atomic():
+        moved = Message.objects.filter(pk__in=ids, status=origin).update(**columns) if to in MOVES[origin] else 0
+        if moved != len(messages):
+            raise Conflict(
+                f"Not all of {len(messages)} messages can become {to.value}.",
+                code="state_changed",
+                fix="Read them again.",
+            )
+    for message in messages:
+        for name, value in columns.items():
+            setattr(message, name, value)
+
+
+LOCK = "SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
 # A second statement on purpose: it must see the recipients as they are once the locks are held.
 FOLD = """
 WITH folded AS (
@@ -95,25 +115,20 @@ def fold(message_ids: Sequence[UUID], *, now: datetime) -> None:
     else failed. Call it in the transaction that changed the recipients, after their locks.
     """
     ids = sorted(set(message_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [ids])
-        cursor.execute(FOLD, {"ids": ids, "now": now})
-        changed = cursor.fetchall()
-    for pk, account_id, mailbox_id, old, new, code in sorted(changed, key=lambda row: (row[1], row[0])):
+    if not ids:
+        return
+    statements.run(LOCK, {"ids": ids})
+    told: dict[UUID, list[Happening]] = {}
+    for pk, account_id, mailbox_id, old, new, code in statements.run(FOLD, {"ids": ids, "now": now}):
         if old != new and new in (Status.SENT, Status.FAILED, Status.UNKNOWN):
-            message = Message(pk=pk, account_id=account_id, mailbox_id=mailbox_id)
-            _record(message, Status(new), reason=Reason(code=code), now=now)
+            told.setdefault(account_id, []).append(_happening(pk, mailbox_id, Status(new), Reason(code=code)))
+    # The counters of several accounts are locked in the order of their ids.
+    for account_id in sorted(told):
+        events.record_all(account_id, sorted(told[account_id], key=lambda one: one.subject), now=now)
 
 
-def _record(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
-    data: dict[str, object] = {"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id), **reason.data}
+def _happening(pk: UUID, mailbox_id: UUID | None, to: Status, reason: Reason) -> Happening:
+    data: dict[str, object] = {"message_id": str(pk), "mailbox_id": str(mailbox_id), **reason.data}
     if reason.code:
         data["reason"] = reason.code
-    events.record(
-        message.account_id,
-        f"message.{to.value}",
-        subject=str(message.pk),
-        data=data,
-        now=now,
-        mailbox_id=message.mailbox_id,
-    )
+    return Happening(f"message.{to.value}", subject=str(pk), data=data, mailbox_id=mailbox_id)

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-message_arrived = Signal()
-"""Sent by `inbound.intake` with `message` and `now`. A receiver admits it (`intake.release`) or holds it; what nobody
-admits stays invisible."""
+messages_arrived = Signal()
+"""Sent by `inbound.together` with `messages` and `now`. A receiver admits each (`intake.release`) or holds it. What
+nobody admits is not filed: it stays a raw message, invisible, and comes again."""

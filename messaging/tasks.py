@@ -2,13 +2,10 @@
 
 from celery import shared_task
 
-from mailboxes import clock
 from messaging import wakeup
 
 from .inbound import intake
 from .outbound import dispatch
-
-INTAKE_BATCH = 20
 
 
 @shared_task(name=wakeup.DRAIN_OUTBOX)
@@ -26,5 +23,4 @@ def take_back_overdue() -> None:
 @shared_task(name=wakeup.PROCESS_INTAKE)
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
-    while intake.process_due(limit=INTAKE_BATCH, now=clock.now()):
-        pass
+    intake.drain()

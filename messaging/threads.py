@@ -6,12 +6,13 @@ joins only if the sender already takes part in a thread of that subject that was
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, IntegerField, Q, Value, When
-from django.db.models.functions import Greatest
+from django.db import connection
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from mailboxes.models import Mailbox
 
@@ -22,6 +23,23 @@ from .visibility import visible
 SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
 REFERENCES_LOOKED_AT = 50
+
+# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given.
+SHOW = """
+UPDATE messaging_thread AS thread SET
+    message_count = thread.message_count + given.count,
+    participants = ARRAY(
+        SELECT person FROM unnest(thread.participants || given.people) WITH ORDINALITY AS one(person, place)
+        GROUP BY person ORDER BY min(place) LIMIT %(kept)s
+    ),
+    last_message_at = greatest(thread.last_message_at, %(now)s)
+FROM (
+    SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count,
+           ARRAY(SELECT jsonb_array_elements_text(one -> 'people')) AS people
+    FROM jsonb_array_elements(%(threads)s::jsonb) AS one
+) AS given
+WHERE thread.id = given.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +56,33 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
 
     `references` are Message-IDs, nearest last.
     """
-    parent = find_parent(mailbox, references)
-    if parent is not None and parent.thread is not None:
-        is_new = sender is not None and sender not in parent.thread.participants
-        return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
+    placement = find_parent_thread(mailbox, references, sender=sender)
+    if placement is not None:
+        return placement
     thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if sender and not references else None
     if thread is None:
-        thread = Thread.objects.create(
-            account_id=mailbox.account_id,
-            mailbox=mailbox,
-            subject=conversation.base_subject(subject),
-            subject_key=conversation.normalize_subject(subject),
-        )
+        thread = begin(mailbox, subject=subject)
+        thread.save(force_insert=True)
     return Placement(thread=thread)
+
+
+def find_parent_thread(mailbox: Mailbox, references: Sequence[str], *, sender: str | None = None) -> Placement | None:
+    """The thread that the references lead to, if they lead to one."""
+    parent = find_parent(mailbox, references)
+    if parent is None or parent.thread is None:
+        return None
+    is_new = sender is not None and sender not in parent.thread.participants
+    return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
+
+
+def begin(mailbox: Mailbox, *, subject: str) -> Thread:
+    """A new thread, not stored yet."""
+    return Thread(
+        account_id=mailbox.account_id,
+        mailbox=mailbox,
+        subject=conversation.base_subject(subject),
+        subject_key=conversation.normalize_subject(subject),
+    )
 
 
 def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
@@ -71,18 +103,29 @@ def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
     )
 
 
-def show(message: Message, *, now: datetime) -> None:
-    """Count a message that became visible into its thread. Call it once per message, before its event is recorded."""
-    if message.thread_id is None:
+def show(messages: Sequence[Message], *, now: datetime) -> None:
+    """Count messages that became visible into their threads, by one statement.
+
+    Call it once per message, before its event is recorded.
+    """
+    shown: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.thread_id is not None:
+            shown.setdefault(str(message.thread_id), []).append(message)
+    if not shown:
         return
-    thread = Thread.objects.select_for_update(no_key=True).get(pk=message.thread_id)
-    people = [message.from_address, *message.to_addresses, *message.cc_addresses]
-    participants = list(dict.fromkeys([*thread.participants, *(person for person in people if person)]))
-    Thread.objects.filter(pk=thread.pk).update(
-        message_count=F("message_count") + 1,
-        participants=participants[:PARTICIPANTS_KEPT],
-        last_message_at=Greatest("last_message_at", Value(now)),
-    )
+    threads = [
+        {"thread": thread, "count": len(its), "people": [person for message in its for person in people_of(message)]}
+        for thread, its in shown.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(SHOW, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
+
+
+def people_of(message: Message) -> list[str]:
+    """Who takes part in a conversation by this message, each once; blind recipients do not."""
+    people = (message.from_address, *message.to_addresses, *message.cc_addresses)
+    return list(dict.fromkeys(person for person in people if person))
 
 
 def _find_by_subject(mailbox: Mailbox, subject: str, *, sender: str, now: datetime) -> Thread | None:

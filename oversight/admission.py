@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.dispatch import receiver
 
 from messaging.inbound import intake
 from messaging.models import Message
-from messaging.signals import message_arrived
+from messaging.signals import messages_arrived
 
 
-@receiver(message_arrived)
-def on_message_arrived(*, message: Message, now: datetime, **_: object) -> None:
-    admit(message, now=now)
+@receiver(messages_arrived)
+def on_messages_arrived(*, messages: Sequence[Message], now: datetime, **_: object) -> None:
+    admit(messages, now=now)
 
 
-def admit(message: Message, *, now: datetime) -> None:
-    """Show an arrived message to its agent. Every mode that can be set today admits; gated_all can't be set yet."""
-    intake.release(message, now=now)
+def admit(messages: Sequence[Message], *, now: datetime) -> None:
+    """Show arrived messages to their agents. Every mode that can be set today admits; gated_all can't be set yet."""
+    intake.release(messages, now=now)

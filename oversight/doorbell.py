@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -27,7 +27,18 @@ def group_name(account_id: UUID) -> str:
 
 @receiver(event_recorded)
 def on_event_recorded(*, event: Event, **_: object) -> None:
-    transaction.on_commit(partial(ring, event.account_id), robust=True)
+    planned = _Ring(event.account_id)
+    # A batch records many events of one account: one ring tells of them all.
+    if all(function != planned for _, function, _ in transaction.get_connection().run_on_commit):
+        transaction.on_commit(planned, robust=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    account_id: UUID
+
+    def __call__(self) -> None:
+        ring(self.account_id)
 
 
 def ring(account_id: UUID) -> None:

@@ -5,27 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from mailboxes import accounts, quotas
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
-from mailboxes.ids import parse_id
-from mailboxes.models import Mailbox, MailboxStatus, Scope
+from mailboxes.ids import new_id, parse_id
+from mailboxes.models import Mailbox, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
-from messaging import threads
 from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
-from messaging.models import Direction, Message, Status
+from messaging.models import Direction, Message, Recipient, Status
 from messaging.outbound import drafts, outbox
 from messaging.outbound.clearance import Clearance
-from messaging.recipients import suppressions
 
-from . import facts, quota_return, reviews
-from .models import Evaluation, ReviewState
+from . import facts, quota_return, reviews, sender
+from .models import Review, ReviewState
 from .policy.evaluate import evaluate
 from .policy.types import Facts, Outcome, Verdict
+from .sender import Sender
+
+KEEP = """
+INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A message as it was committed, with what stands beside it: nothing need be read again to answer."""
+
+    message: Message
+    recipients: tuple[Recipient, ...]
+    verdict: Verdict
+    review: Review | None
+    sender: Sender
 
 
 def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
@@ -34,15 +50,20 @@ def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
     Answers a message that is QUEUED, HELD or REFUSED; a refused one is committed too, and the face says 403. Raises
     Problem, and keeps nothing, where the request itself can't be taken.
     """
+    return submit_in_full(draft, actor=actor, now=now).message
+
+
+def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitted:
+    """As `submit`, for a face that shows what became of it."""
     actor.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
-    mailbox = actor.get_mailbox(draft.mailbox_id)
-    check_sender(mailbox)
-    mode = _effective_mode(mailbox, draft.oversight_mode)
-    with transaction.atomic():
-        message = _accept(draft, mailbox=mailbox, author=drafts.Author(actor, mode), now=now)
+    with _one_transaction():
+        who = _sender(draft, actor=actor, now=now)
+        who.check()
+        mode = _effective_mode(who.mailbox, draft.oversight_mode)
+        submitted = _accept(draft, who=who, author=drafts.Author(actor, mode), now=now)
         faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
-    return message
+    return submitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +87,10 @@ def submit_platform(mail: PlatformMail, *, now: datetime) -> Message:
         body_text=mail.body_text,
         body_html=mail.body_html,
     )
-    mode = OversightMode(house.mailbox.mode)
-    with transaction.atomic():
-        return _accept(draft, mailbox=house.mailbox, author=drafts.Author(actor, mode), now=now)
+    with _one_transaction():
+        who = _sender(draft, actor=actor, now=now)
+        author = drafts.Author(actor, OversightMode(who.mailbox.mode))
+        return _accept(draft, who=who, author=author, now=now).message
 
 
 def cancel(actor: Principal, mailbox_id: object, message_id: object, *, now: datetime) -> Message:
@@ -108,71 +130,55 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
         reviews.close(review, ReviewState.CANCELLED, by=by, now=now)
 
 
-def _accept(draft: Draft, *, mailbox: Mailbox, author: drafts.Author, now: datetime) -> Message:
+def _one_transaction() -> transaction.Atomic:
+    # No savepoint where an idempotent request has opened it already: whatever is raised in here ends that one too.
+    return transaction.atomic(savepoint=False)
+
+
+def _sender(draft: Draft, *, actor: Principal, now: datetime) -> Sender:
     recipients = [address for _, address in draft.recipients()]
-    suppressions.check(mailbox.account_id, recipients)
-    quotas.take_sends(mailbox, len(recipients), now=now)
-    message = drafts.create(draft, mailbox=mailbox, author=author, now=now)
-    known = facts.gather(message, mailbox=mailbox, mode=OversightMode(author.mode))
+    return sender.get(actor, draft.mailbox_id, recipients=recipients, now=now)
+
+
+def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) -> Submitted:
+    who.check_recipients()
+    who.check_limits(len(draft.recipients()), now=now)
+    composed = drafts.compose(draft, mailbox=who.mailbox, author=author, now=now)
+    known = facts.gather(composed.message, mailbox=who.mailbox, mode=OversightMode(author.mode))
     verdict = evaluate(known)
-    _keep(message, known, verdict, now=now)
-    _act(message, verdict, now=now)
-    return message
+    is_refused = verdict.outcome == Outcome.REFUSE
+    # A refused send takes nothing of the limits.
+    composed.message.quota_taken_at = None if is_refused else now
+    drafts.store(composed, is_shown=not is_refused, now=now)
+    _keep(composed.message, known, verdict, now=now)
+    # Counters last, so that their locks are held for a moment only; over a limit all of it is rolled back.
+    if not is_refused:
+        quotas.spend_sends(who.mailbox, len(composed.recipients), limits=who.limits, now=now)
+    review = _act(composed, verdict, now=now)
+    return Submitted(composed.message, composed.recipients, verdict, review, who)
 
 
 def _keep(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> None:
-    Evaluation.objects.create(
-        message=message,
-        outcome=verdict.outcome,
-        reason_code=verdict.code,
-        facts=known.as_json(),
-        trace=[finding.as_json() for finding in verdict.trace],
-        evaluated_at=now,
-    )
+    trace = [finding.as_json() for finding in verdict.trace]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            KEEP,
+            [new_id(), message.pk, verdict.outcome.value, verdict.code, Jsonb(known.as_json()), Jsonb(trace), now],
+        )
 
 
-def _act(message: Message, verdict: Verdict, *, now: datetime) -> None:
-    reason = Reason(verdict.code, verdict.text)
+def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Review | None:
+    message, reason = composed.message, Reason(verdict.code, verdict.text)
     if verdict.outcome == Outcome.REFUSE:
-        quota_return.give_back(message)
         outbox.refuse(message, reason=reason, now=now)
-        return
-    threads.show(message, now=now)
+        return None
     if verdict.outcome == Outcome.HOLD:
         outbox.hold(message, reason=reason, now=now)
-        reviews.open(message, verdict=verdict, now=now)
-    else:
-        seal = drafts.current_seal(message)
-        outbox.enqueue(message, clearance=Clearance(seal=seal), not_before=now, now=now)
-
-
-def check_sender(mailbox: Mailbox) -> None:
-    """Refuse mailboxes that may not send at all: suspended, paused, or of an owner who is not verified."""
-    account = mailbox.account
-    if account.suspended_at is not None:
-        raise Forbidden(
-            "This account is suspended and may not send.",
-            code="account_suspended",
-            fix="Write to POST /v1/support.",
-            suspended=True,
-            reason=account.suspended_reason,
-        )
-    if mailbox.status == MailboxStatus.SUSPENDED:
-        raise Forbidden(
-            "This mailbox is suspended and may not send.", code="mailbox_suspended", fix="Write to support."
-        )
-    if mailbox.status != MailboxStatus.ACTIVE:
-        raise Invalid(
-            "This mailbox is paused and may not send.",
-            code="mailbox_inactive",
-            fix='PATCH /v1/mailboxes/{id} {"status": "ACTIVE"} wakes it.',
-        )
-    if not accounts.owner_is_verified(account):
-        raise Forbidden(
-            "The account's owner has not verified the signup address yet.",
-            code="email_not_verified",
-            fix="Ask your human to open the link in the mail; POST /v1/auth/resend-verification sends another.",
-        )
+        return reviews.open(message, verdict=verdict, now=now)
+    outbox.enqueue(message, clearance=Clearance(seal=composed.seal), not_before=now, now=now)
+    for recipient in composed.recipients:
+        recipient.next_at = now
+    return None
 
 
 def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:

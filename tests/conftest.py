@@ -11,6 +11,16 @@ from pytest_django import DjangoDbBlocker
 
 from config.owner import as_owner
 
+# What runs a browser or a whole instance keeps a processor busy by itself: of these never two at once (xdist).
+ALONE = ("browser", "test_up")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if {item.path.stem, item.path.parent.name} & set(ALONE):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(

@@ -36,6 +36,8 @@ class ThrowawayServer:
         self.postgres.start(log=self.folder / "postgres.log")
         os.environ["DATABASE_URL"] = self.postgres.url(APP_ROLE)
         os.environ["DATABASE_ADMIN_URL"] = self.postgres.url(OWNER_ROLE)
+        # Of this run, like the database; the processes that a test starts inherit it.
+        os.environ["EPOCH_FILE"] = str(self.folder / "epoch")
 
     def pytest_unconfigure(self) -> None:
         self.postgres.stop()

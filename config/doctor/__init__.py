@@ -19,6 +19,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("channel layer", services.check_channel_layer),
     ("worker", services.check_worker),
     ("disk", services.check_disk),
+    ("sending", mail.check_sending),
     ("outbox", mail.check_outbox),
     ("intake", mail.check_intake),
     ("DKIM key", mail.check_dkim_key),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from config.health import OVERDUE_SECONDS, oldest_due
-from mailboxes import clock, domains
+from mailboxes import clock, domains, epoch
 from mailboxes.models import Domain, MailboxStatus
 from messaging.models import RawMessage
 
@@ -17,6 +17,14 @@ from .ailment import Ailment
 
 ANSWERS_WITHIN = 5.0
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
+
+
+def check_sending() -> str:
+    """This database is the newest: it knows of everything that has left this host."""
+    halt = epoch.find_halt()
+    if halt:
+        raise Ailment(f"Nothing leaves. {halt.reason} See manage.py confirm_restore.")
+    return "the database knows of everything that has left"
 
 
 def check_outbox() -> str:

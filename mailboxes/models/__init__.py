@@ -3,6 +3,7 @@
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
 from .domain import DkimKey, Domain, DomainStatus
+from .epoch import Epoch
 from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
 from .limit import Limit, LimitKind, Usage
@@ -16,6 +17,7 @@ __all__ = [
     "Domain",
     "DomainStatus",
     "Environment",
+    "Epoch",
     "Event",
     "EventCounter",
     "IdempotentAnswer",

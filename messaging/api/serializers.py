@@ -60,7 +60,7 @@ class RecipientSerializer(serializers.Serializer[Any]):
 
 
 class PlainMessageSerializer(serializers.Serializer[Any]):
-    """One mail, sent or received. Wants `recipients` prefetched."""
+    """One mail, sent or received. Wants its recipients prefetched, in reading order, as `shown_recipients`."""
 
     id = serializers.UUIDField()
     mailboxId = serializers.UUIDField(source="mailbox_id")
@@ -90,13 +90,14 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     createdAt = Moment(source="created_at")
     state = serializers.ChoiceField(source="status", choices=Status.values, help_text="Finer than status.")
     stateReason = serializers.SerializerMethodField()
-    recipients = RecipientSerializer(many=True)
+    recipients = RecipientSerializer(many=True, source="shown_recipients")
     replyTo = serializers.SerializerMethodField()
     metadata = serializers.DictField(child=serializers.CharField())
 
     @extend_schema_field(serializers.ChoiceField(choices=WIRE_STATUSES))
     def get_status(self, message: Message) -> str:
-        return wire_status(message.status, [recipient.state for recipient in message.recipients.all()])
+        shown: list[Recipient] = message.shown_recipients  # type: ignore[attr-defined]
+        return wire_status(message.status, [recipient.state for recipient in shown])
 
     def get_attachmentsDropped(self, message: Message) -> bool:
         return bool(message.attachments_dropped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -28,6 +29,11 @@ def in_reading_order() -> QuerySet[Recipient]:
     return Recipient.objects.order_by("-kind", "address")
 
 
+def as_read(recipients: Sequence[Recipient]) -> list[Recipient]:
+    """The same recipients in that order."""
+    return sorted(sorted(recipients, key=attrgetter("address")), key=attrgetter("kind"), reverse=True)
+
+
 class MailView(ApiView):
     """A view of one mailbox's mail. A subclass may show more of a message than is known down here."""
 
@@ -39,7 +45,7 @@ class MailView(ApiView):
 
     def related(self) -> Sequence[Any]:
         """What a message is shown with: fetched for all of them at once."""
-        return (Prefetch("recipients", in_reading_order()), "attachments")
+        return (Prefetch("recipients", in_reading_order(), to_attr="shown_recipients"), "attachments")
 
     def messages(self, mailbox: Mailbox) -> QuerySet[Message]:
         return visible(mailbox).prefetch_related(*self.related())

@@ -1,7 +1,7 @@
 """SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) of one received mail.
 
 Runs in the parser's child process: the mail, and what the sender's DNS says, may be made to keep a verifier busy. Knows
-no DNS itself: `lookup(name, type)` gives the records as a list, or None when nobody answered.
+no DNS itself: `lookup` has the answers, and notes what is missing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +16,13 @@ import dkim
 import spf
 from publicsuffixlist import PublicSuffixList
 
-from .checks import FAIL, NONE, PASS, PERMERROR, POLICY, TEMPERROR, Checks, Sender, Signature
+from .checks import FAIL, NONE, PASS, PERMERROR, POLICY, TEMPERROR, Answers, Checks, Sender, Signature
 
 MAX_SIGNATURES = 5
 MAX_SIGNATURE_OCTETS = 16 * 1024
 MIN_KEY_BITS = 1024
 
 SPF_RESULTS = frozenset({PASS, FAIL, NONE, "neutral", "softfail", TEMPERROR, PERMERROR})
-
-Lookup = Callable[[str, str], Any]
 
 _suffixes = PublicSuffixList()
 _silent = logging.getLogger("gatepost.dkim")
@@ -39,14 +36,14 @@ class _DmarcRecord:
     is_strict_dkim: bool
 
 
-def authenticate(raw: bytes, sender: Sender, *, lookup: Lookup) -> Checks:
+def authenticate(raw: bytes, sender: Sender, *, lookup: Answers) -> Checks:
     """All three checks. Whatever goes wrong in one is a result of that one."""
     spf_result, spf_domain = _check_spf(sender, lookup)
-    signatures = _check_dkim(raw, has_one_author=sender.header_from is not None, lookup=lookup)
-    if sender.header_from is None:
+    author = sender.header_from.rpartition("@")[2].lower() if sender.header_from is not None else None
+    record, is_answered = _dmarc_record(author, lookup) if author is not None else (None, True)
+    signatures = _check_dkim(raw, has_one_author=author is not None, lookup=lookup)
+    if author is None:
         return Checks(spf=spf_result, spf_domain=spf_domain, dkim=signatures)
-    author = sender.header_from.rpartition("@")[2].lower()
-    record, is_answered = _dmarc_record(author, lookup)
     spf_aligned = spf_result == PASS and _aligned(spf_domain, author, is_strict=bool(record and record.is_strict_spf))
     dkim_aligned = any(
         signature.result == PASS
@@ -65,7 +62,7 @@ def authenticate(raw: bytes, sender: Sender, *, lookup: Lookup) -> Checks:
     )
 
 
-def _check_spf(sender: Sender, lookup: Lookup) -> tuple[str, str]:
+def _check_spf(sender: Sender, lookup: Answers) -> tuple[str, str]:
     try:
         peer = ipaddress.ip_address(sender.peer)
     except ValueError:
@@ -88,7 +85,9 @@ def _check_spf(sender: Sender, lookup: Lookup) -> tuple[str, str]:
     return (result if result in SPF_RESULTS else PERMERROR), str(query.o).lower()
 
 
-def _check_dkim(raw: bytes, *, has_one_author: bool, lookup: Lookup) -> tuple[Signature, ...]:
+def _check_dkim(raw: bytes, *, has_one_author: bool, lookup: Answers) -> tuple[Signature, ...]:
+    if lookup.known and lookup.missing:  # not the first round, which noted the keys, and not the last
+        return ()
     try:
         verifier = dkim.DKIM(raw, logger=_silent, minkey=MIN_KEY_BITS)
     except dkim.DKIMException:
@@ -100,13 +99,15 @@ def _check_dkim(raw: bytes, *, has_one_author: bool, lookup: Lookup) -> tuple[Si
     )
 
 
-def _check_signature(verifier: Any, index: int, value: bytes, *, has_one_author: bool, lookup: Lookup) -> Signature:
+def _check_signature(verifier: Any, index: int, value: bytes, *, has_one_author: bool, lookup: Answers) -> Signature:
     if len(value) > MAX_SIGNATURE_OCTETS:
         return Signature(POLICY)
     keys: list[bytes | None] = []
 
     def key(name: bytes, timeout: object = None) -> bytes | None:
         records = lookup(name.decode("ascii", "replace").rstrip("."), "TXT")
+        if lookup.missing:  # the checks will run again: a large mail is verified in the last round only
+            return None
         keys.append(None if records is None else records[0] if records else b"")
         return keys[-1]
 
@@ -134,10 +135,10 @@ def _is_reliable(verifier: Any) -> bool:
     return b"l" not in fields and fields.get(b"a") != b"rsa-sha1" and b"from" in names and len(authors) == 1
 
 
-def _dmarc_record(domain: str, lookup: Lookup) -> tuple[_DmarcRecord | None, bool]:
+def _dmarc_record(domain: str, lookup: Answers) -> tuple[_DmarcRecord | None, bool]:
     """The record that applies to the domain, and whether the DNS answered."""
-    for name in dict.fromkeys((domain, _organization(domain) or domain)):
-        records = lookup(f"_dmarc.{name}", "TXT")
+    names = dict.fromkeys((domain, _organization(domain) or domain))
+    for name, records in [(name, lookup(f"_dmarc.{name}", "TXT")) for name in names]:
         if records is None:
             return None, False
         found = [text for text in map(_text, records) if re.match(r"v\s*=\s*dmarc1\s*(;|$)", text)]

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 PASS, FAIL, NONE, POLICY, TEMPERROR, PERMERROR = "pass", "fail", "none", "policy", "temperror", "permerror"
+
+
+Question = tuple[str, str]
+"""A name and a record type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the DNS is known to say: the records of each question, None where nobody answered.
+
+    The checks run to their end whatever is missing, and note it. Once all that is missing has been asked for, they run
+    again; so one round of waiting serves all the checks of many mails.
+    """
+
+    known: Mapping[Question, list[Any] | None]
+    missing: dict[Question, None] = field(default_factory=dict)
+
+    def __call__(self, name: str, kind: str) -> list[Any] | None:
+        if (name, kind) not in self.known:
+            self.missing[name, kind] = None
+            return None
+        return self.known[name, kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,21 @@
-"""The DNS as the checks of a received mail see it: one time budget per mail, and no waiting where nobody answers."""
+"""The DNS as the checks of received mail see it: one time budget for a batch of mails, every question once and all at
+the same time, and no waiting where nobody answers. Answers are kept as long as their owners allow, a minute at most."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+import dns.asyncresolver
 import dns.exception
 import dns.nameserver
 import dns.resolver
 import structlog
 from django.conf import settings
+
+from .checks import Question
 
 log = structlog.get_logger(__name__)
 
@@ -21,30 +27,41 @@ PROBE_SECONDS = 1.0
 # How long it is believed that the resolver answers, or does not.
 ANSWERS_FOR = 300.0
 SILENT_FOR = 60.0
+# How long a record is believed at most, and how long that there was no answer to a question (RFC 9520).
+KEPT_FOR = 60.0
+FAILURE_KEPT_FOR = 5.0
+MAX_KEPT = 10_000
+
+R = TypeVar("R", bound=dns.resolver.BaseResolver)
 
 _probed: dict[tuple[str, ...], tuple[bool, float]] = {}
+_kept: dict[tuple[tuple[str, ...], Question], tuple[list[Any] | None, float]] = {}
 
 
 class Lookups:
-    """The lookups of one mail: together they take no longer than the budget."""
+    """The lookups of one mail: `known` says what was answered, None where nobody did in time."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + BUDGET_SECONDS
-        self._count = 0
+        self.known: dict[Question, list[Any] | None] = {}
 
-    def __call__(self, name: str, kind: str) -> list[Any] | None:
-        """The records: bytes for TXT, (preference, host) for MX, text for the rest; None: nobody answered in time."""
-        self._count += 1
-        left = self._until - time.monotonic()
-        if kind not in KINDS or self._count > MAX_LOOKUPS or left <= 0 or not is_answering():
-            return [] if kind == "SPF" else None
-        try:
-            answer = _resolver().resolve(name, kind, lifetime=left, search=False, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
-            return []
-        except (dns.exception.DNSException, OSError, UnicodeError, ValueError):
-            return None
-        return [_content(record, kind) for record in answer]
+    def refuse(self, question: Question) -> bool:
+        """Whether this is not asked: a type that no check needs, or more than a mail may ask. Then it is answered."""
+        if question[1] in KINDS and len(self.known) < MAX_LOOKUPS:
+            return False
+        self.known[question] = [] if question[1] == "SPF" else None
+        return True
+
+
+def ask_all(wanted: Sequence[tuple[Lookups, Sequence[Question]]], *, seconds: float) -> None:
+    """Answer all these questions, each asked once and all at the same time, within `seconds`."""
+    answered: dict[Question, list[Any] | None] = {}
+    open_ones: list[tuple[Lookups, Question]] = []
+    for lookups, questions in wanted:
+        open_ones += [(lookups, question) for question in questions if not lookups.refuse(question)]
+    if open_ones:
+        answered = _answer({question for _, question in open_ones}, seconds=seconds)
+    for lookups, question in open_ones:
+        lookups.known[question] = answered[question]
 
 
 def is_off() -> bool:
@@ -64,9 +81,53 @@ def is_answering() -> bool:
     return answers
 
 
+def _answer(questions: set[Question], *, seconds: float) -> dict[Question, list[Any] | None]:
+    servers, now = tuple(settings.DNS_RESOLVERS), time.monotonic()
+    kept = {question: _kept.get((servers, question), (None, 0.0)) for question in questions}
+    answered = {question: content for question, (content, good_until) in kept.items() if good_until > now}
+    rest = [question for question in questions if question not in answered]
+    if not rest:
+        return answered
+    if not is_answering():
+        return answered | dict.fromkeys(rest)
+    found = asyncio.run(_resolve_all(rest, seconds=seconds))
+    if len(_kept) > MAX_KEPT:
+        _kept.clear()
+    _kept.update({(servers, question): answer for question, answer in found.items()})
+    return answered | {question: content for question, (content, _) in found.items()}
+
+
+async def _resolve_all(
+    questions: Sequence[Question], *, seconds: float
+) -> dict[Question, tuple[list[Any] | None, float]]:
+    resolver = _resolver(dns.asyncresolver.Resolver)
+    answers = await asyncio.gather(*(_resolve(resolver, *question, seconds=seconds) for question in questions))
+    return dict(zip(questions, answers, strict=True))
+
+
+async def _resolve(
+    resolver: dns.asyncresolver.Resolver, name: str, kind: str, *, seconds: float
+) -> tuple[list[Any] | None, float]:
+    """The records, and until when they are to be believed."""
+    content: list[Any] | None = None
+    keeps_for = FAILURE_KEPT_FOR
+    try:
+        if seconds > 0:
+            answer = await resolver.resolve(name, kind, lifetime=seconds, search=False, raise_on_no_answer=False)
+            content = [_content(record, kind) for record in answer]
+            keeps_for = min(answer.expiration - time.time(), KEPT_FOR)
+    except dns.resolver.NXDOMAIN:
+        content = []
+    except (dns.exception.DNSException, OSError, UnicodeError, ValueError):
+        pass  # nobody answered, or not in a way that can be read
+    return content, time.monotonic() + keeps_for
+
+
 def _probe() -> bool:
     try:
-        _resolver().resolve(".", "NS", lifetime=PROBE_SECONDS, search=False, raise_on_no_answer=False)
+        _resolver(dns.resolver.Resolver).resolve(
+            ".", "NS", lifetime=PROBE_SECONDS, search=False, raise_on_no_answer=False
+        )
     except dns.resolver.NXDOMAIN:
         return True
     except (dns.exception.DNSException, OSError):
@@ -74,9 +135,9 @@ def _probe() -> bool:
     return True
 
 
-def _resolver() -> dns.resolver.Resolver:
+def _resolver(kind: type[R]) -> R:
     given = list(settings.DNS_RESOLVERS)
-    resolver = dns.resolver.Resolver(configure=not given)
+    resolver = kind(configure=not given)
     if given:
         resolver.nameservers = [_nameserver(text) for text in given]
     return resolver

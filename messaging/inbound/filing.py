@@ -1,35 +1,115 @@
-"""From what was read of a mail to a message in a thread of its mailbox: arrived, and invisible until it is admitted."""
+"""From what was read of mails to messages in threads of their mailboxes: arrived, and invisible until admitted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from mailboxes.models import Mailbox
 from messaging import threads
+from messaging.mime import conversation
 from messaging.mime.types import Address, Parsed, ParsedAttachment
-from messaging.models import Attachment, Direction, Message, RawMessage, Status
+from messaging.models import Attachment, Direction, Message, RawMessage, Status, Thread
+from messaging.threads import Placement
 
 from . import sender_checks
 from .checks import Checks
+from .reading import Reading
 
 MAX_NAME = 255
 
+# Which mails may belong to a thread that there is: they name a message of their mailbox, or have a sender and a subject
+# of one of its threads. `threads.place` has the last word on those; all others begin a thread.
+MAY_JOIN = """
+SELECT mail.place
+FROM unnest(%(places)s::int[], %(boxes)s::uuid[], %(names)s::text[], %(senders)s::text[])
+    AS mail(place, box, name, sender)
+WHERE CASE WHEN mail.sender IS NULL THEN EXISTS (
+    SELECT 1 FROM messaging_message WHERE mailbox_id = mail.box AND message_id = mail.name
+) ELSE EXISTS (
+    SELECT 1 FROM messaging_thread
+    WHERE mailbox_id = mail.box AND subject_key = mail.name AND participants @> ARRAY[mail.sender]
+) END
+"""
 
-def file(row: RawMessage, mailbox: Mailbox, *, parsed: Parsed, checks: Checks, now: datetime) -> Message:
-    """A new ARRIVED message for the raw message, with its attachments. Lives inside the transaction that claimed it."""
-    sender = parsed.header_from.address if parsed.header_from else ""
-    placement = threads.place(
-        mailbox, references=_references(parsed), subject=parsed.subject, sender=sender or None, now=now
+
+def file_all(readings: Sequence[Reading], *, now: datetime) -> list[Message]:
+    """New ARRIVED messages for the mails of one round, with their attachments, in the caller's transaction."""
+    placements = _place_all(readings, now=now)
+    # A microsecond apart, or lists would show the mails of one batch in any order.
+    messages = [
+        _message(reading, placement, now=now + timedelta(microseconds=place))
+        for place, (reading, placement) in enumerate(zip(readings, placements, strict=True))
+    ]
+    Message.objects.bulk_create(messages)
+    attachments = [
+        _attachment(message, part, now=now)
+        for message, reading in zip(messages, readings, strict=True)
+        for part in reading.parsed.attachments
+    ]
+    if attachments:
+        Attachment.objects.bulk_create(attachments)
+    return messages
+
+
+def _place_all(readings: Sequence[Reading], *, now: datetime) -> list[Placement]:
+    may_join = _may_join(readings)
+    placements = [
+        _place(reading, now=now) if place in may_join else Placement(thread=_new_thread(reading))
+        for place, reading in enumerate(readings)
+    ]
+    begun = [placement.thread for place, placement in enumerate(placements) if place not in may_join]
+    Thread.objects.bulk_create(begun)
+    return placements
+
+
+def _may_join(readings: Sequence[Reading]) -> set[int]:
+    asked: list[tuple[int, UUID, str, str | None]] = []
+    for place, reading in enumerate(readings):
+        box = _mailbox(reading).pk
+        asked += [(place, box, reference, None) for reference in reading.references]
+        if not reading.references and reading.sender and reading.subject_key:
+            asked.append((place, box, reading.subject_key, reading.sender))
+    if not asked:
+        return set()
+    columns = dict(zip(("places", "boxes", "names", "senders"), map(list, zip(*asked, strict=True)), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(MAY_JOIN, columns)
+        return {place for (place,) in cursor.fetchall()}
+
+
+def _place(reading: Reading, *, now: datetime) -> Placement:
+    return threads.place(
+        _mailbox(reading),
+        references=reading.references,
+        subject=reading.parsed.subject,
+        sender=reading.sender or None,
+        now=now,
     )
-    message = Message.objects.create(
-        account_id=mailbox.account_id, mailbox=mailbox, thread=placement.thread,
+
+
+def _new_thread(reading: Reading) -> Thread:
+    mailbox = _mailbox(reading)
+    return Thread(
+        account_id=mailbox.account_id,
+        mailbox=mailbox,
+        subject=conversation.base_subject(reading.parsed.subject),
+        subject_key=reading.subject_key,
+    )
+
+
+def _message(reading: Reading, placement: Placement, *, now: datetime) -> Message:
+    row, mailbox, parsed, checks = reading.row, _mailbox(reading), reading.parsed, reading.checks
+    return Message(
+        account=mailbox.account, mailbox=mailbox, thread=placement.thread,
         direction=Direction.INBOUND, status=Status.ARRIVED, oversight_mode=mailbox.mode, agent_id=mailbox.agent_id,
         message_id=parsed.message_id or _made_up_id(row),
         in_reply_to=parsed.in_reply_to, references=list(parsed.references),
-        from_address=sender, from_name=parsed.header_from.name if parsed.header_from else "",
+        from_address=reading.sender, from_name=parsed.header_from.name if parsed.header_from else "",
         to_addresses=_addresses(parsed.to), cc_addresses=_addresses(parsed.cc),
         reply_to=", ".join(_addresses(parsed.reply_to)), subject=parsed.subject,
         body_text=parsed.body_text, body_html=parsed.body_html, headers=_headers(parsed, checks),
@@ -38,15 +118,11 @@ def file(row: RawMessage, mailbox: Mailbox, *, parsed: Parsed, checks: Checks, n
         sender_new_to_thread=placement.sender_is_new,
         is_automatic=parsed.is_automatic or not row.envelope_sender, created_at=now,
     )  # fmt: skip
-    Attachment.objects.bulk_create([_attachment(message, part, now=now) for part in parsed.attachments])
-    return message
 
 
-def _references(parsed: Parsed) -> tuple[str, ...]:
-    """The ids that this mail answers, nearest last (RFC 5322 section 3.6.4)."""
-    if parsed.in_reply_to is None:
-        return parsed.references
-    return (*(reference for reference in parsed.references if reference != parsed.in_reply_to), parsed.in_reply_to)
+def _mailbox(reading: Reading) -> Mailbox:
+    assert reading.row.mailbox is not None
+    return reading.row.mailbox
 
 
 def _made_up_id(row: RawMessage) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from typing import IO, Any
+from typing import Any, Protocol
 
 PARSE, ATTACHMENT, AUTHENTICATE = "parse", "attachment", "authenticate"
-READY, ANSWER, LOOKUP, LIMITS = "ready", "answer", "lookup", "limits"
+READY, ANSWER, LIMITS = "ready", "answer", "limits"
 MAX_FRAME = 256 * 1024**2
 
 ALLOWED = {
@@ -21,6 +21,16 @@ ALLOWED = {
     "datetime": {"datetime", "timezone", "timedelta"},
 }
 _HEADER = struct.Struct(">I")
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Writable(Protocol):
+    def write(self, octets: bytes, /) -> object: ...
+
+    def flush(self) -> None: ...
 
 
 class Broken(Exception):
@@ -34,7 +44,7 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def write(stream: IO[bytes], content: Any) -> None:
+def write(stream: Writable, content: Any) -> None:
     """Send one frame."""
     body = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
     stream.write(_HEADER.pack(len(body)))
@@ -42,7 +52,7 @@ def write(stream: IO[bytes], content: Any) -> None:
     stream.flush()
 
 
-def read(stream: IO[bytes]) -> Any:
+def read(stream: Readable) -> Any:
     """The content of the next frame, or None when the other side closed between frames. Raises Broken."""
     header = stream.read(_HEADER.size)
     if not header:

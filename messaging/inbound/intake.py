@@ -5,49 +5,34 @@ Lock order: mailbox → raw message → recipients → account → message → t
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 import structlog
 from django.db import DataError, connection, transaction
-from django.db.models import BooleanField, Func, Value
 
-from mailboxes import events, quotas
-from mailboxes.models import LimitKind, Mailbox, MailboxStatus
-from messaging import lifecycle, threads
+from mailboxes import clock, events, quotas
+from mailboxes.events import Happening
+from mailboxes.models import LimitKind
+from messaging import lifecycle, shutdown, threads, wakeup
 from messaging.faultpoints import faultpoint
-from messaging.mime import return_path
 from messaging.mime.defects import Defect
-from messaging.mime.types import Envelope, Parsed, Report, ReportKind
+from messaging.mime.types import Envelope, Parsed
 from messaging.models import Message, RawMessage, Status
-from messaging.signals import message_arrived
 
-from . import destinations, feedback, filing, parser_process, sender_checks
-from .checks import Checks
+from . import claims, destinations, feedback, reading, storing, together
+from .reading import Reading
+from .storing import Via as Via
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Via:
-    """How a mail came: the way, and who spoke to us there."""
-
-    way: str
-    peer: str = ""
-    helo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read of a raw message, outside of any transaction."""
-
-    parsed: Parsed
-    checks: Checks
+BATCH = 20
+# A call ends in reasonable time whatever is due, so that a worker can be stopped, and other work has its turn.
+BUSY_FOR = 2.0
 
 
 def receive(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> RawMessage:
@@ -61,165 +46,130 @@ def receive_all(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> l
 
     A retry after a lost 250 is stored too, as the duplicate of the first, and never shown.
     """
-    # In one order, so that two sessions with the same recipients do not wait for each other.
-    recipients = sorted(set(envelope.recipients))
-    rows = [_new_row(raw, recipient, sender=envelope.sender, via=via, now=now) for recipient in recipients]
-    with transaction.atomic():
-        _store(rows, now=now)
+    copies = tuple(_copy(recipient) for recipient in sorted(set(envelope.recipients)))
+    statement = storing.Statement([storing.Mail(raw, envelope.sender, via, copies)], now=now)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(storing.STORE, statement.parameters)
+        again = statement.take(cursor.fetchall())
+        if again:
+            cursor.execute(storing.STORE_AGAIN, {**statement.parameters, "again": again})
+            statement.take(cursor.fetchall())
         faultpoint("inbound.before_commit")
     faultpoint("inbound.after_commit")
-    return rows
+    (stored,) = statement.stored()
+    rows = RawMessage.objects.select_related("mailbox").in_bulk([one.id for one in stored])
+    return [rows[one.id] for one in stored]
+
+
+def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
+    """Read and file what is due and say how many were filed. Any number of workers may do so at once.
+
+    Ends after about `busy_for` seconds and rings for a successor when more is due; on SIGTERM after the batch in hand.
+    """
+    until = time.monotonic() + busy_for
+    filed = 0
+    with shutdown.termination_waits():
+        while not shutdown.is_asked():
+            taken_count, filed_count = _process_batch(limit=batch, now=clock.now())
+            filed += filed_count
+            if not taken_count:
+                return filed
+            if time.monotonic() > until:
+                wakeup.ring(wakeup.PROCESS_INTAKE)
+                return filed
+    return filed
 
 
 def process_due(*, limit: int, now: datetime) -> int:
-    """Read and file up to `limit` raw messages received by `now`; how many were filed.
+    """Read and file up to `limit` raw messages that are due; how many were filed.
 
-    What is due for a paused mailbox waits until the mailbox is active. One bad mail does not stop the others.
+    What is for a paused mailbox waits until the mailbox is active. One bad mail does not stop the others: it is put
+    off, for longer each time.
     """
-    due = (
-        RawMessage.objects.filter(processed_at__isnull=True, received_at__lte=now)
-        .exclude(mailbox__status=MailboxStatus.PAUSED, mailbox__deleted_at__isnull=True)
-        .order_by("received_at", "id")
-    )
-    filed, began = 0, time.monotonic()
-    for pk in list(due.values_list("pk", flat=True)[:limit]):
-        with _claimed(pk) as row:
-            if row is None:
-                continue
-            try:
-                reading = _read(row)
-                # Reading takes its time: a message is dated when it is filed, or `since=` would pass over it.
-                filed_at = now + timedelta(seconds=time.monotonic() - began)
-                filed += _file_reading(row, reading, now=filed_at)
-            except Exception:  # one bad mail does not stop the others, and the sweep comes to it again
-                log.exception("intake.failed", raw_message=str(pk))
-    return filed
+    _, filed_count = _process_batch(limit=limit, now=now)
+    return filed_count
 
 
 def process(raw_message: RawMessage, *, now: datetime) -> bool:
     """Read and file one raw message; False if it waits (mailbox paused) or somebody else filed it."""
-    return _file_reading(raw_message, _read(raw_message), now=now)
-
-
-def release(message: Message, *, now: datetime) -> None:
-    """Show an arrived or held message to its agent: count it, and record `message.received`."""
-    lifecycle.advance(message, Status.RELEASED, now=now, released_at=now)
-    threads.show(message, now=now)
-    quotas.count(message.account, LimitKind.MONTHLY_INBOUND, 1, now=now)
-    ids = {"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id), "thread_id": str(message.thread_id)}
-    events.record(
-        message.account_id, "message.received", subject=str(message.pk), data=ids, now=now,
-        mailbox_id=message.mailbox_id,
-    )  # fmt: skip
-
-
-def _new_row(raw: bytes, recipient: str, *, sender: str, via: Via, now: datetime) -> RawMessage:
-    destination = destinations.find(recipient)
-    # Unknown by now: the mailbox was deleted after RCPT. The mail was promised a place, so it gets one.
-    mailbox = destination.mailbox if destination else None
-    sha256 = hashlib.sha256(raw).hexdigest()
-    owner = str(mailbox.pk) if mailbox else recipient.lower()
-    return RawMessage(
-        mailbox=mailbox,
-        envelope_sender=sender,
-        envelope_recipient=recipient,
-        via=via.way,
-        peer=via.peer[:80],
-        helo=via.helo[:255],
-        raw=raw,
-        sha256=sha256,
-        dedupe_key=hashlib.sha256(f"{owner}\n{sender}\n{sha256}".encode()).hexdigest(),
-        received_at=now,
-    )
-
-
-def _store(rows: list[RawMessage], *, now: datetime) -> None:
-    # On a conflict the unique index waits until the first is committed; it is there to be found then.
-    RawMessage.objects.bulk_create(rows, ignore_conflicts=True)
-    stored = set(RawMessage.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
-    for row in rows:
-        if row.pk not in stored:
-            row.duplicate_of = RawMessage.objects.defer("raw").get(dedupe_key=row.dedupe_key, duplicate_of__isnull=True)
-            row.processed_at = now
-            row.save(force_insert=True)
-
-
-@contextmanager
-def _claimed(pk: UUID) -> Iterator[RawMessage | None]:
-    """The row, if nobody else works on it. A session's advisory lock: no transaction stays open while we read,
-    and a killed worker's claim ends with its connection."""
-    key = Func(Value(f"intake {pk}"), Value(0), function="hashtextextended")
-    claim = Func(key, function="pg_try_advisory_lock", output_field=BooleanField())
-    row = RawMessage.objects.annotate(is_ours=claim).filter(pk=pk, processed_at__isnull=True).first()
-    if row is None or not row.is_ours:
-        yield None
-        return
+    (read,) = reading.read_all([raw_message])
     try:
-        yield row
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"intake {pk}"])
-
-
-def _read(row: RawMessage) -> Reading:
-    parsed = parser_process.parse(bytes(row.raw))
-    return Reading(parsed, sender_checks.check(row, parsed))
-
-
-def _file_reading(row: RawMessage, reading: Reading, *, now: datetime) -> bool:
-    try:
-        return _file_once(row, reading, now=now)
-    except feedback.TooEarly:
+        _file_one(read, now=now)
+    except (together.NotFiled, feedback.TooEarly):
         return False
-    except DataError:
-        # Text that the database refuses must not keep a mail from being listed (I28): its bytes are stored anyway.
-        log.exception("intake.unstorable", raw_message=str(row.pk))
-        return _file_once(row, Reading(Parsed(defects=(Defect.UNPARSEABLE,)), reading.checks), now=now)
-
-
-def _file_once(row: RawMessage, reading: Reading, *, now: datetime) -> bool:
-    report = _proved_report(row, reading.parsed, now=now)
-    with transaction.atomic():
-        mailbox = None if report else _lock_mailbox(row)
-        if mailbox is not None and mailbox.status == MailboxStatus.PAUSED:
-            return False
-        message = None
-        if mailbox is not None:
-            message = filing.file(row, mailbox, parsed=reading.parsed, checks=reading.checks, now=now)
-        unprocessed = RawMessage.objects.filter(pk=row.pk, processed_at__isnull=True)
-        if not unprocessed.update(processed_at=now, message=message):
-            transaction.set_rollback(True)  # somebody else has filed it
-            return False
-        if report is not None:
-            feedback.apply(report, now=now)
-        if message is not None:
-            message_arrived.send(sender=Message, message=message, now=now)
-        faultpoint("parse.before_commit")
-    faultpoint("parse.after_commit")
     return True
 
 
-def _lock_mailbox(row: RawMessage) -> Mailbox | None:
-    """The mailbox as it is now, kept so: its mail is filed in turn, and it is not paused meanwhile."""
-    if row.mailbox_id is None:
-        return None
-    return (
-        Mailbox.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("account")
-        .filter(pk=row.mailbox_id, deleted_at__isnull=True)
-        .first()
-    )
+def release(messages: Sequence[Message], *, now: datetime) -> None:
+    """Show arrived or held messages to their agents: count them, and record `message.received` for each."""
+    lifecycle.advance_all(messages, Status.RELEASED, now=now, released_at=now)
+    threads.show(messages, now=now)
+    by_account = [
+        (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
+    ]
+    for _, its in by_account:
+        quotas.count(its[0].account, LimitKind.MONTHLY_INBOUND, len(its), now=now)
+    for account_id, its in by_account:
+        events.record_all(account_id, [_received(message) for message in its], now=now)
 
 
-def _proved_report(row: RawMessage, parsed: Parsed, *, now: datetime) -> Report | None:
-    """The report this mail is, with a token that we made; None for anything else, which is a mail like any other.
+def _account_id(message: Message) -> UUID:
+    return message.account_id
 
-    The token stands in the envelope recipient; for a complaint it may stand in the returned original instead.
-    """
-    report = parsed.report
-    if report is None:
-        return None
-    if destinations.feedback_about(row.envelope_recipient, now=now):
-        return replace(report, token=return_path.find_token(row.envelope_recipient))
-    is_proved = report.kind == ReportKind.COMPLAINT and feedback.recipient_of(report, now=now) is not None
-    return report if is_proved else None
+
+def _received(message: Message) -> Happening:
+    ids = {"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id), "thread_id": str(message.thread_id)}
+    return Happening("message.received", str(message.pk), ids, message.mailbox_id)
+
+
+def _copy(recipient: str) -> storing.Copy:
+    destination = destinations.find(recipient)
+    return storing.Copy(recipient, destination.mailbox.pk if destination and destination.mailbox else None)
+
+
+def _process_batch(*, limit: int, now: datetime) -> tuple[int, int]:
+    """How many were taken, and how many of them filed."""
+    began = time.monotonic()
+
+    def filed_at() -> datetime:
+        # Reading takes its time: a message is dated when it is filed, or `since=` would pass over it.
+        return now + timedelta(seconds=time.monotonic() - began)
+
+    with claims.claimed(limit=limit, now=now) as rows:
+        if not rows:
+            return 0, 0
+        apart = rows
+        try:
+            readings = reading.read_all(rows)
+            reports = {one.row.pk for one in readings if reading.proved_report(one, now=now) is not None}
+            together.file_all([one for one in readings if one.row.pk not in reports], now=filed_at())
+            apart = [row for row in rows if row.pk in reports]
+        except Exception:  # at least one of them is bad: apart, the others are as good as ever
+            log.exception("intake.batch_failed", count=len(rows))
+        return len(rows), len(rows) - len(apart) + sum(_process_apart(row, now=filed_at()) for row in apart)
+
+
+def _process_apart(row: RawMessage, *, now: datetime) -> bool:
+    """Whether it was filed. If not, it goes to the back of the line."""
+    is_filed = False
+    try:
+        is_filed = process(row, now=now)
+    except Exception:
+        log.exception("intake.failed", raw_message=str(row.pk), failures=row.failures_count + 1)
+    if not is_filed:
+        claims.put_off(row, now=now)
+    return is_filed
+
+
+def _file_one(read: Reading, *, now: datetime) -> None:
+    """File one mail of any kind. Raises NotFiled or TooEarly."""
+    try:
+        report = reading.proved_report(read, now=now)
+        if report is not None:
+            together.apply(report, read, now=now)
+        else:
+            together.file_together([read], now=now)
+    except DataError:
+        # Text that the database refuses must not keep a mail from being listed (I28): its bytes are stored anyway.
+        log.exception("intake.unstorable", raw_message=str(read.row.pk))
+        together.file_together([replace(read, parsed=Parsed(defects=(Defect.UNPARSEABLE,)))], now=now)

@@ -7,9 +7,11 @@ import logging
 from types import TracebackType
 
 from .database_threads import DatabaseThreads
-from .smtp_server import Doorkeeper, Receiver, StrictSMTP
+from .receiver import Receiver
+from .smtp_server import Doorkeeper, StrictSMTP
+from .storekeeper import Storekeeper
 
-THREADS = 8
+THREADS = 4
 BACKLOG = 256
 # aiosmtpd writes a line for every command, with addresses in it: that is not for the log.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -22,7 +24,8 @@ class Listener:
     def __init__(self, host: str, port: int) -> None:
         self._host, self.port = host, port
         self._database = DatabaseThreads(THREADS)
-        self._receiver = Receiver(self._database)
+        self._storekeeper = Storekeeper()
+        self._receiver = Receiver(self._database, self._storekeeper)
         self._doorkeeper = Doorkeeper()
         self._sessions: set[StrictSMTP] = set()
         self._server: asyncio.Server | None = None
@@ -40,6 +43,7 @@ class Listener:
         assert self._server is not None
         self._server.close()
         await self._finish_sessions()
+        await self._storekeeper.close()
         await self._database.close()
 
     def _new_session(self) -> StrictSMTP:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 from messaging.inbound import frames
-from messaging.inbound.checks import Sender
+from messaging.inbound.checks import Answers, Sender
 from messaging.mime import parse
 
 MEMORY_BYTES = 768 * 1024**2
@@ -21,41 +20,37 @@ OPEN_FILES = 64
 
 
 def main() -> None:
-    """Answer requests until the parent closes the pipe."""
+    """Answer requests until the parent closes the pipe: a verb and its items, one answer for each item."""
     _confine()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     frames.write(answers, frames.READY)
     while (request := frames.read(requests)) is not None:
-        _allow_cpu(CPU_SECONDS)
-        try:
-            answer: Any = (frames.ANSWER, _answer(request, requests, answers))
-        except (MemoryError, RecursionError):
-            answer = (frames.LIMITS, None)
-        frames.write(answers, answer)
+        verb, items = request
+        for item in items:
+            _allow_cpu(CPU_SECONDS)
+            try:
+                answer: Any = (frames.ANSWER, _answer(verb, item))
+            except (MemoryError, RecursionError):
+                answer = (frames.LIMITS, None)
+            frames.write(answers, answer)
 
 
-def _answer(request: Any, requests: IO[bytes], answers: IO[bytes]) -> Any:
-    verb, raw, argument = request
+def _answer(verb: str, item: Any) -> Any:
     if verb == frames.PARSE:
-        return parse.parse(raw)
+        return parse.parse(item)
     if verb == frames.ATTACHMENT:
         with suppress(LookupError):
-            return parse.attachment_content(raw, argument)
+            return parse.attachment_content(*item)
         return None
     if verb == frames.AUTHENTICATE:
         # Only here: its libraries take longer to load than all the rest, and without a DNS they are not needed.
         from messaging.inbound.authentication import authenticate
 
-        return authenticate(raw, Sender(*argument), lookup=_lookup_by_parent(requests, answers))
+        raw, sender, known = item
+        answers = Answers(known)
+        checks = authenticate(raw, Sender(*sender), lookup=answers)
+        return (None, tuple(answers.missing)) if answers.missing else (checks, ())
     raise ValueError(verb)
-
-
-def _lookup_by_parent(requests: IO[bytes], answers: IO[bytes]) -> Callable[[str, str], Any]:
-    def lookup(name: str, kind: str) -> Any:
-        frames.write(answers, (frames.LOOKUP, (name, kind)))
-        return frames.read(requests)
-
-    return lookup
 
 
 def _confine() -> None:

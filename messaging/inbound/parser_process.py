@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,17 @@ import structlog
 from messaging.mime.types import Parsed
 
 from . import frames
-from .checks import Checks, Sender
+from .checks import Checks, Question, Sender
+from .timed_pipes import TimedPipes, TimeIsOver
 
 log = structlog.get_logger(__name__)
 
 WALL_SECONDS = 10.0
 START_SECONDS = 60.0
-# Memory that Python does not give back counts against the limit of the next mail.
-MAILS_PER_CHILD = 500
-DIED = "parser_died"
+# Memory that Python does not give back counts against the limit of the next mail. Each mail is asked about a few times.
+MAILS_PER_CHILD = 3000
+DIED, TIMEOUT = "parser_died", "timeout"
 ROOT = Path(__file__).resolve().parents[2]
-
-Lookup = Callable[[str, str], Any]
 
 
 class Overrun(Exception):
@@ -46,115 +46,124 @@ class Overrun(Exception):
 
 def parse(raw: bytes) -> Parsed:
     """What can be read of a mail; with the defect `limits`, `timeout` or `parser_died` alone when nothing can."""
-    try:
-        parsed = _of_this_process().ask((frames.PARSE, raw, None))
-    except Overrun as overrun:
-        return Parsed(defects=(overrun.defect,))
-    return parsed if isinstance(parsed, Parsed) else Parsed(defects=(DIED,))
+    (parsed,) = parse_all([raw])
+    return parsed
+
+
+def parse_all(raws: Sequence[bytes]) -> list[Parsed]:
+    """`parse` of each. A mail that ends the child costs the others nothing but the start of another."""
+    return [_parsed(answer) for answer in _of_this_process().ask_all(frames.PARSE, raws)]
 
 
 def attachment_content(raw: bytes, index: int) -> bytes | None:
     """The bytes of one part (`ParsedAttachment.index`), or None when they can't be had."""
-    try:
-        content = _of_this_process().ask((frames.ATTACHMENT, raw, index))
-    except Overrun:
-        return None
+    (content,) = _of_this_process().ask_all(frames.ATTACHMENT, [(raw, index)])
     return content if isinstance(content, bytes) else None
 
 
-def authenticate(raw: bytes, sender: Sender, *, lookup: Lookup) -> Checks | None:
-    """SPF, DKIM and DMARC of a mail, or None when the child gave no answer. `lookup` asks the DNS in this process."""
-    argument = (sender.peer, sender.helo, sender.envelope_sender, sender.header_from)
-    try:
-        checks = _of_this_process().ask((frames.AUTHENTICATE, raw, argument), lookup=lookup)
-    except Overrun:
-        return None
-    return checks if isinstance(checks, Checks) else None
+def authenticate_all(questions: Sequence[Authentication]) -> list[tuple[Checks | None, tuple[Question, ...]]]:
+    """SPF, DKIM and DMARC of each mail, or what to ask the DNS before; neither where the child was of no use."""
+    items = [(one.raw, astuple(one.sender), dict(one.known)) for one in questions]
+    return [_checks(answer) for answer in _of_this_process().ask_all(frames.AUTHENTICATE, items)]
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """A mail whose sender is to be checked, and what is known of the DNS by now."""
+
+    raw: bytes
+    sender: Sender
+    known: Mapping[Question, list[Any] | None]
 
 
 class ParserProcess:
-    """The child and the pipes to it. One question at a time."""
+    """The child and the pipes to it. One request at a time."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._pipes: TimedPipes | None = None
         self._asked = 0
 
-    def ask(self, request: Any, *, lookup: Lookup | None = None) -> Any:
-        """The child's answer to one request. Raises Overrun."""
+    def ask_all(self, verb: str, items: Sequence[Any]) -> list[Any]:
+        """The child's answer to each item, in this order; Overrun where it gave none."""
+        answers: list[Any] = []
+        has_died = False
         with self._lock:
-            try:
-                return self._ask_once(request, lookup=lookup)
-            except Overrun as overrun:
-                if overrun.defect != DIED:
-                    raise
-            # It may have died of something else, before this mail: a second child tells.
-            return self._ask_once(request, lookup=lookup)
+            while len(answers) < len(items):
+                try:
+                    for answer in self._answers(verb, items[len(answers) :]):
+                        answers.append(answer)
+                        has_died = False
+                except Overrun as overrun:
+                    # It may have died of something else, before this mail: a second child tells.
+                    if overrun.defect == DIED and not has_died:
+                        has_died = True
+                        continue
+                    answers.append(overrun)
+                    has_died = False
+        return answers
 
     def stop(self) -> None:
         """End the child, if there is one."""
-        child, self._child, self._asked = self._child, None, 0
+        child, self._child, self._pipes, self._asked = self._child, None, None, 0
         if child is not None:
             child.kill()
             _close(child)
 
-    def _ask_once(self, request: Any, *, lookup: Lookup | None) -> Any:
+    def _answers(self, verb: str, items: Sequence[Any]) -> Iterator[Any]:
+        """One request for all of them; each answer has its own time. Raises Overrun."""
         if self._asked >= MAILS_PER_CHILD:
             self.stop()
-        child = self._child or self._start()
-        self._asked += 1
-        return self._exchange(child, request, lookup=lookup)
+        pipes = self._pipes or self._start()
+        self._asked += len(items)
+        self._write(pipes, (verb, list(items)))
+        for _ in items:
+            kind, content = _kind_and_content(self._read(pipes, WALL_SECONDS))
+            if kind != frames.ANSWER:
+                raise self._overrun(frames.LIMITS if kind is not None else None)
+            yield content
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> TimedPipes:
         # An empty environment: no secret of ours is in reach of what the mail may do to the parser.
-        child = subprocess.Popen(
+        self._child = subprocess.Popen(
             [sys.executable, "-m", "messaging.inbound.parser_child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
             cwd=ROOT, env={"PYTHONUTF8": "1"}, start_new_session=True,
         )  # fmt: skip
-        self._child = child
-        with _Deadline(child, START_SECONDS):
-            if _read(child) != frames.READY:
-                log.error("parser.not_started")
-                self.stop()
-                raise Overrun(DIED)
-        return child
+        self._pipes = TimedPipes(self._child)
+        if self._read(self._pipes, START_SECONDS) != frames.READY:
+            log.error("parser.not_started")
+            self.stop()
+            raise Overrun(DIED)
+        return self._pipes
 
-    def _exchange(self, child: subprocess.Popen[bytes], request: Any, *, lookup: Lookup | None) -> Any:
-        with _Deadline(child, WALL_SECONDS) as deadline:
-            _write(child, request)
-            kind, content = _kind_and_content(_read(child))
-            while kind == frames.LOOKUP and lookup is not None:
-                _write(child, lookup(*content))
-                kind, content = _kind_and_content(_read(child))
-        if kind == frames.ANSWER:
-            return content
+    def _write(self, pipes: TimedPipes, content: Any) -> None:
+        pipes.allow(WALL_SECONDS)
+        try:
+            with suppress(BrokenPipeError):  # the child is gone: the read that follows says so
+                frames.write(pipes, content)
+        except TimeIsOver:
+            raise self._overrun(TIMEOUT) from None
+
+    def _read(self, pipes: TimedPipes, seconds: float) -> Any:
+        pipes.allow(seconds)
+        try:
+            return frames.read(pipes)
+        except frames.Broken:
+            return None
+        except TimeIsOver:
+            raise self._overrun(TIMEOUT) from None
+
+    def _overrun(self, defect: str | None) -> Overrun:
+        """Replaces the child. Without a `defect`, the way it ended says what it was."""
+        child = self._child
         self.stop()
-        defect = "timeout" if deadline.is_over else _cause_of_death(child) if kind is None else "limits"
+        if defect is None:
+            defect = frames.LIMITS if child is not None and child.returncode == -signal.SIGXCPU else DIED
         log.warning("parser.replaced", defect=defect)
-        raise Overrun(defect)
-
-
-class _Deadline:
-    """Kills the child when the time is over; whoever reads or writes its pipes then sees them closed."""
-
-    def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
-        self._child = child
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self.is_over = False
-
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _end(self) -> None:
-        self.is_over = True
-        self._child.kill()
+        return Overrun(defect)
 
 
 _parser: ParserProcess | None = None
@@ -179,26 +188,27 @@ def stop() -> None:
 atexit.register(stop)
 
 
-def _write(child: subprocess.Popen[bytes], content: Any) -> None:
-    assert child.stdin is not None
-    with suppress(BrokenPipeError, ValueError):  # the child is gone: the read that follows says so
-        frames.write(child.stdin, content)
+def _parsed(answer: Any) -> Parsed:
+    if isinstance(answer, Overrun):
+        return Parsed(defects=(answer.defect,))
+    return answer if isinstance(answer, Parsed) else Parsed(defects=(DIED,))
 
 
-def _read(child: subprocess.Popen[bytes]) -> Any:
-    assert child.stdout is not None
-    try:
-        return frames.read(child.stdout)
-    except frames.Broken:
-        return None
+def _checks(answer: Any) -> tuple[Checks | None, tuple[Question, ...]]:
+    match answer:
+        case (Checks() as checks, ()):
+            return checks, ()
+        case (None, tuple(missing)) if all(_is_question(one) for one in missing):
+            return None, missing
+    return None, ()
+
+
+def _is_question(found: Any) -> bool:
+    return isinstance(found, tuple) and len(found) == 2 and all(isinstance(part, str) for part in found)
 
 
 def _kind_and_content(frame: Any) -> tuple[str | None, Any]:
     return frame if isinstance(frame, tuple) and len(frame) == 2 else (None, None)
-
-
-def _cause_of_death(child: subprocess.Popen[bytes]) -> str:
-    return "limits" if child.returncode == -signal.SIGXCPU else DIED
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:

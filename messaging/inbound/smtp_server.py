@@ -10,41 +10,26 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-import structlog
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
-from mailboxes import addresses, clock
-from messaging import wakeup
 from messaging.faultpoints import faultpoint
-from messaging.mime import types
 
-from . import destinations, intake
-from .database_threads import DatabaseThreads
+from .receiver import NOT_CLEAN, NULL_SENDER, Addressed, Receiver
 
-log = structlog.get_logger(__name__)
-
-MAX_RECIPIENTS = 100  # RFC 5321 section 4.5.3.1.8: at least 100
 MAX_UNKNOWN = 50
 MAX_CONNECTIONS = 300
 MAX_LINE = 1024 * 1024
 COMMAND_SECONDS = 60
 DATA_SECONDS = 300
 SESSION_SECONDS = 600
-RING_AFTER_SECONDS = 0.02
 CALL_LIMITS = {"*": 100, "MAIL": 2000, "RCPT": 20000, "DATA": 2000, "RSET": 2000, "NOOP": 500}
 
-BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 LOCAL = r'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e]){0,62}"|[!#-;=?A-~]{1,200})'
 PATH = re.compile(rf"<({LOCAL}@[A-Za-z0-9.\-\[\]:]{{1,255}}|postmaster|)>(?:\s+(.*))?", re.IGNORECASE)
-NULL_SENDER = "<>"
-
-TRY_LATER = "451 4.3.0 Can't take mail just now, try again later"
-NOT_CLEAN = "521 5.6.0 Bare CR, bare LF or NUL in the message"
 
 
 class Doorkeeper:
@@ -71,78 +56,6 @@ class Doorkeeper:
         except ValueError:
             return host
         return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
-
-
-class Receiver:
-    """What the dialogue asks of us; returns SMTP answers."""
-
-    def __init__(self, database: DatabaseThreads) -> None:
-        self.database = database
-        self._ringing: asyncio.Task[None] | None = None
-
-    async def handle_RCPT(
-        self, server: StrictSMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
-            return "452 4.5.3 Too many recipients, send the rest in another transaction"
-        if envelope.mail_from == NULL_SENDER and envelope.rcpt_tos:
-            return "452 4.5.3 A report has one recipient"
-        answer = await self._may_come(address)
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        elif answer.startswith("550"):
-            server.unknown_count += 1
-        return answer
-
-    async def handle_DATA(self, server: StrictSMTP, session: Session, envelope: Envelope) -> str:
-        faultpoint("inbound.after_data")
-        assert isinstance(envelope.content, bytes)
-        if BARE.search(envelope.content):
-            return NOT_CLEAN
-        raw, recipients = envelope.content, tuple(envelope.rcpt_tos)
-        sender = "" if envelope.mail_from in (None, NULL_SENDER) else str(envelope.mail_from)
-        via = intake.Via("smtp", peer=server.peer_host, helo=str(session.host_name or ""))
-
-        def receive() -> str:
-            rows = intake.receive_all(raw, envelope=types.Envelope(sender, recipients), via=via, now=clock.now())
-            return str(rows[0].pk)
-
-        try:
-            with server.storing():
-                name = await self.database.run(receive)
-        except (OperationalError, InterfaceError):
-            log.exception("smtp.database_down")
-            return TRY_LATER
-        server.has_taken = True
-        return f"250 2.0.0 Stored as {name}"
-
-    async def handle_exception(self, error: Exception) -> str:
-        log.error("smtp.defect", exc_info=error)
-        return TRY_LATER
-
-    def ring_soon(self) -> None:
-        """Wake a worker; one ring for all the mail of a moment."""
-        if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._ring())
-
-    async def _ring(self) -> None:
-        await asyncio.sleep(RING_AFTER_SECONDS)
-        with suppress(OperationalError, InterfaceError):  # the sweep will find the row
-            await self.database.run(lambda: wakeup.ring(wakeup.PROCESS_INTAKE))
-
-    async def _may_come(self, address: str) -> str:
-        def find() -> str:
-            if destinations.find(address) is not None:
-                return "250 2.1.5 OK"
-            if addresses.is_ours(address.rpartition("@")[2]):
-                return "550 5.1.1 No such mailbox here"
-            return "550 5.7.1 Not a domain of ours, and we do not relay"
-
-        try:
-            return await self.database.run(find)
-        except (OperationalError, InterfaceError):
-            log.exception("smtp.database_down")
-            return TRY_LATER
 
 
 class StrictSMTP(SMTP):
@@ -214,6 +127,9 @@ class StrictSMTP(SMTP):
 
     def _timeout_cb(self) -> None:
         self.dismiss()
+
+    def _create_envelope(self) -> Addressed:
+        return Addressed()
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Address and parameters. A strict pattern: the library's own would decode encoded words in here."""

@@ -13,18 +13,20 @@ from .message import Recipient
 
 
 class AttemptPhase(models.TextChoices):
-    """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. FINISHED: the answer
-    is known, or known to be lost (outcome unknown)."""
+    """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. ANSWERED: the outcome
+    is noted here, and the recipient does not show it yet. FINISHED: it does, or the answer is known to be lost."""
 
     STARTED = "started"
     DATA = "data"
+    ANSWERED = "answered"
     FINISHED = "finished"
 
 
 class Attempt(models.Model):
     """One try for one recipient. The row is committed before the network, DATA before the body, the outcome after.
 
-    An unfinished attempt whose lease is over is taken back: STARTED goes again, DATA becomes unknown.
+    An unfinished attempt whose lease is over is taken back: STARTED goes again, DATA becomes unknown, ANSWERED ends as
+    noted.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -47,8 +49,9 @@ class Attempt(models.Model):
             models.UniqueConstraint("recipient", condition=Q(finished_at__isnull=True), name="attempt_one_unfinished"),
             models.CheckConstraint(
                 condition=Q(phase="finished", finished_at__isnull=False) & ~Q(outcome="")
-                | ~Q(phase="finished") & Q(finished_at__isnull=True, outcome=""),
-                name="attempt_finished_has_outcome",
+                | Q(phase="answered", finished_at__isnull=True) & ~Q(outcome="")
+                | Q(phase__in=["started", "data"], finished_at__isnull=True, outcome=""),
+                name="attempt_outcome_fits_phase",
             ),
         ]
         indexes: ClassVar = [

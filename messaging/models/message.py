@@ -207,13 +207,15 @@ class RawMessage(models.Model):
     )
     processed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_default=Now(), help_text="When it is to be filed; later after each failure.")
+    failures_count = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("dedupe_key", condition=Q(duplicate_of__isnull=True), name="raw_message_once"),
         ]
         indexes: ClassVar = [
-            models.Index("received_at", condition=Q(processed_at__isnull=True), name="raw_message_unprocessed"),
+            models.Index("due_at", "id", condition=Q(processed_at__isnull=True), name="raw_message_due"),
         ]
 
     def __str__(self) -> str:

@@ -1,16 +1,20 @@
 """The outbox: recipients that may be attempted, and since when.
 
-Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter.
+Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter → epoch.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db import connection, transaction
+import structlog
+from django.db import IntegrityError, transaction
 
+from mailboxes import epoch, statements
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
 from messaging import lifecycle, wakeup
@@ -22,30 +26,55 @@ from . import drafts
 from .clearance import Clearance
 from .outcomes import LEASE
 
+log = structlog.get_logger(__name__)
+
 # FOR SHARE on the account: a stop that has committed is seen, and one that commits later waits for this claim.
-CLAIM = """
-WITH due AS (
-    SELECT r.id
-    FROM messaging_recipient r
-    JOIN messaging_message m ON m.id = r.message_id
-    JOIN mailboxes_account a ON a.id = m.account_id
-    JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
-    WHERE r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
-        AND m.status IN ('queued', 'sending')
-        AND a.stopped_at IS NULL AND a.suspended_at IS NULL
-        AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
-    ORDER BY r.next_at
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE OF r SKIP LOCKED
-    FOR SHARE OF a
-), taken AS (
+DUE = """
+SELECT r.id
+FROM messaging_recipient r
+JOIN messaging_message m ON m.id = r.message_id
+JOIN mailboxes_account a ON a.id = m.account_id
+JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
+WHERE r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
+    AND m.status IN ('queued', 'sending')
+    AND a.stopped_at IS NULL AND a.suspended_at IS NULL
+    AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
+ORDER BY r.next_at
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF r SKIP LOCKED
+FOR SHARE OF a
+"""
+TAKE = """
+WITH taken AS (
     UPDATE messaging_recipient r
     SET state = 'sending', next_at = NULL, attempts_count = attempts_count + 1
-    FROM due WHERE r.id = due.id
-    RETURNING r.id, r.message_id, r.attempts_count
+    FROM unnest(%(recipients)s::uuid[], %(attempts)s::uuid[]) AS due(id, attempt)
+    WHERE r.id = due.id
+    RETURNING due.attempt, r.id, r.message_id, r.attempts_count
+), begun AS (
+    INSERT INTO messaging_attempt (
+        id, recipient_id, number, version, phase, worker, started_at, lease_until, outcome, code, text)
+    SELECT taken.attempt, taken.id, taken.attempts_count, m.current_version, 'started', %(worker)s, %(now)s,
+        %(lease_until)s, '', '', ''
+    FROM taken JOIN messaging_message m ON m.id = taken.message_id
+    RETURNING id, recipient_id, number, version
 )
-SELECT taken.id, taken.message_id, taken.attempts_count, m.current_version
-FROM taken JOIN messaging_message m ON m.id = taken.message_id
+SELECT begun.id, begun.recipient_id, taken.message_id, begun.number, begun.version
+FROM begun JOIN taken ON taken.attempt = begun.id
+"""
+SET_ASIDE = """
+UPDATE messaging_recipient SET state = 'deferred', next_at = %(next_at)s, code = %(code)s, text = %(text)s
+WHERE id = %(recipient)s RETURNING message_id
+"""
+SET_ASIDE_FOR = timedelta(hours=1)
+
+# The policy clears what was sealed a moment ago in the same transaction, so the kept seal is compared, not the bytes
+# again; delivery compares those before they leave.
+OPEN_SEALED = """
+UPDATE messaging_recipient r SET next_at = %(not_before)s
+FROM messaging_message m JOIN messaging_revision v ON v.message_id = m.id AND v.version = m.current_version
+WHERE r.message_id = %(message)s AND m.id = %(message)s AND r.state = 'waiting' AND v.seal = %(seal)s
+RETURNING r.id
 """
 
 
@@ -54,16 +83,18 @@ def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now
 
     A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
     """
-    raw = bytes(drafts.current_revision(message).raw)
-    if drafts.seal_of(message, raw) != clearance.seal:
-        raise Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")
     if clearance.is_by_policy:
+        asked = {"message": message.pk, "seal": clearance.seal, "not_before": not_before}
+        if not statements.run(OPEN_SEALED, asked):
+            raise _seal_differs()
         lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
     else:
+        if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
+            raise _seal_differs()
         lifecycle.advance(
             message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)})
         )
-    Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
+        Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
     wakeup.ring(wakeup.DRAIN_OUTBOX)
 
 
@@ -105,29 +136,69 @@ def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
 
     Whoever calls this attempts each of them once, or leaves it to the reaper when the lease is over.
     """
+    try:
+        return _claim(limit=limit, now=now, take=_take)
+    except IntegrityError:
+        # The database refuses an attempt (its guard says why): that one must not hold up the others.
+        return _claim(limit=limit, now=now, take=_take_one_by_one)
+
+
+def _claim(*, limit: int, now: datetime, take: Callable[[list[UUID], datetime], list[Attempt]]) -> list[Attempt]:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM, {"now": now, "limit": limit})
-            rows = cursor.fetchall()
-        attempts = [
-            Attempt(
-                id=new_id(),
-                recipient_id=recipient_id,
-                number=number,
-                version=version,
-                worker=worker_name(),
-                started_at=now,
-                lease_until=now + LEASE,
-            )
-            for recipient_id, _, number, version in rows
-        ]
-        Attempt.objects.bulk_create(attempts)
-        lifecycle.fold([message_id for _, message_id, _, _ in rows], now=now)
+        due = [recipient for (recipient,) in statements.run(DUE, {"now": now, "limit": limit})]
+        attempts = take(due, now)
+        if attempts:
+            epoch.advance()
         faultpoint("claim.before_commit")
     faultpoint("claim.after_commit")
     return attempts
 
 
+def _take(recipients: list[UUID], now: datetime) -> list[Attempt]:
+    if not recipients:
+        return []
+    lease_until, worker = now + LEASE, worker_name()
+    ids = [new_id() for _ in recipients]
+    named = {"recipients": recipients, "attempts": ids, "worker": worker, "now": now, "lease_until": lease_until}
+    rows = {row[1]: row for row in statements.run(TAKE, named)}
+    lifecycle.fold([row[2] for row in rows.values()], now=now)
+    return [
+        Attempt(
+            id=rows[recipient][0],
+            recipient_id=recipient,
+            number=rows[recipient][3],
+            version=rows[recipient][4],
+            worker=worker,
+            started_at=now,
+            lease_until=lease_until,
+        )
+        for recipient in recipients
+    ]
+
+
+def _take_one_by_one(recipients: list[UUID], now: datetime) -> list[Attempt]:
+    attempts: list[Attempt] = []
+    for recipient in recipients:
+        try:
+            with transaction.atomic():
+                attempts += _take([recipient], now)
+        except IntegrityError as error:
+            _set_aside(recipient, str(error).partition("\n")[0], now=now)
+    return attempts
+
+
+def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
+    """Let it wait and tell: nothing is lost, and somebody has to look."""
+    log.error("outbox.attempt_refused", recipient=str(recipient), why=why)
+    text = f"The database refuses to let it leave: {why}."
+    named = {"recipient": recipient, "next_at": now + SET_ASIDE_FOR, "code": "attempt_refused", "text": text}
+    lifecycle.fold([message for (message,) in statements.run(SET_ASIDE, named)], now=now)
+
+
 def worker_name() -> str:
     """Host and process: who holds a lease."""
     return f"{socket.gethostname()}:{os.getpid()}"[:80]
+
+
+def _seal_differs() -> Conflict:
+    return Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Min
 
+from mailboxes import statements
 from messaging import lifecycle
 from messaging.faultpoints import faultpoint
-from messaging.models import Attempt, AttemptPhase, Recipient, RecipientState
+from messaging.models import Attempt, AttemptPhase, RecipientState
 
 from . import backoff
 
@@ -43,8 +45,32 @@ class Outcome:
     text: str
     afterwards: Callable[[], None] | None = None
 
+    @property
+    def short_code(self) -> str:
+        return self.code[:60]
+
+
+class Halt(Exception):
+    """An attempt ends before its body: with this outcome."""
+
+    def __init__(self, kind: OutcomeKind, code: str, text: str) -> None:
+        super().__init__(code)
+        self.outcome = Outcome(kind, code, text)
+
+
+class Tried(Protocol):
+    """What an outcome is of: an Attempt, or the Mail that a worker made of it."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def recipient_id(self) -> UUID: ...
+    @property
+    def number(self) -> int: ...
+
 
 GIVEN_BACK = Outcome(OutcomeKind.WITHDRAWN, "worker_stopping", "The worker was stopped before it came to this mail.")
+DATABASE_LOST = Outcome(OutcomeKind.WITHDRAWN, "database_lost", "The database could not be asked whether it may leave.")
 
 STATE_AFTER = {
     OutcomeKind.SENT: RecipientState.SENT,
@@ -53,79 +79,137 @@ STATE_AFTER = {
     OutcomeKind.UNKNOWN: RecipientState.UNKNOWN,
     OutcomeKind.WITHDRAWN: RecipientState.WAITING,
 }
-# An answer that comes after the reaper gave the attempt up is evidence; anything less says nothing new.
-EVIDENCE = frozenset({OutcomeKind.SENT, OutcomeKind.FAILED})
+
+# An attempt that the reaper gave up takes a late answer as evidence (sent, failed); anything less says nothing new.
+# `attempts_count` fences off an attempt that is no longer its recipient's newest.
+FINISH = """
+WITH given AS (
+    SELECT * FROM unnest(
+        %(attempts)s::uuid[], %(outcomes)s::text[], %(codes)s::text[], %(texts)s::text[],
+        %(states)s::text[], %(next_at)s::timestamptz[], %(shown_codes)s::text[], %(shown_texts)s::text[]
+    ) AS given(id, outcome, code, text, state, next_at, shown_code, shown_text)
+), ended AS (
+    SELECT t.recipient_id, t.number, t.finished_at IS NULL AS is_in_time, given.*
+    FROM messaging_attempt t JOIN given ON given.id = t.id
+    WHERE t.finished_at IS NULL OR t.outcome = 'unknown' AND given.outcome IN ('sent', 'failed')
+    ORDER BY t.recipient_id FOR NO KEY UPDATE OF t
+), newest AS (
+    SELECT r.id, ended.state, ended.next_at, ended.shown_code, ended.shown_text
+    FROM messaging_recipient r JOIN ended ON ended.recipient_id = r.id
+    WHERE r.attempts_count = ended.number
+        AND r.state = CASE WHEN ended.is_in_time THEN 'sending' ELSE 'unknown' END
+    ORDER BY r.id FOR NO KEY UPDATE OF r
+), written AS (
+    UPDATE messaging_attempt t
+    SET phase = 'finished', finished_at = coalesce(t.finished_at, %(now)s),
+        outcome = ended.outcome, code = ended.code, text = ended.text
+    FROM ended WHERE t.id = ended.id
+)
+UPDATE messaging_recipient r
+SET state = newest.state, next_at = newest.next_at, code = newest.shown_code, text = newest.shown_text
+FROM newest WHERE r.id = newest.id
+RETURNING r.message_id
+"""
+FIRST_TRIES = """
+SELECT recipient_id, min(started_at) FROM messaging_attempt WHERE recipient_id = ANY(%(recipients)s) GROUP BY 1
+"""
+# Counters of the server begin anew when it crashed, and not when it was shut down in good order.
+LAST_CRASH = "SELECT greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_bgwriter"
 
 
-def record(attempt: Attempt, outcome: Outcome, *, now: datetime) -> None:
-    """Write the outcome of an attempt that this worker made, with its event. Late ones count as evidence only."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the recipient shows from now on."""
+
+    state: RecipientState
+    next_at: datetime | None
+    code: str
+    text: str
+
+
+def record(attempt: Tried, outcome: Outcome, *, now: datetime) -> None:
+    """Write the outcome of one attempt, as `record_all` does."""
+    record_all([(attempt, outcome)], now=now)
+
+
+def record_all(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
+    """Write the outcomes of attempts that this worker made, with their events. Late ones count as evidence only."""
     with transaction.atomic():
-        apply([(attempt, outcome)], now=now)
+        apply(outcomes, now=now)
         faultpoint("smtp.before_result_commit")
     faultpoint("smtp.after_result_commit")
-    if outcome.afterwards is not None:
-        _run(outcome.afterwards)
+    for _, outcome in outcomes:
+        if outcome.afterwards is not None:
+            _run(outcome.afterwards)
 
 
 def take_back(*, limit: int, now: datetime) -> int:
     """End attempts whose worker is gone (lease over), and say how many.
 
-    Without the mark nothing has left: due again at once. With it the outcome is unknown, and the machine stays away.
+    What was answered ends so. Without the mark nothing has left: due again at once. With it the outcome is unknown, and
+    the machine stays away; so it is when the mark may have been lost with the server.
     """
     with transaction.atomic():
         overdue = list(
-            Attempt.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("recipient")
+            Attempt.objects.select_for_update(skip_locked=True)
             .filter(finished_at__isnull=True, lease_until__lt=now)
             .order_by("recipient_id")[:limit]
         )
-        apply([(attempt, _of_lost(attempt)) for attempt in overdue], now=now)
+        if overdue:
+            ((crashed_at,),) = statements.run(LAST_CRASH, {})
+            apply([(attempt, _of_lost(attempt, crashed_at=crashed_at)) for attempt in overdue], now=now)
     return len(overdue)
 
 
-def apply(outcomes: Sequence[tuple[Attempt, Outcome]], *, now: datetime) -> None:
+def apply(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
     """Write outcomes in the caller's transaction. Lock order: attempts → recipients → messages → event counters."""
-    for attempt, outcome in outcomes:
-        _apply(attempt, outcome, now=now)
-    lifecycle.fold([attempt.recipient.message_id for attempt, _ in outcomes], now=now)
+    if not outcomes:
+        return
+    deferred = [attempt.recipient_id for attempt, outcome in outcomes if outcome.kind is OutcomeKind.DEFERRED]
+    first_at = dict(statements.run(FIRST_TRIES, {"recipients": deferred})) if deferred else {}
+    shown = [
+        _shown(attempt, outcome, first_at=first_at.get(attempt.recipient_id, now), now=now)
+        for attempt, outcome in outcomes
+    ]
+    moved = statements.run(
+        FINISH,
+        {
+            "now": now,
+            "attempts": [attempt.pk for attempt, _ in outcomes],
+            "outcomes": [outcome.kind.value for _, outcome in outcomes],
+            "codes": [outcome.short_code for _, outcome in outcomes],
+            "texts": [outcome.text for _, outcome in outcomes],
+            "states": [one.state.value for one in shown],
+            "next_at": [one.next_at for one in shown],
+            "shown_codes": [one.code for one in shown],
+            "shown_texts": [one.text for one in shown],
+        },
+    )
+    lifecycle.fold([message_id for (message_id,) in moved], now=now)
 
 
-def _apply(attempt: Attempt, outcome: Outcome, *, now: datetime) -> None:
-    unfinished = Attempt.objects.filter(pk=attempt.pk, finished_at__isnull=True)
-    given_up = Attempt.objects.filter(pk=attempt.pk, outcome=OutcomeKind.UNKNOWN)
-    columns = {"outcome": outcome.kind, "code": outcome.code[:60], "text": outcome.text}
-    if unfinished.update(phase=AttemptPhase.FINISHED, finished_at=now, **columns):
-        _move(attempt, RecipientState.SENDING, outcome, now=now)
-    elif outcome.kind in EVIDENCE and given_up.update(**columns):
-        _move(attempt, RecipientState.UNKNOWN, outcome, now=now)
-
-
-def _move(attempt: Attempt, origin: RecipientState, outcome: Outcome, *, now: datetime) -> None:
-    """The recipient's next state. `attempts_count` fences off an attempt that is no longer the newest."""
-    columns: dict[str, object] = {"state": STATE_AFTER[outcome.kind], "next_at": None}
-    columns |= {"code": outcome.code[:60], "text": outcome.text}
+def _shown(attempt: Tried, outcome: Outcome, *, first_at: datetime, now: datetime) -> _Shown:
+    state = STATE_AFTER[outcome.kind]
     if outcome.kind is OutcomeKind.WITHDRAWN:
-        columns |= {"next_at": now, "code": "", "text": ""}
-    elif outcome.kind is OutcomeKind.DEFERRED:
-        columns |= _later_or_never(attempt, outcome, now=now)
-    recipients = Recipient.objects.filter(pk=attempt.recipient_id, state=origin, attempts_count=attempt.number)
-    recipients.update(**columns)
-
-
-def _later_or_never(attempt: Attempt, outcome: Outcome, *, now: datetime) -> dict[str, object]:
-    tried = Attempt.objects.filter(recipient_id=attempt.recipient_id)
-    first_at = tried.aggregate(first_at=Min("started_at"))["first_at"]
+        return _Shown(state, now, "", "")
+    if outcome.kind is not OutcomeKind.DEFERRED:
+        return _Shown(state, None, outcome.short_code, outcome.text)
     next_at = backoff.next_attempt_at(attempt.number, first_at=first_at, now=now)
     if next_at is not None:
-        return {"next_at": next_at}
+        return _Shown(state, next_at, outcome.short_code, outcome.text)
     text = f"Given up after {attempt.number} attempts. The last answer: {outcome.code} {outcome.text}"
-    return {"state": RecipientState.FAILED, "code": "gave_up", "text": text}
+    return _Shown(RecipientState.FAILED, None, "gave_up", text)
 
 
-def _of_lost(attempt: Attempt) -> Outcome:
+def _of_lost(attempt: Attempt, *, crashed_at: datetime) -> Outcome:
+    if attempt.phase == AttemptPhase.ANSWERED:
+        return Outcome(OutcomeKind(attempt.outcome), attempt.code, attempt.text)
     if attempt.phase == AttemptPhase.DATA:
         lost = "The worker was lost after the message may have left; its answer is not known."
         return Outcome(OutcomeKind.UNKNOWN, "answer_lost", lost)
+    if attempt.started_at < crashed_at:
+        lost = "The database and the worker were lost together; whether the message has left is not known."
+        return Outcome(OutcomeKind.UNKNOWN, "mark_lost", lost)
     if attempt.number >= backoff.MAX_ATTEMPTS:
         return Outcome(OutcomeKind.FAILED, "gave_up", f"Given up: {attempt.number} attempts did not come to an end.")
     return Outcome(OutcomeKind.WITHDRAWN, "lease_over", "The worker was lost before anything left.")

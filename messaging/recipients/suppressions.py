@@ -19,11 +19,16 @@ def check(account_id: UUID, recipients: Sequence[str]) -> None:
     """Refuse a send that names a suppressed recipient: nothing of it is sent."""
     found = find(account_id, recipients)
     if found:
-        raise Invalid(
-            f"{found[0].address} is on the suppression list ({found[0].reason}).",
-            code="suppressed_recipient",
-            fix="Leave the address out, or remove the suppression if the person asked for mail again.",
-        )
+        raise refusal(found[0].address, found[0].reason)
+
+
+def refusal(address: str, reason: str) -> Invalid:
+    """What a sender is told of a suppressed recipient."""
+    return Invalid(
+        f"{address} is on the suppression list ({reason}).",
+        code="suppressed_recipient",
+        fix="Leave the address out, or remove the suppression if the person asked for mail again.",
+    )
 
 
 def find(account_id: UUID, recipients: Sequence[str]) -> list[Suppression]:

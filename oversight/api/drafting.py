@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from mailboxes.api import reading
 from mailboxes.errors import Invalid, Problem
-from mailboxes.models import Mailbox
+from mailboxes.principals import Principal
 from messaging.mime import conversation, headers
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Draft
-from messaging.recipients import suppressions
-from oversight import submission
+from oversight import sender
 
 from .forms import RecipientsOnly, SendRequest
 
@@ -28,31 +29,27 @@ class Drafted:
     dropped_headers: tuple[str, ...]
 
 
-def read(data: Mapping[str, Any], *, mailbox: Mailbox) -> Drafted:
+def read(data: Mapping[str, Any], *, mailbox_id: UUID, actor: Principal, now: datetime) -> Drafted:
     """The draft that was asked for.
 
     Raises the first problem in the order sender, recipients, fields: whoever may not send at all is told that, and not
     that a comma is wrong.
     """
     try:
-        return _draft(reading.read(SendRequest, data), mailbox=mailbox)
+        return _draft(reading.read(SendRequest, data), mailbox_id=mailbox_id)
     except Problem:
-        submission.check_sender(mailbox)
-        _check_recipients(data, mailbox)
+        sender.get(actor, mailbox_id, now=now).check()
+        asked = reading.read(RecipientsOnly, data)
+        recipients = [address for addresses in asked.values() for address in addresses or ()]
+        sender.get(actor, mailbox_id, recipients=recipients, now=now).check_recipients()
         raise
 
 
-def _check_recipients(data: Mapping[str, Any], mailbox: Mailbox) -> None:
-    asked = reading.read(RecipientsOnly, data)
-    recipients = [address for addresses in asked.values() for address in addresses or ()]
-    suppressions.check(mailbox.account_id, recipients)
-
-
-def _draft(asked: Mapping[str, Any], *, mailbox: Mailbox) -> Drafted:
+def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
     kept, dropped = _field("headers", lambda: headers.filter_headers(asked.get("headers") or {}))
     parent = asked.get("inReplyTo")
     draft = Draft(
-        mailbox_id=mailbox.pk,
+        mailbox_id=mailbox_id,
         to=tuple(asked["to"]),
         cc=tuple(asked.get("cc") or ()),
         bcc=tuple(asked.get("bcc") or ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Prefetch
 from drf_spectacular.types import OpenApiTypes
@@ -16,13 +17,15 @@ from mailboxes.api.base import respond
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, MAILBOX_ID, operation, path_id
 from mailboxes.api.pagination import MAX_OFFSET
-from mailboxes.errors import Forbidden
-from mailboxes.models import Mailbox, Scope
+from mailboxes.errors import Forbidden, NotFound
+from mailboxes.ids import parse_id
+from mailboxes.models import Scope
 from messaging.api.serializers import ThreadListSerializer
-from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView
-from messaging.models import Direction, Message, Status
+from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
+from messaging.models import Direction, Status
 from oversight import submission
-from oversight.models import Evaluation, Review
+from oversight.models import Review
+from oversight.submission import Submitted
 
 from . import drafting, waiting
 from .drafting import Drafted
@@ -32,8 +35,8 @@ from .serializers import (
     MessageListSerializer,
     ReviewedMessageSerializer,
     SentAnswerSerializer,
-    SentMessageSerializer,
     ThreadAnswerSerializer,
+    sent_answer,
 )
 
 MESSAGE_ID = path_id("msgId", "message")
@@ -89,30 +92,34 @@ class Messages(ReviewedMail, MessageListView):
         review; `queued` leaves soon. It is SENT once the next mail server took it. A refusal of the policy is a 403
         that says why. Every address of to, cc and bcc counts toward the limits once.
         """
-        mailbox = self.mailbox(id, Scope.SEND)
-        drafted = drafting.read(self.content, mailbox=mailbox)
-        answer = idempotency.once(
-            request, account_id=self.principal.account.pk, act=lambda: self._submit(mailbox, drafted)
-        )
+        self.principal.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
+        mailbox_id = parse_id(id)
+        if mailbox_id is None or not self.principal.may_see(mailbox_id):
+            raise NotFound("mailbox")
+        drafted = drafting.read(self.content, mailbox_id=mailbox_id, actor=self.principal, now=self.now)
+        answer = idempotency.once(request, account_id=self.principal.account.pk, act=lambda: self._submit(drafted))
         response = respond(answer)
         seconds = waiting.seconds_asked(request.headers.get("Prefer", ""))
         if seconds and answer.status == 201:
             message_id = answer.body["message"]["id"]
             waiting.for_outcome(message_id, seconds=seconds)
-            response.data = self._sent(mailbox, message_id, drafted)
+            response.data = self._as_it_stands(mailbox_id, message_id, drafted)
             response.headers["Preference-Applied"] = f"wait={seconds}"
         return response
 
-    def _submit(self, mailbox: Mailbox, drafted: Drafted) -> Answer:
-        message = submission.submit(drafted.draft, actor=self.principal, now=self.now)
+    def _submit(self, drafted: Drafted) -> Answer:
+        submitted = submission.submit_in_full(drafted.draft, actor=self.principal, now=self.now)
+        self.inbound_usage = submitted.sender.inbound_usage(now=self.now)
+        message = submitted.message
         if message.status == Status.REFUSED:  # committed, so an answer and not an exception
-            return Answer(403, errors.body_of(_refusal(message), self.request))
-        return Answer(201, self._sent(mailbox, message.pk, drafted))
+            return Answer(403, errors.body_of(_refusal(submitted), self.request))
+        message.shown_recipients = as_read(submitted.recipients)  # type: ignore[attr-defined]
+        message.newest_reviews = [submitted.review] if submitted.review else []  # type: ignore[attr-defined]
+        return Answer(201, sent_answer(message, dropped_headers=drafted.dropped_headers))
 
-    def _sent(self, mailbox: Mailbox, message_id: object, drafted: Drafted) -> dict[str, Any]:
-        context = {"dropped_headers": drafted.dropped_headers}
-        message = self.get_message(mailbox, message_id)
-        return {"message": dict(SentMessageSerializer(message, context=context).data)}
+    def _as_it_stands(self, mailbox_id: UUID, message_id: object, drafted: Drafted) -> dict[str, Any]:
+        message = self.get_message(self.mailbox(mailbox_id), message_id)
+        return sent_answer(message, dropped_headers=drafted.dropped_headers)
 
 
 class OneMessage(ReviewedMail, MessageView):
@@ -168,7 +175,6 @@ class OneThread(ReviewedMail, ThreadView):
         return super().get(request, id, tid)
 
 
-def _refusal(message: Message) -> Forbidden:
-    trace = Evaluation.objects.filter(message=message).latest("evaluated_at").trace
-    fix = next((finding["fix"] for finding in trace if finding["code"] == message.reason_code), "")
-    return Forbidden(message.reason_text, code=message.reason_code, fix=fix)
+def _refusal(submitted: Submitted) -> Forbidden:
+    verdict = submitted.verdict
+    return Forbidden(verdict.text, code=verdict.code, fix=verdict.fix)

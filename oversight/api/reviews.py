@@ -56,7 +56,7 @@ class ReviewView(ApiView):
     def shown(self, found: QuerySet[Review]) -> list[dict[str, Any]]:
         """The reviews as JSON: a handful of queries, however many they are."""
         related: list[Any] = [
-            Prefetch("message__recipients", in_reading_order()),
+            Prefetch("message__recipients", in_reading_order(), to_attr="shown_recipients"),
             "message__attachments",
         ]
         if self.is_reviewer:
@@ -81,7 +81,8 @@ class ReviewView(ApiView):
         if review.state == ReviewState.OPEN and review.expires_at > self.now:
             return ["approve", "reject"]
         is_untouched = review.message.status == Status.QUEUED and not any(
-            recipient.attempts_count for recipient in review.message.recipients.all()
+            recipient.attempts_count
+            for recipient in review.message.shown_recipients  # type: ignore[attr-defined]
         )
         return ["undo"] if settings.UNDO_SECONDS and review.state == ReviewState.APPROVED and is_untouched else []
 

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 
+from mailboxes import epoch
 from mailboxes.models import Account
 from oversight import monitoring, reviews
 from oversight.models import DecisionKind, ReviewState
@@ -58,6 +59,11 @@ class Shell:
     @property
     def stopped(self) -> Stopped | None:
         return stopped_of(self.visit.member.account)
+
+    @property
+    def halt(self) -> epoch.Halt | None:
+        """Why nothing leaves this server, whatever the account: its database is an older one."""
+        return epoch.find_halt()
 
     @property
     def cursor(self) -> int:

@@ -54,7 +54,8 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM)
+            # Without a graphics card its emulation costs more than drawing does.
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu"])
             yield browser
             browser.close()
     finally:

@@ -2,7 +2,7 @@
 
 `tests/postfix.sh` fetches them. The sink's moods are its own options: `-q .` hangs up in place of its answer to the
 dot, `-Q .` says 421 and hangs up, `-f .` says 500, `-r .` says 450 (also at MAIL, RCPT, DATA), `-w 6` waits 6 s before
-each answer, `-A 0` refuses every message. See smtp-sink(1).
+its answer to DATA, `-A 0` refuses every message. See smtp-sink(1).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "postfix"
 SINK = TOOLS / "usr/sbin/smtp-sink"
 SOURCE = TOOLS / "usr/sbin/smtp-source"
+RECIPIENT = re.compile(rb"^X-Rcpt-Args: <([^>\r\n]+)>", re.MULTILINE)
 MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*(?:\r?\n[ \t]+)?(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -46,6 +47,16 @@ class PostfixSink:
         found: Counter[str] = Counter()
         for path in self.dumps.iterdir():
             found.update(match.decode() for match in MESSAGE_ID.findall(path.read_bytes()))
+        return found
+
+    def deliveries(self) -> Counter[tuple[str, str]]:
+        """How often each Message-ID came for each recipient: mails ended by a dot, whatever the answer to it was."""
+        assert self.dumps is not None
+        found: Counter[tuple[str, str]] = Counter()
+        for raw in (path.read_bytes() for path in self.dumps.iterdir()):
+            message_id, recipient = MESSAGE_ID.search(raw), RECIPIENT.search(raw)
+            if message_id and recipient:
+                found[message_id.group(1).decode(), recipient.group(1).decode()] += 1
         return found
 
 

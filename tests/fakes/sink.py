@@ -95,6 +95,10 @@ class Sink:
         """How often each Message-ID arrived."""
         return Counter(one.message_id for one in self.taken)
 
+    def deliveries(self) -> Counter[tuple[str, str]]:
+        """How often each Message-ID arrived for each recipient."""
+        return Counter((one.message_id, recipient) for one in self.taken for recipient in one.recipients)
+
     # Hooks of aiosmtpd; the names are its own.
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]

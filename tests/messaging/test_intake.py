@@ -12,10 +12,10 @@ from django.db.models import QuerySet
 
 from mailboxes import clock, mailbox, quotas
 from mailboxes.models import Event, LimitKind
-from messaging.inbound import frames, intake, parser_process
+from messaging.inbound import claims, frames, intake, parser_process
 from messaging.mime.types import Envelope
 from messaging.models import Direction, Message, RawMessage, Status
-from messaging.signals import message_arrived
+from messaging.signals import messages_arrived
 from oversight import admission
 from tests import builders
 from tests.arrivals import arrive, receive
@@ -201,35 +201,38 @@ def test_a_raw_message_is_filed_once_when_it_is_processed_twice() -> None:
     assert inbound().count() == 1
 
 
-def test_arrived_mail_stays_invisible_when_nobody_admits_it() -> None:
+def test_mail_is_not_filed_and_comes_again_when_nobody_admits_it() -> None:
     alice = builders.tenant()
-    message_arrived.disconnect(admission.on_message_arrived)
+    row = receive(letter(), alice.mailbox.full_address)
+    messages_arrived.disconnect(admission.on_messages_arrived)
     try:
-        message = arrive(alice.mailbox)
+        assert intake.process_due(limit=10, now=clock.now()) == 0
     finally:
-        message_arrived.connect(admission.on_message_arrived)
-    assert message.status == Status.ARRIVED
-    assert message.thread is not None
-    assert message.thread.message_count == 0
-    assert kinds(alice.mailbox.pk) == []
+        messages_arrived.connect(admission.on_messages_arrived)
+    row.refresh_from_db()
+    assert (row.processed_at, row.failures_count) == (None, 1)
+    assert not inbound().exists()
+    assert intake.process_due(limit=10, now=clock.now() + claims.FIRST_PAUSE) == 1
+    assert kinds(alice.mailbox.pk) == ["message.received"]
 
 
 def test_the_others_are_filed_when_one_mail_can_not_be() -> None:
     alice = builders.tenant()
 
-    def refuse(*, message: Message, **_: object) -> None:
-        if message.subject == "Bad":
+    def refuse(*, messages: list[Message], **_: object) -> None:
+        if any(message.subject == "Bad" for message in messages):
             raise RuntimeError("a defect of ours")
 
     receive(letter(subject="Bad"), alice.mailbox.full_address)
     receive(letter(subject="Good"), alice.mailbox.full_address)
-    message_arrived.connect(refuse)
+    messages_arrived.connect(refuse)
     try:
         assert intake.process_due(limit=10, now=clock.now()) == 1
     finally:
-        message_arrived.disconnect(refuse)
+        messages_arrived.disconnect(refuse)
     assert [message.subject for message in inbound()] == ["Good"]
-    assert intake.process_due(limit=10, now=clock.now()) == 1
+    assert intake.process_due(limit=10, now=clock.now()) == 0
+    assert intake.process_due(limit=10, now=clock.now() + claims.FIRST_PAUSE) == 1
 
 
 def test_a_forged_result_under_our_name_is_not_shown() -> None:

@@ -109,7 +109,7 @@ class TestThePage:
         for version in (1, 3, 5):
             decide(client, review, "approve", version=version)
             decide(client, review, "undo", version=version + 1)
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(19):
             client.get(url_of(review))
 
 

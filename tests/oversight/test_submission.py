@@ -43,11 +43,12 @@ def test_a_free_mailbox_queues_what_leaves_without_a_review(mode: OversightMode)
     assert Recipient.objects.get(message=message).next_at is not None
 
 
-def test_a_read_only_mailbox_refuses_and_gives_the_quota_back() -> None:
+def test_a_read_only_mailbox_refuses_and_takes_nothing_of_the_quota() -> None:
     alice = builders.tenant(mode=OversightMode.READ_ONLY)
     message = builders.submit(alice)
     assert (message.status, message.reason_code) == (Status.REFUSED, "read_only")
-    assert quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=clock.now()) == {alice.mailbox.pk: 0}
+    assert message.quota_taken_at is None
+    assert not quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=clock.now())
     assert "message.refused" in kinds(alice.account)
 
 

@@ -1,0 +1,130 @@
+"""A claimed mail as a worker holds it: all that is looked at before it leaves, read for the whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from mailboxes import statements
+from messaging.mime.addresses import suppression_key
+from messaging.models import Attempt
+
+# Larger bodies are read one at a time, when their turn has come: twenty of them would not fit into a worker.
+SMALL = 64 * 1024
+
+LOAD = """
+SELECT t.id, r.id, m.account_id, m.mailbox_id, r.address, t.number, t.version, m.from_address, d.name, v.seal,
+    CASE WHEN octet_length(v.raw) <= %(small)s THEN v.raw END,
+    ARRAY(SELECT ARRAY[o.kind::text, o.address::text] FROM messaging_recipient o WHERE o.message_id = m.id),
+    a.stopped_at IS NULL AND a.suspended_at IS NULL,
+    b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL,
+    m.status = 'sending' AND m.current_version = t.version,
+    coalesce(k.environment = 'test', false), signing.selector, signing.private_key
+FROM unnest(%(attempts)s::uuid[]) AS asked(id)
+JOIN messaging_attempt t ON t.id = asked.id
+JOIN messaging_recipient r ON r.id = t.recipient_id
+JOIN messaging_message m ON m.id = r.message_id
+JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
+JOIN mailboxes_account a ON a.id = m.account_id
+JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
+JOIN mailboxes_domain d ON d.id = b.domain_id
+LEFT JOIN mailboxes_apikey k ON k.id = m.key_id
+LEFT JOIN LATERAL (
+    SELECT key.selector, key.private_key FROM mailboxes_dkimkey key
+    WHERE key.domain_id = d.id AND key.activated_at IS NOT NULL AND key.retired_at IS NULL
+    ORDER BY key.activated_at DESC, key.id DESC LIMIT 1
+) AS signing ON true
+"""
+SUPPRESSED = """
+SELECT s.account_id, s.key, s.reason
+FROM messaging_suppression s
+JOIN unnest(%(accounts)s::uuid[], %(keys)s::text[]) AS asked(account_id, key) USING (account_id, key)
+"""
+BYTES = """
+SELECT v.raw FROM messaging_revision v
+JOIN messaging_recipient r ON r.message_id = v.message_id
+WHERE r.id = %(recipient)s AND v.version = %(version)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether the mail might leave when the batch was loaded. `suppressed_for` is the reason, empty when there is none.
+
+    `is_current`: the message is being sent, and in the version that was claimed.
+    """
+
+    is_account_open: bool
+    is_mailbox_open: bool
+    is_current: bool
+    suppressed_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One copy for one recipient: attempt `number` at it, named by its `pk`. `sealed_key` is the domain's newest DKIM
+    key, still encrypted.
+    """
+
+    pk: UUID
+    recipient_id: UUID
+    number: int
+    version: int
+    mailbox_id: UUID
+    address: str
+    suppression_key: str
+    header_from: str
+    recipients: Sequence[tuple[str, str]]
+    domain: str
+    seal: str
+    standing: Standing
+    is_test: bool
+    selector: str | None
+    sealed_key: bytes | None
+    small_raw: bytes | None
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes under the seal."""
+        if self.small_raw is not None:
+            return self.small_raw
+        named = {"recipient": self.recipient_id, "version": self.version}
+        ((raw,),) = statements.run(BYTES, named)
+        return bytes(raw)
+
+
+def load(attempts: Sequence[Attempt | Mail]) -> list[Mail]:
+    """The mails of these attempts, in their order."""
+    if not attempts:
+        return []
+    rows = statements.run(LOAD, {"attempts": [attempt.pk for attempt in attempts], "small": SMALL})
+    keys = {row[4]: suppression_key(row[4]) for row in rows}
+    asked = {"accounts": [row[2] for row in rows], "keys": [keys[row[4]] for row in rows]}
+    reasons = {(account, key): reason for account, key, reason in statements.run(SUPPRESSED, asked)}
+    mails = {row[0]: _mail(row, keys[row[4]], reasons) for row in rows}
+    return [mails[attempt.pk] for attempt in attempts]
+
+
+def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) -> Mail:
+    pk, recipient, account, mailbox, address, number, version, header_from, domain, seal, raw, recipients, *rest = row
+    is_account_open, is_mailbox_open, is_current, is_test, selector, sealed_key = rest
+    return Mail(
+        pk=pk,
+        recipient_id=recipient,
+        number=number,
+        version=version,
+        mailbox_id=mailbox,
+        address=address,
+        suppression_key=key,
+        header_from=header_from,
+        recipients=[(kind, other) for kind, other in recipients],
+        domain=domain,
+        seal=seal,
+        standing=Standing(is_account_open, is_mailbox_open, is_current, reasons.get((account, key), "")),
+        is_test=is_test,
+        selector=selector,
+        sealed_key=sealed_key,
+        small_raw=raw,
+    )

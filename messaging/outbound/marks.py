@@ -1,0 +1,75 @@
+"""The mark "bytes may have left": durable before the body begins, and refused when the mail must stay.
+
+The commit does not wait for the disk: a killed worker loses nothing by that, since the server lives on. When the server
+itself crashes, an attempt without a mark may have lost it; `reaper` knows.
+"""
+
+from __future__ import annotations
+
+from mailboxes import statements
+from messaging.faultpoints import faultpoint
+
+from . import standing
+from .answers import Answers
+from .mail import Mail, load
+from .outcomes import LEASE, Halt, OutcomeKind
+
+# FOR SHARE on the account: a stop that has committed is seen, one that commits later finds this body on its way.
+# What was answered since the last mark is noted in the same round trip: a worker's death loses one answer, not a batch.
+MARK = """
+WITH open_account AS (
+    SELECT a.id
+    FROM mailboxes_account a JOIN mailboxes_mailbox b ON b.account_id = a.id
+    WHERE b.id = %(mailbox)s
+        AND a.stopped_at IS NULL AND a.suspended_at IS NULL
+        AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
+    FOR SHARE OF a
+), marked AS (
+    UPDATE messaging_attempt t
+    SET phase = 'data', data_at = clock_timestamp(),
+        lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+    FROM open_account
+    WHERE t.id = %(attempt)s AND t.phase = 'started'
+        AND NOT EXISTS (
+            SELECT 1 FROM messaging_suppression s
+            WHERE s.account_id = open_account.id AND s.key = %(suppression_key)s
+        )
+    RETURNING t.id
+), noted AS (
+    UPDATE messaging_attempt t
+    SET phase = 'answered', outcome = answer.outcome, code = answer.code, text = answer.text
+    FROM unnest(%(answered)s::uuid[], %(outcomes)s::text[], %(codes)s::text[], %(texts)s::text[])
+        AS answer(id, outcome, code, text)
+    WHERE t.id = answer.id AND t.phase = 'data'
+)
+SELECT EXISTS (SELECT 1 FROM marked), set_config('synchronous_commit', 'off', true)
+"""
+
+
+def mark(mail: Mail, *, answers: Answers) -> None:
+    """Make "bytes may have left" durable. Raises Halt when they may not: stopped, suppressed, or taken over."""
+    faultpoint("smtp.before_data_mark")
+    is_marked = _mark(mail, answers)
+    answers.are_noted()
+    if not is_marked:
+        standing.check(load([mail])[0])
+        raise Halt(OutcomeKind.WITHDRAWN, "superseded", "Another worker has taken this recipient over.")
+    faultpoint("smtp.after_data_mark")
+
+
+def _mark(mail: Mail, answers: Answers) -> bool:
+    unnoted = answers.unnoted
+    ((is_marked, _),) = statements.run(
+        MARK,
+        {
+            "mailbox": mail.mailbox_id,
+            "attempt": mail.pk,
+            "lease": LEASE.total_seconds(),
+            "suppression_key": mail.suppression_key,
+            "answered": [attempt.pk for attempt, _ in unnoted],
+            "outcomes": [outcome.kind.value for _, outcome in unnoted],
+            "codes": [outcome.short_code for _, outcome in unnoted],
+            "texts": [outcome.text for _, outcome in unnoted],
+        },
+    )
+    return bool(is_marked)

@@ -1,0 +1,166 @@
+"""Who sends, and what stands in the way: all that the acceptance must know, read at once in its own transaction.
+
+Nothing of this is remembered between requests: a mode, a suspension, a pause or a suppression holds from its commit on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from mailboxes import inbound_usage, keys, quotas
+from mailboxes.errors import Forbidden, Invalid, NotFound
+from mailboxes.ids import parse_id
+from mailboxes.inbound_usage import InboundUsage
+from mailboxes.models import Account, Domain, LimitKind, Mailbox, MailboxStatus
+from mailboxes.principals import Principal
+from mailboxes.quotas import Counter
+from messaging.mime import addresses
+from messaging.recipients import suppressions
+
+# In the order of their models' fields; what is not read here is loaded by Django should anybody ask for it.
+MAILBOX = ("id", "account_id", "agent_id", "domain_id", "full_address", "display_name", "mode", "status")
+ACCOUNT = ("id", "is_platform", "suspended_at", "suspended_reason")
+DOMAIN = ("id", "name")
+
+# One statement where an ORM would need seven: each further round trip costs more than all of these look-ups.
+READ = f"""
+SELECT {", ".join(f"b.{name}" for name in MAILBOX)},
+    {", ".join(f"a.{name}" for name in ACCOUNT)},
+    {", ".join(f"d.{name}" for name in DOMAIN)},
+    EXISTS (
+        SELECT 1 FROM mailboxes_member m JOIN mailboxes_user u ON u.id = m.user_id
+        WHERE m.account_id = a.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL
+    ),
+    %(key)s IS NULL OR EXISTS (
+        SELECT 1 FROM mailboxes_apikey k
+        WHERE k.id = %(key)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
+    ),
+    (
+        SELECT json_build_array(s.address, s.reason) FROM messaging_suppression s
+        WHERE s.account_id = a.id AND s.key = ANY(%(recipients)s::text[]) ORDER BY s.address LIMIT 1
+    ),
+    (SELECT json_object_agg(l.kind, l.amount) FROM mailboxes_limit l WHERE l.account_id = a.id),
+    (
+        SELECT json_object_agg(u.kind, u.used) FROM mailboxes_usage u
+        JOIN unnest(%(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
+            AS one(subject_id, kind, period_start) USING (subject_id, kind, period_start)
+    )
+FROM mailboxes_mailbox b
+JOIN mailboxes_account a ON a.id = b.account_id
+JOIN mailboxes_domain d ON d.id = b.domain_id
+WHERE b.id = %(mailbox)s AND b.account_id = %(account)s AND b.deleted_at IS NULL
+"""  # noqa: S608 - the names of our own columns
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A mailbox with its account and domain, and how they stand at this moment of this transaction.
+
+    `suppressed` is the first recipient that must not be written to, with the reason. `limits` and `used` are by kind.
+    """
+
+    mailbox: Mailbox
+    is_verified: bool
+    is_key_good: bool
+    suppressed: tuple[str, str] | None
+    limits: Mapping[str, int]
+    used: Mapping[str, int]
+
+    def check(self) -> None:
+        """Refuse who may not send at all: a key that is over, a suspension, a pause, an owner who is not verified."""
+        if not self.is_key_good:
+            raise keys.revoked()
+        _check_standing(self.mailbox, is_verified=self.is_verified)
+
+    def check_recipients(self) -> None:
+        """Refuse a send that names a suppressed recipient: nothing of it is sent."""
+        if self.suppressed:
+            raise suppressions.refusal(*self.suppressed)
+
+    def check_limits(self, amount: int, *, now: datetime) -> None:
+        """Refuse early what the counters will refuse anyway; they alone have the last word (`quotas.spend_sends`)."""
+        quotas.check(self.used, self.limits, amount, now=now)
+
+    def inbound_usage(self, *, now: datetime) -> InboundUsage:
+        kind = LimitKind.MONTHLY_INBOUND
+        return inbound_usage.of(self.used.get(kind, 0), self.limits[kind], now=now)
+
+
+def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (), now: datetime) -> Sender:
+    """The mailbox of that id in the actor's scope, ready to send from. Raises NotFound for anything else."""
+    parsed = parse_id(mailbox_id)
+    if parsed is None or not actor.may_see(parsed):
+        raise NotFound("mailbox")
+    counters = _counters(parsed, actor.account.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            READ,
+            {
+                "mailbox": parsed,
+                "account": actor.account.pk,
+                "key": actor.key.pk if actor.key else None,
+                "now": now,
+                "recipients": [addresses.suppression_key(address) for address in recipients],
+                "subjects": [counter.subject_id for counter in counters],
+                "kinds": [counter.kind.value for counter in counters],
+                "periods": [quotas.period_start(counter.kind, now) for counter in counters],
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("mailbox")
+    return _sender(row)
+
+
+def _counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:
+    return [*quotas.send_counters(mailbox_id, account_id), Counter(LimitKind.MONTHLY_INBOUND, account_id)]
+
+
+def _sender(row: Sequence[Any]) -> Sender:
+    at_account, at_domain, at_rest = len(MAILBOX), len(MAILBOX) + len(ACCOUNT), len(MAILBOX + ACCOUNT + DOMAIN)
+    mailbox = Mailbox.from_db("default", MAILBOX, row[:at_account])
+    mailbox.account = Account.from_db("default", ACCOUNT, row[at_account:at_domain])
+    mailbox.domain = Domain.from_db("default", DOMAIN, row[at_domain:at_rest])
+    is_verified, is_key_good, suppressed, own_limits, used = row[at_rest:]
+    return Sender(
+        mailbox=mailbox,
+        is_verified=is_verified,
+        is_key_good=is_key_good,
+        suppressed=tuple(suppressed) if suppressed else None,
+        limits=quotas.defaults() | (own_limits or {}),
+        used=used or {},
+    )
+
+
+def _check_standing(mailbox: Mailbox, *, is_verified: bool) -> None:
+    account = mailbox.account
+    if account.suspended_at is not None:
+        raise Forbidden(
+            "This account is suspended and may not send.",
+            code="account_suspended",
+            fix="Write to POST /v1/support.",
+            suspended=True,
+            reason=account.suspended_reason,
+        )
+    if mailbox.status == MailboxStatus.SUSPENDED:
+        raise Forbidden(
+            "This mailbox is suspended and may not send.", code="mailbox_suspended", fix="Write to support."
+        )
+    if mailbox.status != MailboxStatus.ACTIVE:
+        raise Invalid(
+            "This mailbox is paused and may not send.",
+            code="mailbox_inactive",
+            fix='PATCH /v1/mailboxes/{id} {"status": "ACTIVE"} wakes it.',
+        )
+    if not is_verified:
+        raise Forbidden(
+            "The account's owner has not verified the signup address yet.",
+            code="email_not_verified",
+            fix="Ask your human to open the link in the mail; POST /v1/auth/resend-verification sends another.",
+        )
