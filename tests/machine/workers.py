@@ -26,7 +26,7 @@ def begin(claimed: Claimed, *, now: datetime) -> str:
     try:
         delivery.preflight(loaded)
         delivery.mark(loaded)
-    except delivery._Halt as halt:
+    except outcomes.Halt as halt:
         outcomes.record(loaded, halt.outcome, now=now)
         return halt.outcome.kind.value
     return "data"
