@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0002_guards'),
-        ('messaging', '0002_guards'),
+        ('messaging', '0004_answered_holds'),
     ]
 
     operations = [
