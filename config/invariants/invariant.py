@@ -28,7 +28,7 @@ def promise(id: str, sentence: str, query: str) -> Invariant:
 
     def find(limit: int) -> list[str]:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM ({query}) AS broken LIMIT %s", [limit])  # noqa: S608 - constants of ours
+            cursor.execute(f"SELECT * FROM ({query}) AS broken LIMIT {limit:d}")  # noqa: S608 - constants of ours
             return [str(told) for (told,) in cursor.fetchall()]
 
     return Invariant(id, sentence, find, query)

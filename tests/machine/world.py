@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import connection, transaction
 
@@ -23,6 +24,10 @@ from oversight import decisions, departures, reviews, submission
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
+
+from . import checks
+
+T = TypeVar("T")
 
 REPORTS = {
     "sent": (ReportKind.DELAY, "4.4.1"),
@@ -45,6 +50,7 @@ def warped_database() -> Iterator[None]:
     """Inside, the database has a clock that can be set."""
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(WARP)
+        cursor.execute(checks.FUNCTIONS)
     try:
         yield
     finally:
@@ -99,6 +105,11 @@ class World:
         self._now = now
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('warp.now', %s, true)", [now.isoformat()])
+
+    def in_a_transaction(self, verb: Callable[[], T]) -> T:
+        """What stands for the verb's own transaction: a refusal takes back what it did."""
+        with transaction.atomic():
+            return verb()
 
     def submit(self, box: int, mode: str | None, addresses: list[str]) -> Message:
         draft = builders.draft(self._cast.boxes[box], to=tuple(addresses), oversight_mode=mode)

@@ -18,6 +18,7 @@ from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winne
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
+
 @pytest.fixture
 def alice(settings: Settings) -> Tenant:
     """No limit but the one that is raced for."""
