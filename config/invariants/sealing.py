@@ -27,7 +27,7 @@ WHERE v.seal <> encode(sha256(convert_to(concat(
     '],"send_at":null,"sha256":"', encode(sha256(v.raw), 'hex'), '"}'), 'UTF8')), 'hex')
 """
 
-# Of revisions that would leave, or left; older ones may have had other recipients. Heads only: bodies stay where they are.
+# Of what would leave, or left; older revisions may have had other recipients. Heads only: bodies stay where they are.
 HEADS = """
 SELECT m.id, b.full_address, substring(v.raw FROM 1 FOR position('\\x0d0a0d0a'::bytea IN v.raw) + 3),
     ARRAY(SELECT r.address FROM messaging_recipient r WHERE r.message_id = m.id AND r.kind = 'bcc')
