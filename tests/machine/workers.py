@@ -7,6 +7,7 @@ from uuid import UUID
 
 from messaging.models import Attempt
 from messaging.outbound import delivery, outbox, outcomes
+from messaging.outbound.answers import Answers
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 
 Claimed = Attempt
@@ -20,22 +21,30 @@ def recipient_of(claimed: Claimed) -> UUID:
     return claimed.recipient_id
 
 
-def begin(claimed: Claimed, *, now: datetime) -> str:
-    """Look once more and leave the mark: "data", or the outcome of an attempt that may not go on."""
+def begin(claimed: Claimed, heard: tuple[Claimed, str] | None = None, *, now: datetime) -> str:
+    """Look once more and leave the mark: "data", or the outcome of an attempt that may not go on.
+
+    The mark notes what was `heard` of the mail before.
+    """
     (loaded,) = delivery.load([claimed])
+    answers = Answers()
+    answers.unnoted = (heard[0], _outcome(heard[1])) if heard else None
     try:
         delivery.preflight(loaded)
-        delivery.mark(loaded)
+        delivery.mark(loaded, answers=answers)
     except outcomes.Halt as halt:
         outcomes.record(loaded, halt.outcome, now=now)
         return halt.outcome.kind.value
     return "data"
 
 
-def answer(claimed: Claimed, kind: str, *, now: datetime) -> str:
-    """The network's answer, given to the verb that writes it down."""
-    outcomes.record(claimed, Outcome(OutcomeKind(kind), "250", "So it is."), now=now)
-    return kind
+def answer(given: list[tuple[Claimed, str]], *, now: datetime) -> None:
+    """The network's answers, given to the verb that writes them down."""
+    outcomes.record_all([(claimed, _outcome(kind)) for claimed, kind in given], now=now)
+
+
+def _outcome(kind: str) -> Outcome:
+    return Outcome(OutcomeKind(kind), "250", "So it is.")
 
 
 def reap(*, now: datetime) -> int:
