@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 from itertools import islice
 
@@ -14,6 +14,7 @@ from .invariant import Find, Invariant, promise
 
 EXACTLY_ONE = ("from", "date", "message-id", "subject")
 ROWS_AT_ONCE = 2000
+FOLD = re.compile(r"\r\n[ \t]+")
 
 # The formula of messaging.mime.seal, where the bytes are: a hundred thousand mails need not travel to be hashed.
 SEAL_IS_RIGHT = """
@@ -49,9 +50,10 @@ class Head:
 
 def hides_bcc(head: Head) -> bool:
     """Whether no header names a blind recipient where others look."""
-    shown = [value for name, value in head.headers if name in ("to", "cc")]
-    named = {address.lower() for _, address in getaddresses(shown)}
-    return not named & head.blind and not any(name == "bcc" for name, _ in head.headers)
+    if any(name == "bcc" for name, _ in head.headers):
+        return False
+    shown = [value for name, value in head.headers if name in ("to", "cc")] if head.blind else []
+    return not {address.lower() for _, address in getaddresses(shown)} & head.blind
 
 
 def has_one_of_each(head: Head) -> bool:
@@ -76,10 +78,13 @@ def _heads() -> Iterator[Head]:
         cursor.execute(HEADS)
         for rows in iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), []):
             for message_id, mailbox, raw, blind in rows:
-                parsed = BytesHeaderParser().parsebytes(bytes(raw))
-                yield Head(
-                    str(message_id), mailbox, [(name.lower(), str(value)) for name, value in parsed.items()], set(blind)
-                )
+                yield Head(str(message_id), mailbox, _headers(bytes(raw)), set(blind))
+
+
+def _headers(raw: bytes) -> list[tuple[str, str]]:
+    # Our own bytes, so every line is a header or goes on with one; the library's parser takes twenty times as long.
+    lines = FOLD.sub(" ", raw.decode("ascii", "replace")).rstrip("\r\n").split("\r\n")
+    return [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
 
 INVARIANTS = (

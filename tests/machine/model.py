@@ -157,10 +157,10 @@ class Model:
         _fold(message)
         return attempt
 
-    def begin(self, attempt: Attempt, heard: tuple[Attempt, str] | None) -> str:
+    def begin(self, attempt: Attempt, heard: list[tuple[Attempt, str]]) -> str:
         """The body is about to leave: "data", or the outcome that ended the attempt before it.
 
-        `heard` is the answer to the mail before, which this worker knows and nobody else: the mark notes it.
+        `heard` are answers to the mails before, which this worker knows and nobody else: the mark notes them.
         """
         if self.is_stopped or not attempt.message.box.may_send:
             return self.answer(attempt, "withdrawn")
@@ -168,8 +168,9 @@ class Model:
             return self.answer(attempt, "failed")
         if attempt.message.status != "sending":
             return "withdrawn"
-        if heard and not heard[0].outcome:
-            heard[0].noted = heard[1]
+        for other, kind in heard:
+            if not other.outcome:
+                other.noted = kind
         if attempt.outcome:
             return "withdrawn"
         attempt.has_body_begun, attempt.lease_until = True, self.now + LEASE

@@ -313,11 +313,11 @@ class Gatepost(RuleBasedStateMachine):
 
     def _begin(self, held: Held) -> None:
         hand = next(hand for hand in self.hands.values() if held in hand)
-        heard = next((one for one in reversed(hand) if one.heard), None)
+        heard = [one for one in hand if one.heard]
         both = self._same(
-            f"a worker begins {held}" + (f", having heard {heard.heard} of {heard}" if heard else ""),
-            lambda: self.model.begin(held.promised, (heard.promised, heard.heard) if heard else None),
-            lambda: workers.begin(held.claimed, (heard.claimed, heard.heard) if heard else None, now=self.model.now),
+            f"a worker begins {held}" + (f", having heard of {heard}" if heard else ""),
+            lambda: self.model.begin(held.promised, [(one.promised, one.heard) for one in heard]),
+            lambda: workers.begin(held.claimed, [(one.claimed, one.heard) for one in heard], now=self.model.now),
         )
         held.has_begun = True
         if both and both[0] != "data":

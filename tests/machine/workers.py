@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,14 +22,15 @@ def recipient_of(claimed: Claimed) -> UUID:
     return claimed.recipient_id
 
 
-def begin(claimed: Claimed, heard: tuple[Claimed, str] | None = None, *, now: datetime) -> str:
+def begin(claimed: Claimed, heard: Sequence[tuple[Claimed, str]] = (), *, now: datetime) -> str:
     """Look once more and leave the mark: "data", or the outcome of an attempt that may not go on.
 
-    The mark notes what was `heard` of the mail before.
+    The mark notes what was `heard` of the mails before.
     """
     (loaded,) = delivery.load([claimed])
     answers = Answers()
-    answers.unnoted = (heard[0], _outcome(heard[1])) if heard else None
+    for other, kind in heard:
+        answers.add(other, _outcome(kind))
     try:
         delivery.preflight(loaded)
         delivery.mark(loaded, answers=answers)
