@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import database, mail, services
+from . import database, mail, names, services, waiting
 from .ailment import Ailment
 
 CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -15,6 +15,8 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("durability", database.check_durability),
     ("event chains", database.check_event_chains),
     ("clock", database.check_clock),
+    ("backups", database.check_backups),
+    ("web", services.check_web),
     ("broker", services.check_broker),
     ("channel layer", services.check_channel_layer),
     ("worker", services.check_worker),
@@ -25,6 +27,12 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("DKIM key", mail.check_dkim_key),
     ("SMTP listener", mail.check_smtp_listener),
     ("relay", mail.check_relay),
+    ("relay's answers", waiting.check_answers),
+    ("DNS", names.check_dns),
+    ("sweeps", waiting.check_sweeps),
+    ("stops", waiting.check_stops),
+    ("reviews", waiting.check_reviews),
+    ("unknown outcomes", waiting.check_unknown),
 )
 
 

@@ -77,6 +77,18 @@ def check_durability() -> str:
     return "fsync, full_page_writes and synchronous_commit are on"
 
 
+def check_backups() -> str:
+    """What the server itself knows of its archive. Other kinds of backup it can't see."""
+    if _one("SHOW archive_mode") == "off":
+        return "this server archives nothing by itself; make sure that somebody copies it away, and try the copy"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_archived_time, last_failed_time FROM pg_stat_archiver")
+        archived_at, failed_at = cursor.fetchone()
+    if failed_at and (archived_at is None or failed_at > archived_at):
+        raise Ailment(f"The server's archiver fails, last at {failed_at:%Y-%m-%d %H:%M} UTC: read PostgreSQL's log.")
+    return f"the server archives, last at {archived_at:%Y-%m-%d %H:%M} UTC" if archived_at else "nothing archived yet"
+
+
 def check_event_chains() -> str:
     """No gap and no forgery in any account's event log."""
     broken = [told for one in LOG_INVARIANTS if one.id in ("I13", "I37") for told in one.find(3)]

@@ -11,7 +11,7 @@ from django.conf import settings
 from config.health import OVERDUE_SECONDS, oldest_due
 from mailboxes import clock, domains, epoch
 from mailboxes.models import Domain, MailboxStatus
-from messaging.models import RawMessage
+from messaging.models import DUE_STATES, RawMessage, Recipient
 
 from .ailment import Ailment
 
@@ -32,10 +32,13 @@ def check_outbox() -> str:
     since = oldest_due()
     if since is None:
         return "nothing is due"
+    waiting = Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False).count()
     age = (clock.now() - since).total_seconds()
     if age > OVERDUE_SECONDS:
-        raise Ailment(f"Mail has been due for {age:.0f} s and nobody takes it: look at the worker's log.")
-    return "nothing is overdue"
+        raise Ailment(
+            f"Mail has been due for {age:.0f} s and nobody takes it, {waiting} copies in all: look at the worker's log."
+        )
+    return f"nothing is overdue; {waiting} copies wait for their time"
 
 
 def check_intake() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import async_to_sync
 from celery import current_app
@@ -18,6 +20,23 @@ from .ailment import Ailment
 
 ANSWERS_WITHIN = 3
 LEAST_FREE_BYTES = 512 * 1024**2
+
+
+def check_web() -> str:
+    """The web process answers where it listens."""
+    address = f"{settings.LINK_HOST.strip('[]')}:{settings.PORT}"
+    web = HTTPConnection(settings.LINK_HOST.strip("[]"), settings.PORT, timeout=ANSWERS_WITHIN)
+    try:
+        web.request("GET", "/health/live", headers={"Host": urlsplit(settings.PUBLIC_URL).netloc})
+        status = web.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise Ailment(f"{address} does not answer ({error}): is the web process running?") from error
+    finally:
+        web.close()
+    # A redirect to https is an answer, too.
+    if status >= 400:
+        raise Ailment(f"{address} answers {status} to /health/live: look at the web process's log.")
+    return f"{address} answers"
 
 
 def check_broker() -> str:

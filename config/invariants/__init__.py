@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from . import arriving, counting, deciding, recording, sealing, sending, tenancy
+from . import arriving, counting, deciding, recording, sealing, sending, stopping, tenancy
 from .invariant import Invariant
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
     sorted(
         (
             *sending.INVARIANTS,
+            *stopping.INVARIANTS,
             *deciding.INVARIANTS,
             *sealing.INVARIANTS,
             *recording.INVARIANTS,

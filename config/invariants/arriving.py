@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from messaging.inbound import feedback
+
 from .invariant import promise
 
 NOTHING_RECEIVED_IS_LOST = """
@@ -10,6 +12,27 @@ UNION ALL
 SELECT 'message ' || m.id FROM messaging_message m
 WHERE m.direction = 'INBOUND' AND NOT EXISTS (SELECT 1 FROM messaging_rawmessage r WHERE r.message_id = m.id)
 """
+
+# A report becomes no message but a fact about another one; what came for a deleted mailbox, or for none, is kept only.
+EVERY_250_IS_SHOWN = """
+SELECT 'received ' || r.id FROM messaging_rawmessage r JOIN mailboxes_mailbox b ON b.id = r.mailbox_id
+WHERE r.processed_at IS NOT NULL AND r.message_id IS NULL AND r.duplicate_of_id IS NULL
+    AND (b.deleted_at IS NULL OR b.deleted_at > r.processed_at)
+    AND encode(r.raw, 'escape') NOT ILIKE '%multipart/report%'
+UNION ALL
+SELECT 'received ' || r.id FROM messaging_rawmessage r JOIN messaging_rawmessage first ON first.id = r.duplicate_of_id
+WHERE first.duplicate_of_id IS NOT NULL OR first.sha256 <> r.sha256
+"""
+
+# Where the next hop said for good that the address is no good, and where its owner complained.
+FEEDBACK_SUPPRESSES = f"""
+SELECT 'recipient ' || r.id FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id
+WHERE (r.state = 'complained' OR r.state = 'bounced' AND r.code LIKE '5.%'
+        AND NOT r.code LIKE ANY (ARRAY[{", ".join(f"'{code}%'" for code in feedback.ABOUT_THE_MAIL)}]))
+    AND NOT EXISTS (
+        SELECT 1 FROM messaging_suppression s
+        WHERE s.account_id = m.account_id AND s.key = regexp_replace(r.address, '^([^+@]+)\\+[^@]*@', '\\1@'))
+"""  # noqa: S608 - ours
 
 SHOWN_ONCE = """
 SELECT 'received ' || r.id FROM messaging_rawmessage r WHERE r.duplicate_of_id IS NOT NULL AND r.message_id IS NOT NULL
@@ -27,6 +50,8 @@ WHERE m.direction = 'INBOUND' AND (
 """
 
 INVARIANTS = (
+    promise("I21", "A hard bounce and a complaint suppress their address.", FEEDBACK_SUPPRESSES),
+    promise("I26b", "Every mail that was answered with 250 was filed, or waits to be read.", EVERY_250_IS_SHOWN),
     promise(
         "I26", "What was received is kept as it came, and every shown mail has its bytes.", NOTHING_RECEIVED_IS_LOST
     ),

@@ -29,6 +29,26 @@ WHERE person.account_id <> w.account_id
     OR d.key_id IS NOT NULL AND (k.member_id IS DISTINCT FROM d.member_id OR NOT 'decide' = ANY(k.scopes))
 """
 
+# The CHECK on keys says so too; this one sees what was written past it.
+SENDS_OR_DECIDES = """
+SELECT 'key ' || k.id FROM mailboxes_apikey k
+WHERE 'decide' = ANY(k.scopes) AND (k.scopes && ARRAY['send', 'admin']::varchar[] OR k.agent_id IS NOT NULL)
+    OR (k.agent_id IS NULL) = (k.member_id IS NULL)
+"""
+
+OPEN_MEANS_HELD = """
+SELECT 'review ' || min(w.id::text) FROM oversight_review w WHERE w.state = 'open'
+GROUP BY w.message_id HAVING count(*) > 1
+UNION ALL
+SELECT 'review ' || w.id FROM oversight_review w JOIN messaging_message m ON m.id = w.message_id
+WHERE m.status NOT IN (
+    SELECT unnest(CASE w.state
+        WHEN 'open' THEN ARRAY['held']
+        WHEN 'approved' THEN ARRAY['queued', 'sending', 'unknown', 'sent', 'failed']
+        ELSE ARRAY[w.state] END))
+    AND w.opened_at = (SELECT max(newer.opened_at) FROM oversight_review newer WHERE newer.message_id = m.id)
+"""
+
 # Every decision raises the review's version by one, so version = decisions + 1, whoever raced whom.
 ONE_WINNER = """
 SELECT 'review ' || w.id FROM oversight_review w
@@ -61,6 +81,8 @@ INVARIANTS = (
         DECIDED_BEFORE_ATTEMPTED,
     ),
     promise("I06", "Whoever decides is a member of the account and not the author.", NOBODY_DECIDES_ON_THEIR_OWN),
+    promise("I06b", "No key both sends and decides; each belongs to one agent or to one member.", SENDS_OR_DECIDES),
+    promise("I07b", "A message has one open review at most, and is where its newest review says.", OPEN_MEANS_HELD),
     promise(
         "I07", "Of those who decide at once one wins: one decision a version, and the last one counts.", ONE_WINNER
     ),

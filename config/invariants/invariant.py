@@ -12,11 +12,15 @@ Find = Callable[[int], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """One promise. `find(limit)` answers up to `limit` things that break it, each told by its kind and id."""
+    """One promise. `find(limit)` answers up to `limit` things that break it, each told by its kind and id.
+
+    `query` is the question in SQL, where SQL alone can ask it.
+    """
 
     id: str
     sentence: str
     find: Find
+    query: str = ""
 
 
 def promise(id: str, sentence: str, query: str) -> Invariant:
@@ -24,7 +28,7 @@ def promise(id: str, sentence: str, query: str) -> Invariant:
 
     def find(limit: int) -> list[str]:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM ({query}) AS broken LIMIT %s", [limit])  # noqa: S608 - constants of ours
+            cursor.execute(f"SELECT * FROM ({query}) AS broken LIMIT {limit:d}")  # noqa: S608 - constants of ours
             return [str(told) for (told,) in cursor.fetchall()]
 
-    return Invariant(id, sentence, find)
+    return Invariant(id, sentence, find, query)

@@ -42,6 +42,13 @@ WHERE w.state IS DISTINCT FROM CASE last.kind
     WHEN 'review.undone' THEN 'open' WHEN 'review.opened' THEN 'open' ELSE substr(last.kind, 8) END
 """
 
+ENDS_ARE_TOLD_ONCE = """
+SELECT 'message ' || e.subject FROM mailboxes_event e
+WHERE e.kind IN ('message.sent', 'message.failed', 'message.unknown', 'message.refused', 'message.rejected',
+    'message.expired', 'message.cancelled', 'message.received')
+GROUP BY e.account_id, e.subject, e.kind HAVING count(*) > 1
+"""
+
 CHAIN = f"""
 SELECT 'event ' || broken.id FROM ({BROKEN_LINKS}) AS broken
 UNION ALL
@@ -70,6 +77,7 @@ SELECT 'DKIM key ' || id FROM mailboxes_dkimkey WHERE position('PRIVATE KEY' in 
 INVARIANTS = (
     promise("I13", "The events of an account are numbered from 1 without gaps, and its counter is the last.", GAPLESS),
     promise("I16", "The state of every message and review follows from its events.", STATE_FOLDS_FROM_EVENTS),
+    promise("I16b", "No end of a message is told twice.", ENDS_ARE_TOLD_ONCE),
     promise("I37", "The event log was not rewritten: every hash follows from its predecessor.", CHAIN),
     promise("I38", "Every decision stands in the event log, once.", DECISIONS_ARE_RECORDED),
     promise("I39", "No key, nor any private key, stands where it could be read.", NOTHING_LIES_OPEN),

@@ -33,6 +33,16 @@ WHERE t.outcome = 'unknown' AND EXISTS (
     SELECT 1 FROM messaging_attempt later WHERE later.recipient_id = t.recipient_id AND later.number > t.number)
 """
 
+# One worker at a time, and every attempt counted: number n begins when number n - 1 has ended.
+ONE_AT_A_TIME = """
+SELECT 'attempt ' || t.id FROM (
+    SELECT id, number, started_at, row_number() OVER by_number AS place, lag(number) OVER by_number AS earlier,
+        lag(finished_at) OVER by_number AS free_at
+    FROM messaging_attempt WINDOW by_number AS (PARTITION BY recipient_id ORDER BY number)
+) AS t
+WHERE t.number <> t.place OR t.earlier IS NOT NULL AND (t.free_at IS NULL OR t.started_at < t.free_at)
+"""
+
 # An attempt that ended before its body (stopped, greylisted) is no hindrance to calling a message back.
 CALLED_BACK_IS_NOT_SENT = """
 SELECT 'message ' || m.id FROM messaging_message m
@@ -53,6 +63,9 @@ WHERE w.state = 'approved' AND t.started_at < w.release_at AND t.started_at >= (
 INVARIANTS = (
     promise("I01", "An accepted send is never lost: whatever has not ended is watched by somebody.", NEVER_LOST),
     promise("I02", "Each recipient is handed to the relay at most once.", SENT_ONCE),
+    promise(
+        "I02b", "Attempts at a recipient are numbered from 1, and one begins when the last has ended.", ONE_AT_A_TIME
+    ),
     promise("I03", "A lost answer stays unknown: no later attempt follows it.", UNKNOWN_IS_NOT_RETRIED),
     promise(
         "I08",

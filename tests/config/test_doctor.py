@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 
 import pytest
@@ -22,13 +23,17 @@ from config import doctor
 from config.health import oldest_due
 from config.heartbeat import heartbeat
 from config.owner import as_owner
-from mailboxes import accounts, clock, domains, stops
+from mailboxes import accounts, clock, domains, mailbox, stops
 from mailboxes.models import Domain
 from mailboxes.modes import OversightMode
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
 from messaging.mime.types import Envelope
+from messaging.outbound import outbox, outcomes
+from messaging.outbound.outcomes import Outcome, OutcomeKind
+from oversight import decisions, reviews
 from tests import builders
+from tests.fakes.dns import name_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,13 +73,36 @@ def greeter(words: bytes) -> Iterator[int]:
             thread.join()
 
 
+@contextmanager
+def web(status: int) -> Iterator[int]:
+    """A web process that answers everything so; its port."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def healthy(settings: Settings) -> Iterator[None]:
     """All that runs beside the tests' database in a real installation."""
     accounts.platform()
     heartbeat()
-    with greeter(b"220 mail.agents.example\r\n") as port:
-        settings.SMTP_PORT = port
+    with greeter(b"220 mail.agents.example\r\n") as port, web(200) as web_port:
+        settings.SMTP_PORT, settings.PORT = port, web_port
         settings.RELAY_URL = f"smtp://127.0.0.1:{port}"
         yield
     cache.clear()
@@ -204,3 +232,83 @@ def test_without_a_relay_it_says_that_nothing_leaves(healthy: None, settings: Se
 def test_a_full_disk_is_named(healthy: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("config.doctor.services.LEAST_FREE_BYTES", 2**63)
     assert "make room" in complaint("disk")
+
+
+def test_a_web_process_that_is_away_or_unwell_is_named(healthy: None, settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        settings.PORT = closed.getsockname()[1]
+    assert "does not answer" in complaint("web")
+    with web(500) as settings.PORT:
+        assert "answers 500" in complaint("web")
+
+
+def test_records_that_are_missing_in_the_dns_are_named_and_found_when_they_stand_there(
+    healthy: None, settings: Settings
+) -> None:
+    domain = Domain.objects.get()
+    zone = {(one.host, one.type): [one.value] for one in domains.dns_records(domain) if one.type == "TXT"}
+    zone[domain.name, "TXT"] = ["v=spf1 include:relay.example -all"]  # the operator's own policy
+    with name_server({}) as server:
+        settings.DNS_RESOLVERS = [server]
+        told = complaint("DNS")
+        assert f"MX of {domain.name}, TXT of {domain.name}" in told
+        assert f"TXT of _dmarc.{domain.name}" in told
+    with name_server(zone) as server:
+        settings.DNS_RESOLVERS = [server]
+        assert complaint("DNS").startswith(f"Missing, or not ours: MX of {domain.name}. ")
+    [selector] = [name for name, _ in zone if "._domainkey." in name]
+    with name_server(zone | {(selector, "TXT"): ["v=DKIM1; k=rsa; p=c29tZWJvZHkgZWxzZQ=="]}) as server:
+        settings.DNS_RESOLVERS = [server]
+        assert f"TXT of {selector}" in complaint("DNS")
+    settings.DNS_RESOLVERS, settings.RELAY_URL = ["off"], ""
+    assert "nothing leaves this server" in findings()["DNS"].text
+
+
+def test_a_relay_that_refuses_most_mail_is_named_with_its_answer(healthy: None) -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    for number in range(6):
+        builders.submit(alice, to=(f"kim{number}@friends.example",))
+    claimed = outbox.claim_due(limit=100, now=clock.now())
+    taken, refused = Outcome(OutcomeKind.SENT, "250", "Ok."), Outcome(OutcomeKind.FAILED, "554", "Go away.")
+    outcomes.record(claimed[0], taken, now=clock.now())
+    assert findings()["relay's answers"].text.startswith("1 of 1 attempts of the last hour were taken")
+    for attempt in claimed[1:]:
+        outcomes.record(attempt, refused, now=clock.now())
+    assert f"1 of {len(claimed)} attempts of the last hour were taken; most others ended with 554" in complaint(
+        "relay's answers"
+    )
+
+
+def test_what_the_sweeps_left_behind_is_named(healthy: None) -> None:
+    alice = builders.tenant()
+    long_ago = clock.now() - timedelta(days=30)
+    builders.submit(alice, now=long_ago)
+    assert "A review whose time is over" in complaint("sweeps")
+    reviews.expire_due(now=clock.now())
+    assert findings()["sweeps"].is_well
+    outbox.claim_due(limit=10, now=clock.now() - timedelta(minutes=1))
+    assert findings()["sweeps"].is_well
+    mailbox.set_mode(alice.mailbox, OversightMode.AUTONOMOUS, by="test", now=clock.now())
+    builders.submit(alice, now=long_ago)
+    outbox.claim_due(limit=10, now=long_ago)
+    assert "An attempt of a lost worker" in complaint("sweeps")
+
+
+def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:
+    alice = builders.tenant()
+    assert findings()["reviews"].text == "nothing waits for a person"
+    review = builders.held(alice)
+    assert findings()["reviews"].text.startswith("1 wait since ")
+    decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=1, now=clock.now())
+    assert findings()["unknown outcomes"].text == "no outcome is unknown"
+    lost = Outcome(OutcomeKind.UNKNOWN, "answer_lost", "Nobody knows.")
+    for attempt in outbox.claim_due(limit=10, now=clock.now() + timedelta(minutes=1)):
+        outcomes.record(attempt, lost, now=clock.now())
+    assert re.match(r"\d copies may or may not have left, the oldest of 20", findings()["unknown outcomes"].text)
+    assert findings()["stops"].text == "nobody's sending is stopped"
+    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    assert f"sending is stopped for 1: {alice.account.slug} since 20" in findings()["stops"].text
+
+
+def test_a_server_that_archives_nothing_is_told_to_be_copied_away(healthy: None) -> None:
+    assert "make sure that somebody copies it away" in findings()["backups"].text

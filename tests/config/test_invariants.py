@@ -15,13 +15,14 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from config.invariants import INVARIANTS, check_all
 from config.owner import as_owner
-from mailboxes import clock, mailbox, quotas
+from mailboxes import clock, mailbox, quotas, stops
 from mailboxes.ids import new_id
 from mailboxes.models import LimitKind
 from mailboxes.modes import OversightMode
-from messaging.models import Attempt, Message
+from messaging.models import Attempt, Message, SuppressionReason
 from messaging.outbound import outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
+from messaging.recipients import suppressions
 from oversight import decisions, submission
 from oversight.models import Review
 from tests import builders
@@ -84,7 +85,8 @@ def test_nothing_is_broken_when_all_came_by_the_verbs(alice: Tenant) -> None:
     decisions.approve(undone, reviewer=reviewer, version=1, now=clock.now())
     decisions.undo(undone, reviewer=reviewer, now=clock.now())
     submission.cancel(alice.agent_actor, alice.mailbox.pk, cancelled.message_id, now=clock.now())
-    mailbox.set_mode(alice.mailbox, OversightMode.READ_ONLY, by="test", now=clock.now())
+    later = clock.now() + timedelta(minutes=2)
+    mailbox.set_mode(alice.mailbox, OversightMode.READ_ONLY, by="test", now=later)
     builders.submit(alice)
     assert broken() == {}
 
@@ -316,9 +318,102 @@ def state_does_not_follow_from_recipients(alice: Tenant) -> None:
     forge("UPDATE messaging_recipient SET state = 'failed', next_at = NULL")
 
 
+def attempt_is_left_out(alice: Tenant) -> None:
+    attempted(alice)
+    forge("UPDATE messaging_attempt SET number = 3", "UPDATE messaging_recipient SET attempts_count = 3")
+
+
+def second_attempt_begins_before_the_first_has_ended(alice: Tenant) -> None:
+    attempt = attempted(alice)
+    _finish(attempt, "deferred")
+    _attempt_again(attempt, outcome="sent")
+    forge("UPDATE messaging_attempt SET started_at = started_at - interval '1 hour' WHERE number = 2")
+
+
+def key_sends_and_decides(alice: Tenant) -> None:
+    forge("ALTER TABLE mailboxes_apikey DROP CONSTRAINT key_never_both_sends_and_decides")
+    forge("UPDATE mailboxes_apikey SET scopes = '{send,decide}'")
+
+
+def message_leaves_while_its_review_is_open(alice: Tenant) -> None:
+    builders.held(alice)
+    forge("UPDATE messaging_message SET status = 'queued' WHERE status = 'held'")
+
+
+def attempt_starts_in_a_deleted_mailbox(alice: Tenant) -> None:
+    attempted(alice)
+    forge("UPDATE mailboxes_mailbox SET deleted_at = now() - interval '1 day'")
+
+
+def attempt_starts_in_a_paused_mailbox(alice: Tenant) -> None:
+    attempted(alice)
+    mailbox.change(alice.mailbox, status="PAUSED", now=clock.now())
+    forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
+
+
+def attempt_starts_in_a_read_only_mailbox(alice: Tenant) -> None:
+    attempted(alice)
+    mailbox.set_mode(alice.mailbox, OversightMode.READ_ONLY, by="test", now=clock.now())
+    forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
+
+
+def attempt_starts_while_sending_is_stopped(alice: Tenant) -> None:
+    attempted(alice)
+    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+    forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
+
+
+def body_begins_while_sending_is_stopped(alice: Tenant) -> None:
+    attempted(alice)
+    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+    stops.resume(alice.account, member=alice.owner, now=clock.now() + timedelta(days=1))
+    forge("UPDATE messaging_attempt SET data_at = now() + interval '1 hour'")
+
+
+def end_is_told_twice(alice: Tenant) -> None:
+    submission.cancel(alice.agent_actor, alice.mailbox.pk, builders.held(alice).message_id, now=clock.now())
+    forge(
+        "INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)"
+        " SELECT %(id)s, account_id, seq + 1000, kind, subject, mailbox_id, data, created_at, hash"
+        " FROM mailboxes_event WHERE kind = 'message.cancelled'",
+        id=new_id(),
+    )
+
+
+def body_begins_after_the_suppression(alice: Tenant) -> None:
+    message = builders.submit(alice, to=("kim+news@friends.example",))
+    review = Review.objects.get(message=message)
+    decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=1, now=clock.now())
+    outbox.claim_due(limit=10, now=clock.now() + timedelta(minutes=1))
+    reason = SuppressionReason.MANUAL
+    suppressions.add(alice.account, "kim@friends.example", reason=reason, now=clock.now())
+    forge("UPDATE messaging_attempt SET data_at = now() + interval '1 hour'")
+
+
+def complaint_suppresses_nothing(alice: Tenant) -> None:
+    approved(alice)
+    forge("UPDATE messaging_recipient SET state = 'complained'")
+
+
+def hard_bounce_suppresses_nothing(alice: Tenant) -> None:
+    approved(alice)
+    forge("UPDATE messaging_recipient SET state = 'bounced', code = '5.1.1'")
+
+
+def received_mail_comes_to_nothing(alice: Tenant) -> None:
+    _received(alice)
+
+
+def revoked_key_sends(alice: Tenant) -> None:
+    builders.submit(alice)
+    forge("UPDATE mailboxes_apikey SET revoked_at = now() - interval '1 day'")
+
+
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I01", message_is_forgotten),
     ("I02", recipient_is_sent_to_twice),
+    ("I02b", attempt_is_left_out),
+    ("I02b", second_attempt_begins_before_the_first_has_ended),
     ("I03", unknown_is_tried_again),
     ("I04", decision_comes_after_the_attempt),
     ("I04", decision_was_on_other_bytes),
@@ -326,18 +421,30 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I05", recipient_is_added_after_the_seal),
     ("I06", author_approves),
     ("I06", stranger_decides),
+    ("I06b", key_sends_and_decides),
+    ("I07b", message_leaves_while_its_review_is_open),
     ("I07", review_is_closed_without_a_decision),
     ("I08", cancelled_message_was_attempted),
     ("I09", gate_is_taken_away),
+    ("I10", attempt_starts_in_a_deleted_mailbox),
+    ("I10", attempt_starts_in_a_paused_mailbox),
+    ("I10", attempt_starts_in_a_read_only_mailbox),
+    ("I11", attempt_starts_while_sending_is_stopped),
+    ("I11", body_begins_while_sending_is_stopped),
     ("I12", attempt_starts_before_undo_is_over),
     ("I13", event_is_deleted),
     ("I13", last_event_is_deleted),
     ("I16", state_changes_without_an_event),
+    ("I16b", end_is_told_twice),
+    ("I20", body_begins_after_the_suppression),
+    ("I21", complaint_suppresses_nothing),
+    ("I21", hard_bounce_suppresses_nothing),
     ("I22", quota_is_reset),
     ("I23", two_answers_to_one_key),
     ("I24", mailbox_moves_to_another_account),
     ("I25", review_moves_to_another_account),
     ("I26", received_bytes_change),
+    ("I26b", received_mail_comes_to_nothing),
     ("I27", duplicate_becomes_a_message),
     ("I28", mail_is_shown_without_a_word),
     ("I31", thread_joins_two_mailboxes),
@@ -348,6 +455,7 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I38", decision_is_not_told),
     ("I39", key_is_written_into_an_event),
     ("I39", private_key_lies_open),
+    ("I40", revoked_key_sends),
     ("I50", attempts_are_miscounted),
     ("I50", state_does_not_follow_from_recipients),
 ]

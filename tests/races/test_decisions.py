@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from mailboxes import clock
 from mailboxes.models import Member
-from messaging.models import Attempt, Message, Recipient, Status
-from messaging.outbound import outbox
-from oversight import decisions, submission
+from messaging.models import Message, Recipient, Status
+from oversight import decisions, reviews, submission
 from oversight.models import Decision, DecisionKind, Review, ReviewState
 from tests import builders
-from tests.races.harness import ROUNDS, THREADS, race, winners
+from tests.machine import workers
+from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -25,7 +25,7 @@ LONG_AFTER = timedelta(minutes=10)
 def alice(settings: pytest.FixtureRequest) -> builders.Tenant:
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)  # type: ignore[attr-defined]
     tenant = builders.tenant()
-    outbox.claim_due(limit=100, now=clock.now() + LONG_AFTER)  # the verification mail is not what is raced for
+    workers.claim(limit=100, now=clock.now() + LONG_AFTER)  # the verification mail is not what is raced for
     return tenant
 
 
@@ -34,104 +34,121 @@ def reviewers(alice: builders.Tenant) -> list[Member]:
     return [builders.member(alice.account, f"reviewer{number}") for number in range(THREADS)]
 
 
-def approving(review: Review, person: Member) -> Callable[[], Decision]:
+def approving(review: Review, person: Member) -> Act:
     return lambda: decisions.approve(review, reviewer=builders.reviewer(person), version=1, now=clock.now())
 
 
-def rejecting(review: Review, person: Member) -> Callable[[], Decision]:
+def rejecting(review: Review, person: Member) -> Act:
     return lambda: decisions.reject(
         review, reviewer=builders.reviewer(person), version=1, reason="tone", now=clock.now()
     )
 
 
-def claiming(at: datetime) -> Callable[[], list[Attempt]]:
-    return lambda: outbox.claim_due(limit=10, now=at)
+def undoing(review: Review, person: Member) -> Act:
+    return lambda: decisions.undo(review, reviewer=builders.reviewer(person), now=clock.now())
 
 
-def claimed(results: list[object]) -> list[Attempt]:
+def cancelling(owner: builders.Tenant, message_pk: UUID) -> Act:
+    return lambda: submission.cancel(owner.agent_actor, owner.mailbox.pk, message_pk, now=clock.now())
+
+
+def claiming() -> Act:
+    return lambda: workers.claim(limit=10, now=clock.now() + LONG_AFTER)
+
+
+def claimed(results: list[object]) -> list[object]:
     return [attempt for result in results if isinstance(result, list) for attempt in result]
 
 
-def test_one_of_eight_approvals_wins(alice: builders.Tenant, reviewers: list[Member]) -> None:
-    for _ in range(ROUNDS):
-        review = builders.held(alice)
-        won = winners(race([approving(review, person) for person in reviewers]))
-        assert len(won) == 1
-        assert Decision.objects.filter(review=review).count() == 1
-        assert Message.objects.get(pk=review.message_id).status == Status.QUEUED
+@in_rounds
+def test_one_of_eight_approvals_wins(alice: builders.Tenant, reviewers: list[Member], rounds: int) -> None:
+    with family("decisions: approve", rounds) as people:
+        for _ in range(rounds):
+            review = builders.held(alice)
+            results = people.race([approving(review, person) for person in reviewers])
+            assert len(winners(results)) == 1
+            assert refusals(results) == {"already_decided"}
+            assert Decision.objects.filter(review=review).count() == 1
+            assert Message.objects.get(pk=review.message_id).status == Status.QUEUED
+            people.winners += 1
 
 
-def test_approve_against_reject_has_one_winner_and_the_message_obeys_it(
-    alice: builders.Tenant, reviewers: list[Member]
+@in_rounds
+def test_of_approve_reject_and_expire_one_wins_and_the_message_obeys_it(
+    alice: builders.Tenant, reviewers: list[Member], rounds: int
 ) -> None:
     ends = {DecisionKind.APPROVE: Status.QUEUED, DecisionKind.REJECT: Status.REJECTED}
-    for _ in range(ROUNDS):
-        review = builders.held(alice)
-        acts = [(approving if number % 2 else rejecting)(review, person) for number, person in enumerate(reviewers)]
-        assert len(winners(race(acts))) == 1
-        decision = Decision.objects.get(review=review)
-        assert Message.objects.get(pk=review.message_id).status == ends[DecisionKind(decision.kind)]
+    with family("decisions: approve, reject, expire", rounds) as people:
+        for number in range(rounds):
+            review = builders.held(alice)
+            acts = [(approving if place % 2 else rejecting)(review, person) for place, person in enumerate(reviewers)]
+            # A worker whose moment is just after the review's time, among people whose moment is just before.
+            acts[number % THREADS] = lambda review=review: reviews.expire_due(now=review.expires_at)  # type: ignore[misc]
+            results = people.race(acts)
+            decided = [result for result in winners(results) if isinstance(result, Decision)]
+            expired = [result for result in winners(results) if result == 1]
+            assert len(decided) + len(expired) == 1
+            assert refusals(results) <= {"already_decided", "expired"}
+            status = Message.objects.get(pk=review.message_id).status
+            assert status == (ends[DecisionKind(decided[0].kind)] if decided else Status.EXPIRED)
+            assert Decision.objects.filter(review=review).count() == len(decided)
+            people.winners += 1
 
 
+@in_rounds
 def test_undo_against_claim_is_either_held_or_claimed_never_both(
-    alice: builders.Tenant, reviewers: list[Member]
+    alice: builders.Tenant, reviewers: list[Member], rounds: int
 ) -> None:
-    for _ in range(ROUNDS):
-        review = builders.held(alice)
-        decisions.approve(review, reviewer=builders.reviewer(reviewers[0]), version=1, now=clock.now())
-        later = clock.now() + LONG_AFTER
-        undoing = [
-            lambda person=person, review=review: decisions.undo(
-                review, reviewer=builders.reviewer(person), now=clock.now()
-            )
-            for person in reviewers[: THREADS // 2]
-        ]
-        results = race([*undoing, *(claiming(later) for _ in range(THREADS // 2))])
-        undone = [result for result in winners(results) if isinstance(result, Decision)]
-        attempts = claimed(results)
-        assert len(undone) + len(attempts) == 1
-        review.refresh_from_db()
-        status = Message.objects.get(pk=review.message_id).status
-        expected = (ReviewState.OPEN, Status.HELD) if undone else (ReviewState.APPROVED, Status.SENDING)
-        assert (review.state, status) == expected
+    with family("claim: undo", rounds) as people:
+        for _ in range(rounds):
+            review = approved(alice)
+            acts = [undoing(review, person) for person in reviewers[: THREADS // 2]]
+            results = people.race([*acts, *(claiming() for _ in range(THREADS // 2))])
+            undone = [result for result in winners(results) if isinstance(result, Decision)]
+            assert len(undone) + len(claimed(results)) == 1
+            assert refusals(results) <= ({"nothing_to_undo"} if undone else {"already_sending"})
+            review.refresh_from_db()
+            status = Message.objects.get(pk=review.message_id).status
+            expected = (ReviewState.OPEN, Status.HELD) if undone else (ReviewState.APPROVED, Status.SENDING)
+            assert (review.state, status) == expected
+            people.winners += 1
 
 
-def test_cancel_against_claim_is_either_cancelled_or_claimed_never_both(alice: builders.Tenant) -> None:
-    for _ in range(ROUNDS):
-        message = queued(alice)
-        later = clock.now() + LONG_AFTER
-        cancelling = [
-            lambda message=message: submission.cancel(alice.agent_actor, alice.mailbox.pk, message.pk, now=clock.now())
-            for _ in range(THREADS // 2)
-        ]
-        results = race([*cancelling, *(claiming(later) for _ in range(THREADS // 2))])
-        attempts = claimed(results)
-        message.refresh_from_db()
-        assert len(attempts) == (1 if message.status == Status.SENDING else 0)
-        assert message.status in (Status.CANCELLED, Status.SENDING)
-        assert Recipient.objects.get(message=message).attempts_count == len(attempts)
+@in_rounds
+def test_cancel_against_claim_is_either_cancelled_or_claimed_never_both(alice: builders.Tenant, rounds: int) -> None:
+    with family("claim: cancel", rounds) as people:
+        for _ in range(rounds):
+            message = approved(alice).message
+            acts = [cancelling(alice, message.pk)] * (THREADS // 2)
+            results = people.race([*acts, *(claiming() for _ in range(THREADS // 2))])
+            message.refresh_from_db()
+            assert message.status in (Status.CANCELLED, Status.SENDING)
+            assert len(claimed(results)) == (1 if message.status == Status.SENDING else 0)
+            assert refusals(results) <= (set() if message.status == Status.CANCELLED else {"already_sending"})
+            assert Recipient.objects.get(message=message).attempts_count == len(claimed(results))
+            people.winners += 1
 
 
+@in_rounds
 def test_cancel_against_approve_never_sends_what_was_answered_as_cancelled(
-    alice: builders.Tenant, reviewers: list[Member]
+    alice: builders.Tenant, reviewers: list[Member], rounds: int
 ) -> None:
-    for _ in range(ROUNDS // 2):
-        review = builders.held(alice)
-        cancelling = [
-            lambda review=review: submission.cancel(
-                alice.agent_actor, alice.mailbox.pk, review.message_id, now=clock.now()
-            )
-            for _ in range(THREADS // 2)
-        ]
-        results = race([*cancelling, *(approving(review, person) for person in reviewers[: THREADS // 2])])
-        cancelled = [result for result in winners(results) if isinstance(result, Message)]
-        assert cancelled
-        assert Message.objects.get(pk=review.message_id).status == Status.CANCELLED
-        assert outbox.claim_due(limit=10, now=clock.now() + LONG_AFTER) == []
+    with family("decisions: cancel", rounds) as people:
+        for _ in range(rounds):
+            review = builders.held(alice)
+            acts = [cancelling(alice, review.message_id)] * (THREADS // 2)
+            results = people.race([*acts, *(approving(review, person) for person in reviewers[: THREADS // 2])])
+            cancelled = [result for result in winners(results) if isinstance(result, Message)]
+            assert len(cancelled) == THREADS // 2, "cancelling again is no error"
+            assert len(winners(results)) <= len(cancelled) + 1
+            assert refusals(results) <= {"already_decided"}
+            assert Message.objects.get(pk=review.message_id).status == Status.CANCELLED
+            assert workers.claim(limit=10, now=clock.now() + LONG_AFTER) == []
+            people.winners += 1
 
 
-def queued(owner: builders.Tenant) -> Message:
-    """A message that a human approved: it waits for the claim."""
+def approved(owner: builders.Tenant) -> Review:
+    """A review whose message waits for the claim."""
     review = builders.held(owner)
     decisions.approve(review, reviewer=builders.reviewer(owner.owner), version=1, now=clock.now())
-    return Message.objects.get(pk=review.message_id)
+    return review

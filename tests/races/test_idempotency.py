@@ -13,7 +13,7 @@ from oversight.models import Review
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
-from tests.races.harness import ROUNDS, THREADS, race
+from tests.races.harness import THREADS, family, in_rounds
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -32,41 +32,50 @@ def sending(owner: Tenant, key: str, **change: object) -> Callable[[], Answer]:
     return lambda: api.post(path, MAIL | change, Idempotency_Key=key)
 
 
-def answers(acts: list[Callable[[], Answer]]) -> list[Answer]:
-    return [result for result in race(acts) if isinstance(result, Answer)]
-
-
-def check_one_effect(owner: Tenant, key: str, given: list[Answer], *, acts: int) -> None:
+def check_one_effect(owner: Tenant, key: str, results: list[object]) -> Answer:
+    """One message came of it, and everybody heard the same 201 or a 409."""
+    given = [result for result in results if isinstance(result, Answer)]
     taken = [answer for answer in given if answer.status == 201]
     refused = [answer for answer in given if answer.status != 201]
-    assert len(given) == acts
-    assert len({answer.json["message"]["id"] for answer in taken}) == 1
+    assert len(given) == len(results)
     assert all(answer.json == taken[0].json for answer in taken)
     assert all((answer.status, answer.code) == (409, "in_flight") for answer in refused)
     assert all(answer.headers["Retry-After"] == "1" for answer in refused)
     assert IdempotentAnswer.objects.filter(key=key).count() == 1
+    return taken[0]
 
 
-def test_fifty_sends_with_one_key_make_one_message(alice: Tenant) -> None:
-    given = answers([sending(alice, "fifty")] * MANY)
-    check_one_effect(alice, "fifty", given, acts=MANY)
-    assert Message.objects.filter(mailbox=alice.mailbox).count() == 1
-    assert Review.objects.filter(mailbox=alice.mailbox).count() == 1
-    assert sending(alice, "fifty")().json == next(answer.json for answer in given if answer.status == 201)
+@in_rounds
+def test_fifty_sends_with_one_key_make_one_message_every_time(alice: Tenant, rounds: int) -> None:
+    with family("idempotency: fifty at once", rounds, threads=MANY) as people:
+        for number in range(max(1, rounds // 10)):
+            key = f"fifty-{number}"
+            answer = check_one_effect(alice, key, people.race([sending(alice, key)] * MANY))
+            assert sending(alice, key)().json == answer.json
+            assert Message.objects.filter(mailbox=alice.mailbox).count() == number + 1
+            assert Review.objects.filter(mailbox=alice.mailbox).count() == number + 1
+            people.winners += 1
 
 
-def test_eight_sends_with_one_key_make_one_message_every_time(alice: Tenant) -> None:
-    for number in range(ROUNDS):
-        key = f"round-{number}"
-        check_one_effect(alice, key, answers([sending(alice, key)] * THREADS), acts=THREADS)
-        assert Message.objects.filter(mailbox=alice.mailbox).count() == number + 1
+@in_rounds
+def test_eight_sends_with_one_key_make_one_message_every_time(alice: Tenant, rounds: int) -> None:
+    with family("idempotency: one key", rounds) as people:
+        for number in range(rounds):
+            key = f"eight-{number}"
+            check_one_effect(alice, key, people.race([sending(alice, key)] * THREADS))
+            assert Message.objects.filter(mailbox=alice.mailbox).count() == number + 1
+            people.winners += 1
 
 
-def test_of_two_bodies_under_one_key_one_is_taken(alice: Tenant) -> None:
-    for number in range(ROUNDS // 5):
-        key = f"round-{number}"
-        given = answers([sending(alice, key, subject=f"No {n % 2}") for n in range(THREADS)])
-        taken = {answer.json["message"]["subject"] for answer in given if answer.status == 201}
-        assert len(taken) == 1
-        assert {answer.status for answer in given} <= {201, 409, 422}
-        assert Message.objects.filter(mailbox=alice.mailbox).count() == number + 1
+@in_rounds
+def test_of_two_bodies_under_one_key_one_is_taken(alice: Tenant, rounds: int) -> None:
+    with family("idempotency: two bodies", rounds) as people:
+        for number in range(rounds):
+            key = f"two-{number}"
+            results = people.race([sending(alice, key, subject=f"No {n % 2}") for n in range(THREADS)])
+            given = [result for result in results if isinstance(result, Answer)]
+            taken = {answer.json["message"]["subject"] for answer in given if answer.status == 201}
+            assert len(taken) == 1
+            assert {answer.status for answer in given} <= {201, 409, 422}
+            assert Message.objects.filter(mailbox=alice.mailbox).count() == number + 1
+            people.winners += 1

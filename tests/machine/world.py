@@ -1,0 +1,174 @@
+"""The real thing, as the machine drives it: one account in a transaction of its own, under a clock that obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import connection, transaction
+
+from config.owner import as_owner
+from mailboxes import clock, mailbox, stops
+from mailboxes.models import Mailbox, Member, Role
+from mailboxes.modes import OversightMode
+from messaging import return_paths
+from messaging.inbound import feedback
+from messaging.mime.types import Report, ReportKind
+from messaging.models import Message, SuppressionReason
+from messaging.recipients import suppressions
+from oversight import decisions, departures, reviews, submission
+from oversight.models import Review
+from tests import builders
+from tests.builders import Tenant
+
+from . import checks, workers
+
+T = TypeVar("T")
+
+REPORTS = {
+    "sent": (ReportKind.DELAY, "4.4.1"),
+    "delivered": (ReportKind.DELIVERED, "2.0.0"),
+    "bounced": (ReportKind.BOUNCE, "5.1.1"),
+    "complained": (ReportKind.COMPLAINT, ""),
+}
+
+# Named before pg_catalog in the search path, so that every clock_timestamp() of the product asks this one.
+WARP = """
+CREATE SCHEMA warp;
+CREATE FUNCTION warp.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT current_setting('warp.now')::timestamptz $$;
+GRANT USAGE ON SCHEMA warp TO PUBLIC;
+"""
+
+
+@contextmanager
+def warped_database() -> Iterator[None]:
+    """Inside, the database has a clock that can be set."""
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(WARP)
+        cursor.execute(checks.FUNCTIONS)
+    try:
+        yield
+    finally:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA warp CASCADE")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who acts in every example; committed once, with nothing left in the outbox."""
+
+    alice: Tenant
+    boxes: list[Mailbox]
+    rhea: Member
+    viewer: Member
+
+
+def make_cast(modes: list[str]) -> Cast:
+    alice = builders.tenant()
+    domain = alice.mailbox.domain
+    boxes = [
+        mailbox.create(alice.account, mailbox.NewMailbox(f"box-{number}", domain), now=clock.now())
+        for number in range(len(modes))
+    ]
+    for box, mode in zip(boxes, modes, strict=True):
+        mailbox.set_mode(box, OversightMode(mode), by="test", now=clock.now())
+    # The verification mail is nobody's business here.
+    sent = [(claimed, "sent") for claimed in workers.claim(limit=100, now=clock.now())]
+    workers.answer(sent, now=clock.now())
+    viewer = builders.member(alice.account, "vera", Role.VIEWER)
+    return Cast(alice, boxes, builders.member(alice.account, "rhea"), viewer)
+
+
+class World:
+    """The verbs, with names of the model for what they take. Nothing of it is ever committed."""
+
+    def __init__(self, cast: Cast, now: datetime) -> None:
+        self._cast, self._now = cast, now
+        self._transaction = transaction.atomic()
+        self._transaction.__enter__()
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL search_path = warp, pg_catalog, public")
+        self.set_clock(now)
+
+    def check_constraints(self) -> None:
+        """What a commit would look at."""
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def end(self) -> None:
+        transaction.set_rollback(True)
+        self._transaction.__exit__(None, None, None)
+
+    def set_clock(self, now: datetime) -> None:
+        self._now = now
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('warp.now', %s, true)", [now.isoformat()])
+
+    def in_a_transaction(self, verb: Callable[[], T]) -> T:
+        """What stands for the verb's own transaction: a refusal takes back what it did."""
+        with transaction.atomic():
+            return verb()
+
+    def submit(self, box: int, mode: str | None, addresses: list[str]) -> Message:
+        draft = builders.draft(self._cast.boxes[box], to=tuple(addresses), oversight_mode=mode)
+        return submission.submit(draft, actor=self._cast.alice.agent_actor, now=self._now)
+
+    def approve(self, review: Review, version: int, *, is_viewer: bool) -> None:
+        reviewer = self._reviewer(is_viewer)
+        decisions.approve(review, reviewer=reviewer, version=version, now=self._now)
+
+    def reject(self, review: Review, version: int, *, is_viewer: bool) -> None:
+        reviewer = self._reviewer(is_viewer)
+        decisions.reject(review, reviewer=reviewer, version=version, reason="tone", now=self._now)
+
+    def undo(self, review: Review, version: int, *, is_viewer: bool) -> None:
+        reviewer = self._reviewer(is_viewer)
+        decisions.undo(review, reviewer=reviewer, version=version, now=self._now)
+
+    def cancel(self, message: Message) -> None:
+        submission.cancel(self._cast.alice.agent_actor, message.mailbox_id, message.pk, now=self._now)
+
+    def expire(self) -> int:
+        return reviews.expire_due(now=self._now)
+
+    def cancel_departed(self) -> int:
+        return departures.cancel_due(now=self._now)
+
+    def report(self, message: Message, address: str, state: str) -> str:
+        kind, status = REPORTS[state]
+        recipient = message.recipients.get(address=address)
+        path = return_paths.return_path_of(recipient.pk, domain="agents.example", now=self._now)
+        token = path.partition("@")[0].removeprefix("b+")
+        try:
+            feedback.apply(Report(kind=kind, recipients=(address,), status=status, token=token), now=self._now)
+        except feedback.TooEarly:
+            return "too_early"
+        return "taken"
+
+    def suppress(self, address: str) -> None:
+        suppressions.add(self._cast.alice.account, address, reason=SuppressionReason.MANUAL, now=self._now)
+
+    def stop(self) -> bool:
+        return stops.stop(self._cast.alice.account, member=self._cast.rhea, reason="test", now=self._now)
+
+    def resume(self) -> bool:
+        return stops.resume(self._cast.alice.account, member=self._cast.alice.owner, now=self._now)
+
+    def set_mode(self, box: int, mode: str) -> None:
+        mailbox.set_mode(self._box(box), OversightMode(mode), by="test", now=self._now)
+
+    def set_status(self, box: int, status: str) -> None:
+        mailbox.change(self._box(box), status=status, now=self._now)
+
+    def delete(self, box: int) -> None:
+        mailbox.delete(self._box(box), by="test", now=self._now)
+
+    def _box(self, box: int) -> Mailbox:
+        return Mailbox.objects.get(pk=self._cast.boxes[box].pk)
+
+    def _reviewer(self, is_viewer: bool) -> decisions.Reviewer:
+        return builders.reviewer(self._cast.viewer if is_viewer else self._cast.rhea)
