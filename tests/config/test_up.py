@@ -34,9 +34,9 @@ class Instance:
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self.port = free_port()
+        self.port, self.smtp_port = free_port(), free_port()
         self.output = data_dir.with_suffix(".log")
-        ports = {"PORT": str(self.port), "SMTP_PORT": str(free_port())}
+        ports = {"PORT": str(self.port), "SMTP_PORT": str(self.smtp_port)}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
