@@ -43,8 +43,9 @@ bench: environment  ## the measurements; ONLY=tests/bench/bench_drain.py for one
 	@tests/postfix.sh
 	DURABLE=1 $(PYTHON) -m pytest -p no:randomly --override-ini "python_files=bench_*.py" --quiet -s $(or $(ONLY),tests/bench)
 
-chaos: environment  ## the kill -9 runs, at length (not part of check)
-	$(PYTHON) -m pytest -m crash --override-ini testpaths=tests
+chaos: environment  ## everything is broken on purpose, at length; ONLY="tests/chaos/test_crash.py -k smtp.after_dot-kill"
+	@tests/postfix.sh
+	DURABLE=1 $(PYTHON) -m pytest -p no:randomly -m chaos --quiet $(or $(ONLY),tests)
 
 chromium:
 	@config/chromium.sh

@@ -90,6 +90,11 @@ SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
 
+# How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
+KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
+if KEY_CACHE_SECONDS > 5:
+    raise ImproperlyConfigured("KEY_CACHE_SECONDS is 5 at most: so long may a revoked key be believed")
+
 # The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
 DEFAULT_LIMITS = {
     "daily_sends": DAILY_SENDS_PER_MAILBOX,

@@ -16,9 +16,8 @@ from .signals import event_recorded
 # One statement: the counter's row lock orders the account's writers, each hash is made where the previous one stands.
 RECORD = """
 WITH RECURSIVE given AS (
-    SELECT *
-    FROM unnest(
-        %(ids)s::uuid[], %(kinds)s::text[], %(subjects)s::text[], %(mailboxes)s::text[], %(data)s::text[]
+    SELECT * FROM ROWS FROM (
+        json_to_recordset(%(given)s::json) AS (id uuid, kind text, subject text, mailbox text, data text)
     ) WITH ORDINALITY AS given(id, kind, subject, mailbox, data, place)
 ), counter AS (
     SELECT last_seq, last_hash FROM mailboxes_eventcounter WHERE account_id = %(account)s FOR NO KEY UPDATE
@@ -99,18 +98,18 @@ def record_all(account: Account | UUID, happenings: Sequence[Happening], *, now:
         )
         for one in happenings
     ]
-    places = statements.run(
-        RECORD,
+    given = [
         {
-            "account": account_id,
-            "ids": [event.id for event in recorded],
-            "kinds": [event.kind for event in recorded],
-            "subjects": [event.subject for event in recorded],
-            "mailboxes": [str(event.mailbox_id or "") for event in recorded],
-            "data": [event.data for event in recorded],
-            "at": moment_text(now),
-        },
-    )
+            "id": event.pk.hex,
+            "kind": event.kind,
+            "subject": event.subject,
+            "mailbox": str(event.mailbox_id or ""),
+            "data": event.data,
+        }
+        for event in recorded
+    ]
+    named = {"account": account_id, "given": json.dumps(given), "at": moment_text(now)}
+    places = statements.run(RECORD, named)
     for event, (seq, chain_hash) in zip(recorded, places, strict=True):
         event.seq, event.hash = seq, chain_hash
     for event in recorded:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Sum
 
+from . import statements
 from .errors import LimitReached
 from .ids import new_id
 from .models import Account, Limit, LimitKind, Mailbox, Usage
@@ -148,19 +149,18 @@ def _in_lock_order(counters: Sequence[Counter]) -> list[Counter]:
 
 def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:
     """Add `amount` to every counter; what each kind has used since then."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            TAKE,
-            {
-                "account": account.pk,
-                "amount": amount,
-                "ids": [new_id() for _ in counters],
-                "subjects": [counter.subject_id for counter in counters],
-                "kinds": [counter.kind.value for counter in counters],
-                "periods": [period_start(counter.kind, now) for counter in counters],
-            },
-        )
-        return dict(cursor.fetchall())
+    rows = statements.run(
+        TAKE,
+        {
+            "account": account.pk,
+            "amount": amount,
+            "ids": [new_id() for _ in counters],
+            "subjects": [counter.subject_id for counter in counters],
+            "kinds": [counter.kind.value for counter in counters],
+            "periods": [period_start(counter.kind, now) for counter in counters],
+        },
+    )
+    return dict(rows)
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:

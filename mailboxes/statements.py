@@ -9,17 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 PREPARED_AFTER = 2
 
 
 def run(statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
     """Its rows, in the caller's transaction. Values come in psycopg's types: UUID, bytes, lists for arrays."""
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    raw: psycopg.Connection[Any] = database.connection
     if raw.prepare_threshold is None:
         raw.prepare_threshold = PREPARED_AFTER
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+    with database.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         cursor.execute(statement.encode(), parameters, binary=True)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        return cursor.fetchall() if result and result.nfields else []

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from . import events
+from . import events, known_keys
 from .errors import Invalid
 from .models import Account
 
@@ -27,6 +27,7 @@ def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
             suspended_at=now, suspended_reason=reason
         )
         if suspended:
+            known_keys.forget_on_commit()
             data = {"by": by, "reason": reason}
             events.record(account, "account.suspended", subject=str(account.pk), data=data, now=now)
     return bool(suspended)

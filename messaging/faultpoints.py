@@ -34,8 +34,11 @@ def faultpoint_after_commit(name: str) -> None:
         transaction.on_commit(lambda: faultpoint(name))
 
 
-def faultpoint(name: str) -> None:
-    """Do what FAULTPOINTS says of `name`; nothing, when it is silent."""
+def faultpoint(name: str, *, cable: int | None = None) -> None:
+    """Do what FAULTPOINTS says of `name`; nothing, when it is silent.
+
+    `cable` is the socket of the connection that `drop` cuts, where it is not Django's own.
+    """
     planned = settings.FAULTPOINTS
     if not planned:
         return
@@ -44,7 +47,11 @@ def faultpoint(name: str) -> None:
         return
     # Told first, so that whoever reads the log of a killed process knows that it was this.
     log.warning("faultpoint.struck", point=name, kind=kind)
-    _strike(name, *kind.partition(":")[::2])
+    kind, _, argument = kind.partition(":")
+    if kind == "drop":
+        _drop_database_connection(cable)
+    else:
+        _strike(name, kind, argument)
 
 
 def _times_reached(name: str) -> int:
@@ -61,14 +68,14 @@ def _strike(name: str, kind: str, argument: str) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         case "raise":
             raise FaultInjected(name)
-        case "drop":
-            _drop_database_connection()
         case "stall":
             time.sleep(float(argument or 30))
 
 
-def _drop_database_connection() -> None:
+def _drop_database_connection(cable: int | None) -> None:
     """As a cut cable does: neither side is told, each finds the other gone."""
-    if connection.connection is not None:
-        with socket.socket(fileno=os.dup(connection.connection.fileno())) as cable:
-            cable.shutdown(socket.SHUT_RDWR)
+    if cable is None and connection.connection is not None:
+        cable = connection.connection.fileno()
+    if cable is not None:
+        with socket.socket(fileno=os.dup(cable)) as cut:
+            cut.shutdown(socket.SHUT_RDWR)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from mailboxes import events, statements
 from mailboxes.errors import Conflict
 from mailboxes.events import Happening
@@ -46,9 +44,8 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
     `columns` are written by the same conditional UPDATE. Raises Conflict when the message has moved on meanwhile.
     """
     reason = reason or Reason()
-    origins = [origin for origin, targets in MOVES.items() if to in targets]
-    columns |= {"status": to, "reason_code": reason.code, "reason_text": reason.text}
-    if not Message.objects.filter(pk=message.pk, status=message.status, status__in=origins).update(**columns):
+    columns |= {"status": to.value, "reason_code": reason.code, "reason_text": reason.text}
+    if to not in MOVES.get(Status(message.status), ()) or not _move(message, columns):
         raise Conflict(
             f"The message can't become {to.value}: it is no longer {Status(message.status).value}.",
             code="state_changed",
@@ -60,20 +57,26 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
         events.record_all(message.account_id, [_happening(message.pk, message.mailbox_id, to, reason)], now=now)
 
 
+def _move(message: Message, columns: dict[str, object]) -> bool:
+    """Write the columns if the message is still where we saw it."""
+    written = ", ".join(f"{name} = %({name})s" for name in columns)
+    where = {"id": message.pk, "was": str(message.status)}
+    move = f"UPDATE messaging_message SET {written} WHERE id = %(id)s AND status = %(was)s RETURNING id"  # noqa: S608
+    return bool(statements.run(move, {**columns, **where}))
+
+
 def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:
-    """Move messages that are in one state to a silent one, by one statement: all of them, or Conflict and none."""
-    assert to in SILENT
+    """Move messages that are in one state to a silent one by one statement, in the caller's transaction.
+
+    Raises Conflict, which ends that transaction, when one of them has moved on meanwhile.
+    """
     (origin,) = {Status(message.status) for message in messages}
+    assert to in SILENT
+    assert to in MOVES[origin]
     ids = [message.pk for message in messages]
     columns |= {"status": to, "reason_code": "", "reason_text": ""}
-    with transaction.atomic():
-        moved = Message.objects.filter(pk__in=ids, status=origin).update(**columns) if to in MOVES[origin] else 0
-        if moved != len(messages):
-            raise Conflict(
-                f"Not all of {len(messages)} messages can become {to.value}.",
-                code="state_changed",
-                fix="Read them again.",
-            )
+    if Message.objects.filter(pk__in=ids, status=origin).update(**columns) != len(messages):
+        raise Conflict("One of the messages has moved on meanwhile.", code="state_changed", fix="Read them again.")
     for message in messages:
         for name, value in columns.items():
             setattr(message, name, value)

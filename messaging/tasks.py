@@ -11,7 +11,7 @@ from .outbound import dispatch
 @shared_task(name=wakeup.DRAIN_OUTBOX)
 def drain_outbox() -> None:
     """Send what is due. Rung by whoever fills the outbox, and swept."""
-    dispatch.drain()
+    dispatch.drain(threads=dispatch.THREADS)
 
 
 @shared_task(name="messaging.take_back_overdue")

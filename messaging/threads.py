@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Case, IntegerField, Q, Value, When
 
+from mailboxes import statements
 from mailboxes.models import Mailbox
 
 from .mime import conversation
@@ -118,8 +118,7 @@ def show(messages: Sequence[Message], *, now: datetime) -> None:
         {"thread": thread, "count": len(its), "people": [person for message in its for person in people_of(message)]}
         for thread, its in shown.items()
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(SHOW, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
+    statements.run(SHOW, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
 
 
 def people_of(message: Message) -> list[str]:

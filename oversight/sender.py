@@ -11,9 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
-from mailboxes import inbound_usage, keys, quotas
+from mailboxes import inbound_usage, keys, quotas, statements
 from mailboxes.errors import Forbidden, Invalid, NotFound
 from mailboxes.ids import parse_id
 from mailboxes.inbound_usage import InboundUsage
@@ -37,9 +35,9 @@ SELECT {", ".join(f"b.{name}" for name in MAILBOX)},
         SELECT 1 FROM mailboxes_member m JOIN mailboxes_user u ON u.id = m.user_id
         WHERE m.account_id = a.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL
     ),
-    %(key)s IS NULL OR EXISTS (
+    %(key)s::uuid IS NULL OR EXISTS (
         SELECT 1 FROM mailboxes_apikey k
-        WHERE k.id = %(key)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
+        WHERE k.id = %(key)s::uuid AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
     ),
     (
         SELECT json_build_array(s.address, s.reason) FROM messaging_suppression s
@@ -93,29 +91,30 @@ class Sender:
 
 
 def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (), now: datetime) -> Sender:
-    """The mailbox of that id in the actor's scope, ready to send from. Raises NotFound for anything else."""
+    """The mailbox of that id in the actor's scope, ready to send from. Raises NotFound for anything else.
+
+    `recipients` are canonical.
+    """
     parsed = parse_id(mailbox_id)
     if parsed is None or not actor.may_see(parsed):
         raise NotFound("mailbox")
     counters = _counters(parsed, actor.account.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            READ,
-            {
-                "mailbox": parsed,
-                "account": actor.account.pk,
-                "key": actor.key.pk if actor.key else None,
-                "now": now,
-                "recipients": [addresses.suppression_key(address) for address in recipients],
-                "subjects": [counter.subject_id for counter in counters],
-                "kinds": [counter.kind.value for counter in counters],
-                "periods": [quotas.period_start(counter.kind, now) for counter in counters],
-            },
-        )
-        row = cursor.fetchone()
-    if row is None:
+    rows = statements.run(
+        READ,
+        {
+            "mailbox": parsed,
+            "account": actor.account.pk,
+            "key": actor.key.pk if actor.key else None,
+            "now": now,
+            "recipients": [addresses.key_of_canonical(address) for address in recipients],
+            "subjects": [counter.subject_id for counter in counters],
+            "kinds": [counter.kind.value for counter in counters],
+            "periods": [quotas.period_start(counter.kind, now) for counter in counters],
+        },
+    )
+    if not rows:
         raise NotFound("mailbox")
-    return _sender(row)
+    return _sender(rows[0])
 
 
 def _counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
-from mailboxes import accounts, quotas
+from mailboxes import accounts, quotas, statements
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
 from mailboxes.ids import new_id, parse_id
 from mailboxes.models import Mailbox, Scope
@@ -29,7 +29,7 @@ from .sender import Sender
 
 KEEP = """
 INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+VALUES (%(id)s, %(message)s, %(outcome)s, %(code)s, %(facts)s, %(trace)s, %(now)s)
 """
 
 
@@ -160,11 +160,18 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
 
 def _keep(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> None:
     trace = [finding.as_json() for finding in verdict.trace]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            KEEP,
-            [new_id(), message.pk, verdict.outcome.value, verdict.code, Jsonb(known.as_json()), Jsonb(trace), now],
-        )
+    statements.run(
+        KEEP,
+        {
+            "id": new_id(),
+            "message": message.pk,
+            "outcome": verdict.outcome.value,
+            "code": verdict.code,
+            "facts": Jsonb(known.as_json()),
+            "trace": Jsonb(trace),
+            "now": now,
+        },
+    )
 
 
 def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Review | None:

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import email_validator
+from django.core.validators import ProhibitNullCharactersValidator
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from mailboxes import mailbox
 from mailboxes.errors import Invalid
 
+CHECKED_BY_THE_PARSER = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 NULLABLE_TEXT: dict[str, object] = {"type": ["string", "null"]}
 TREACHEROUS = re.compile(r"=\?|[%!]")
 
@@ -29,6 +32,8 @@ class Text(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False, **options})
+        # StrictJsonParser has looked, once; DRF would go over each character of each text again.
+        self.validators = [one for one in self.validators if not isinstance(one, CHECKED_BY_THE_PARSER)]
 
     def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F
 
+from mailboxes import statements
 from messaging.models import RawMessage
 
 # What is read into memory at a time: this many bytes, or one mail.
@@ -32,22 +32,20 @@ WITH due AS MATERIALIZED (
 )
 SELECT id, size FROM due WHERE pg_try_advisory_lock(hashtextextended('intake ' || id, 0)) LIMIT %(limit)s
 """
-UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('intake ' || id, 0)) FROM unnest(%s::uuid[]) AS id"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('intake ' || id, 0)) FROM unnest(%(ids)s::uuid[]) AS id"
 
 
 @contextmanager
 def claimed(*, limit: int, now: datetime) -> Iterator[list[RawMessage]]:
     """Up to `limit` raw messages that are due, longest due first. What is for a paused mailbox is not due."""
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"now": now, "limit": limit, "looked_at": limit * LOOKED_AT})
-        found: list[tuple[UUID, int]] = cursor.fetchall()
+    parameters = {"now": now, "limit": limit, "looked_at": limit * LOOKED_AT}
+    found: list[tuple[UUID, int]] = statements.run(CLAIM, parameters)
     try:
         # Looked at again now that they are ours: another worker may have filed one just before.
         rows = RawMessage.objects.filter(pk__in=_first_of(found), processed_at__isnull=True) if found else []
         yield sorted(rows, key=lambda row: (row.due_at, row.pk))
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(UNLOCK, [[pk for pk, _ in found]])
+        statements.run(UNLOCK, {"ids": [pk for pk, _ in found]})
 
 
 def put_off(row: RawMessage, *, now: datetime) -> None:
@@ -58,7 +56,8 @@ def put_off(row: RawMessage, *, now: datetime) -> None:
 
 
 def _first_of(found: list[tuple[UUID, int]]) -> list[UUID]:
-    taken, size = [], 0
+    taken: list[UUID] = []
+    size = 0
     for pk, length in found:
         size += length
         if taken and size > BATCH_BYTES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import dns.asyncresolver
@@ -41,8 +41,8 @@ _kept: dict[tuple[tuple[str, ...], Question], tuple[list[Any] | None, float]] = 
 class Lookups:
     """The lookups of one mail: `known` says what was answered, None where nobody did in time."""
 
-    def __init__(self) -> None:
-        self.known: dict[Question, list[Any] | None] = {}
+    def __init__(self, known: Mapping[Question, list[Any] | None]) -> None:
+        self.known = dict(known)
 
     def refuse(self, question: Question) -> bool:
         """Whether this is not asked: a type that no check needs, or more than a mail may ask. Then it is answered."""
@@ -50,6 +50,12 @@ class Lookups:
             return False
         self.known[question] = [] if question[1] == "SPF" else None
         return True
+
+
+def kept(question: Question) -> dict[Question, list[Any] | None]:
+    """The answer to a question if it was asked lately and is still good; nobody is asked."""
+    content, good_until = _kept.get((tuple(settings.DNS_RESOLVERS), question), (None, 0.0))
+    return {question: content} if good_until > time.monotonic() else {}
 
 
 def ask_all(wanted: Sequence[tuple[Lookups, Sequence[Question]]], *, seconds: float) -> None:
@@ -82,9 +88,10 @@ def is_answering() -> bool:
 
 
 def _answer(questions: set[Question], *, seconds: float) -> dict[Question, list[Any] | None]:
-    servers, now = tuple(settings.DNS_RESOLVERS), time.monotonic()
-    kept = {question: _kept.get((servers, question), (None, 0.0)) for question in questions}
-    answered = {question: content for question, (content, good_until) in kept.items() if good_until > now}
+    servers = tuple(settings.DNS_RESOLVERS)
+    answered: dict[Question, list[Any] | None] = {}
+    for question in questions:
+        answered |= kept(question)
     rest = [question for question in questions if question not in answered]
     if not rest:
         return answered

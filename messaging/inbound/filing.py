@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
+from mailboxes import statements
 from mailboxes.models import Mailbox
 from messaging import threads
-from messaging.mime import conversation
 from messaging.mime.types import Address, Parsed, ParsedAttachment
-from messaging.models import Attachment, Direction, Message, RawMessage, Status, Thread
+from messaging.models import Attachment, Direction, Message, RawMessage, Status
 from messaging.threads import Placement
 
-from . import sender_checks
+from . import rows, sender_checks
 from .checks import Checks
 from .reading import Reading
 
@@ -45,25 +44,26 @@ def file_all(readings: Sequence[Reading], *, now: datetime) -> list[Message]:
         _message(reading, placement, now=now + timedelta(microseconds=place))
         for place, (reading, placement) in enumerate(zip(readings, placements, strict=True))
     ]
-    Message.objects.bulk_create(messages)
+    rows.insert_all(messages)
     attachments = [
         _attachment(message, part, now=now)
         for message, reading in zip(messages, readings, strict=True)
         for part in reading.parsed.attachments
     ]
-    if attachments:
-        Attachment.objects.bulk_create(attachments)
+    rows.insert_all(attachments)
     return messages
 
 
 def _place_all(readings: Sequence[Reading], *, now: datetime) -> list[Placement]:
     may_join = _may_join(readings)
     placements = [
-        _place(reading, now=now) if place in may_join else Placement(thread=_new_thread(reading))
+        _place(reading, now=now)
+        if place in may_join
+        else Placement(thread=threads.begin(_mailbox(reading), subject=reading.parsed.subject))
         for place, reading in enumerate(readings)
     ]
     begun = [placement.thread for place, placement in enumerate(placements) if place not in may_join]
-    Thread.objects.bulk_create(begun)
+    rows.insert_all(begun)
     return placements
 
 
@@ -77,9 +77,7 @@ def _may_join(readings: Sequence[Reading]) -> set[int]:
     if not asked:
         return set()
     columns = dict(zip(("places", "boxes", "names", "senders"), map(list, zip(*asked, strict=True)), strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(MAY_JOIN, columns)
-        return {place for (place,) in cursor.fetchall()}
+    return {place for (place,) in statements.run(MAY_JOIN, columns)}
 
 
 def _place(reading: Reading, *, now: datetime) -> Placement:
@@ -89,16 +87,6 @@ def _place(reading: Reading, *, now: datetime) -> Placement:
         subject=reading.parsed.subject,
         sender=reading.sender or None,
         now=now,
-    )
-
-
-def _new_thread(reading: Reading) -> Thread:
-    mailbox = _mailbox(reading)
-    return Thread(
-        account_id=mailbox.account_id,
-        mailbox=mailbox,
-        subject=conversation.base_subject(reading.parsed.subject),
-        subject_key=reading.subject_key,
     )
 
 

@@ -13,9 +13,9 @@ from itertools import groupby
 from uuid import UUID
 
 import structlog
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 
-from mailboxes import clock, events, quotas
+from mailboxes import clock, events, quotas, statements
 from mailboxes.events import Happening
 from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
@@ -30,7 +30,7 @@ from .storing import Via as Via
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
+BATCH = 40
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and other work has its turn.
 BUSY_FOR = 2.0
 
@@ -48,12 +48,10 @@ def receive_all(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> l
     """
     copies = tuple(_copy(recipient) for recipient in sorted(set(envelope.recipients)))
     statement = storing.Statement([storing.Mail(raw, envelope.sender, via, copies)], now=now)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(storing.STORE, statement.parameters)
-        again = statement.take(cursor.fetchall())
+    with transaction.atomic():
+        again = statement.take(statements.run(storing.STORE, statement.parameters))
         if again:
-            cursor.execute(storing.STORE_AGAIN, {**statement.parameters, "again": again})
-            statement.take(cursor.fetchall())
+            statement.take(statements.run(storing.STORE_AGAIN, {**statement.parameters, "again": again}))
         faultpoint("inbound.before_commit")
     faultpoint("inbound.after_commit")
     (stored,) = statement.stored()

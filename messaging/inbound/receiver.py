@@ -42,7 +42,7 @@ NO_MAILBOX = "550 5.1.1 No such mailbox here"
 NO_RELAY = "550 5.7.1 Not a domain of ours, and we do not relay"
 
 
-class Addressed(Envelope):  # type: ignore[misc]  # aiosmtpd has no types
+class Addressed(Envelope):
     """An SMTP envelope that knows the mailbox of each of its recipients."""
 
     def __init__(self) -> None:

@@ -105,7 +105,7 @@ class Storekeeper:
     async def _store(self, connected: psycopg.AsyncConnection[Any], mails: Sequence[Mail]) -> list[list[Stored]]:
         statement = Statement(mails, now=None)
         try:
-            faultpoint("inbound.before_commit")
+            faultpoint("inbound.before_commit", cable=connected.fileno())
             cursor = await connected.execute(STORE, statement.parameters)
             again = statement.take(await cursor.fetchall())
             if again:
@@ -115,7 +115,7 @@ class Storekeeper:
             await connected.close()
             raise
         self._idle.append(connected)
-        faultpoint("inbound.after_commit")
+        faultpoint("inbound.after_commit", cable=connected.fileno())
         return statement.stored()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from mailboxes import statements
 from mailboxes.models import Mailbox, MailboxStatus
 from messaging.faultpoints import faultpoint
 from messaging.mime.types import Report
@@ -22,6 +23,7 @@ MARK = """
 UPDATE messaging_rawmessage AS raw SET processed_at = %(now)s, message_id = filed.message
 FROM unnest(%(ids)s::uuid[], %(messages)s::uuid[]) AS filed(id, message)
 WHERE raw.id = filed.id AND raw.processed_at IS NULL
+RETURNING raw.id
 """
 
 
@@ -103,7 +105,7 @@ def _lock_mailboxes(readings: Sequence[Reading]) -> None:
         .filter(pk__in=ids, deleted_at__isnull=True)
         .order_by("pk")
     )
-    boxes = {box.pk: box for box in locked} if ids else {}
+    boxes: dict[UUID | None, Mailbox] = {box.pk: box for box in locked} if ids else {}
     if any(box.status == MailboxStatus.PAUSED for box in boxes.values()):
         raise NotFiled
     for reading in readings:
@@ -113,7 +115,5 @@ def _lock_mailboxes(readings: Sequence[Reading]) -> None:
 def _mark(readings: Sequence[Reading], messages: dict[UUID, Message], *, now: datetime) -> None:
     ids = sorted(reading.row.pk for reading in readings)
     filed = [messages[pk].pk if pk in messages else None for pk in ids]
-    with connection.cursor() as cursor:
-        cursor.execute(MARK, {"ids": ids, "messages": filed, "now": now})
-        if cursor.rowcount != len(ids):
-            raise NotFiled
+    if len(statements.run(MARK, {"ids": ids, "messages": filed, "now": now})) != len(ids):
+        raise NotFiled

@@ -7,6 +7,7 @@ and two spellings of one mailbox would pass a suppression, a limit per recipient
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import email_validator
 
@@ -45,7 +46,12 @@ def canonical(text: str) -> str:
 
 def suppression_key(text: str) -> str:
     """The address all spellings of one mailbox share: canonical, without the +tag."""
-    local, domain = canonical(text).split("@")
+    return key_of_canonical(canonical(text))
+
+
+def key_of_canonical(address: str) -> str:
+    """`suppression_key` of an address that is canonical already."""
+    local, domain = address.split("@")
     return f"{split_plus(local)}@{domain}"
 
 
@@ -55,6 +61,7 @@ def split_plus(local: str) -> str:
     return base or local
 
 
+@lru_cache(maxsize=4096)  # the same few addresses stand in mail after mail
 def _validated(text: str) -> str:
     try:
         checked = email_validator.validate_email(

@@ -26,7 +26,10 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self.unnoted: list[tuple[Tried, Outcome]] = []
+        # The answer to the newest marked mail, as long as its attempt does not say so. Without a mark nothing has left,
+        # and nothing is lost with the answer.
+        self.unnoted: tuple[Tried, Outcome] | None = None
+        self._in_hand: Tried | None = None
         self._unwritten: list[tuple[Tried, Outcome]] = []
         self._last_at = time.monotonic()
         self._first_at = self._last_at
@@ -39,10 +42,12 @@ class Answers:
             self._first_at = self._last_at
         self._last_at = now
         self._unwritten.append((attempt, outcome))
-        self.unnoted.append((attempt, outcome))
+        if attempt is self._in_hand:
+            self.unnoted = (attempt, outcome)
 
-    def are_noted(self) -> None:
-        self.unnoted.clear()
+    def is_noted(self, *, in_hand: Tried | None) -> None:
+        """`unnoted` stands on its attempt; the mark of `in_hand`, if any, does too."""
+        self.unnoted, self._in_hand = None, in_hand
 
     @property
     def are_urgent(self) -> bool:
@@ -76,7 +81,7 @@ class Answers:
             log.exception("answers.not_written_together", count=len(self._unwritten))
             self._write_one_by_one()
         self._unwritten.clear()
-        self.unnoted.clear()
+        self.unnoted = None
 
     def _write_one_by_one(self) -> None:
         for attempt, outcome in self._unwritten:

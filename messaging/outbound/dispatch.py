@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import structlog
+from django.db import connection
 
 from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
@@ -19,11 +22,16 @@ from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 log = structlog.get_logger(__name__)
 
 BATCH = 20
+# Each worker process sends by so many: one waits for the relay or the database while the other one works.
+THREADS = 2
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and its memory be given back.
 BUSY_FOR = 10.0
 
+# Kept, since the connections to the relay belong to a thread.
+_helpers = ThreadPoolExecutor(max_workers=THREADS - 1, thread_name_prefix="sender")
 
-def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
+
+def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -> int:
     """Send what is due and say how many attempts were made. Any number of workers may do so at once.
 
     Ends after about `busy_for` seconds and rings for a successor when more is due. On SIGTERM, or when the worker shuts
@@ -31,8 +39,13 @@ def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
     """
     if not epoch.may_send(now=clock.now()):
         return 0
+    rounds = _Rounds(batch=batch, until=time.monotonic() + busy_for)
     with shutdown.termination_waits():
-        made = _drain(batch=batch, until=time.monotonic() + busy_for)
+        made = rounds.go_once()
+        if made == batch:
+            helpers = [_helpers.submit(rounds.help) for _ in range(threads - 1)]
+            made += rounds.go_on()
+            made += sum(helper.result() for helper in helpers)
         if made:
             epoch.advance()  # a backup made in the middle of the last batch is an older one, too
     return made
@@ -47,17 +60,36 @@ def take_back_overdue() -> int:
     return count
 
 
-def _drain(*, batch: int, until: float) -> int:
-    made = 0
-    while not shutdown.is_asked():
-        claimed = outbox.claim_due(limit=batch, now=clock.now())
-        made += _attempt_all(claimed)
-        if len(claimed) < batch:
-            break
-        if time.monotonic() > until:
-            wakeup.ring(wakeup.DRAIN_OUTBOX)
-            break
-    return made
+@dataclass(slots=True)
+class _Rounds:
+    """One call's rounds of claim and attempt, by any number of threads, until nothing is due or the time is over."""
+
+    batch: int
+    until: float
+
+    def go_once(self) -> int:
+        if shutdown.is_asked():
+            return 0
+        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now()))
+
+    def go_on(self) -> int:
+        made = 0
+        while not shutdown.is_asked():
+            if time.monotonic() > self.until:
+                wakeup.ring(wakeup.DRAIN_OUTBOX)
+                return made
+            round_made = self.go_once()
+            made += round_made
+            if round_made < self.batch:
+                return made
+        return made
+
+    def help(self) -> int:
+        """In a thread beside: its connection to the database is its own."""
+        try:
+            return self.go_on()
+        finally:
+            connection.close()
 
 
 def _attempt_all(claimed: Sequence[Attempt]) -> int:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
 from psycopg.types.json import Jsonb
 
+from mailboxes import statements
 from mailboxes.errors import Invalid
 from mailboxes.ids import new_id
 from mailboxes.models import Mailbox
@@ -26,7 +26,7 @@ WITH thread AS (
     INSERT INTO messaging_thread
         (id, account_id, mailbox_id, subject, subject_key, message_count, participants, last_message_at)
     SELECT %(thread)s, %(account)s, %(mailbox)s, %(thread_subject)s, %(thread_key)s, %(thread_count)s,
-        %(thread_people)s::text[], %(thread_at)s
+        %(thread_people)s::text[], %(thread_at)s::timestamptz
     WHERE %(thread_is_new)s
 ), message AS (
     INSERT INTO messaging_message (
@@ -127,8 +127,7 @@ def store(composed: Composed, *, is_shown: bool, now: datetime) -> None:
 
     Lives inside the accept transaction.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, _stored(composed, is_shown=is_shown, now=now))
+    statements.run(STORE, _stored(composed, is_shown=is_shown, now=now))
     if is_shown and not composed.is_first_of_thread:
         threads.show([composed.message], now=now)
 

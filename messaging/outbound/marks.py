@@ -15,7 +15,7 @@ from .mail import Mail, load
 from .outcomes import LEASE, Halt, OutcomeKind
 
 # FOR SHARE on the account: a stop that has committed is seen, one that commits later finds this body on its way.
-# What was answered since the last mark is noted in the same round trip: a worker's death loses one answer, not a batch.
+# The answer to the mail before is noted in the same round trip: a worker's death loses one answer, not a batch.
 MARK = """
 WITH open_account AS (
     SELECT a.id
@@ -37,10 +37,8 @@ WITH open_account AS (
     RETURNING t.id
 ), noted AS (
     UPDATE messaging_attempt t
-    SET phase = 'answered', outcome = answer.outcome, code = answer.code, text = answer.text
-    FROM unnest(%(answered)s::uuid[], %(outcomes)s::text[], %(codes)s::text[], %(texts)s::text[])
-        AS answer(id, outcome, code, text)
-    WHERE t.id = answer.id AND t.phase = 'data'
+    SET phase = 'answered', outcome = %(outcome)s, code = %(code)s, text = %(text)s
+    WHERE t.id = %(answered)s AND t.phase = 'data'
 )
 SELECT EXISTS (SELECT 1 FROM marked), set_config('synchronous_commit', 'off', true)
 """
@@ -49,16 +47,14 @@ SELECT EXISTS (SELECT 1 FROM marked), set_config('synchronous_commit', 'off', tr
 def mark(mail: Mail, *, answers: Answers) -> None:
     """Make "bytes may have left" durable. Raises Halt when they may not: stopped, suppressed, or taken over."""
     faultpoint("smtp.before_data_mark")
-    is_marked = _mark(mail, answers)
-    answers.are_noted()
-    if not is_marked:
+    if not _mark(mail, answers):
         standing.check(load([mail])[0])
         raise Halt(OutcomeKind.WITHDRAWN, "superseded", "Another worker has taken this recipient over.")
     faultpoint("smtp.after_data_mark")
 
 
 def _mark(mail: Mail, answers: Answers) -> bool:
-    unnoted = answers.unnoted
+    answered, outcome = answers.unnoted or (None, None)
     ((is_marked, _),) = statements.run(
         MARK,
         {
@@ -66,10 +62,11 @@ def _mark(mail: Mail, answers: Answers) -> bool:
             "attempt": mail.pk,
             "lease": LEASE.total_seconds(),
             "suppression_key": mail.suppression_key,
-            "answered": [attempt.pk for attempt, _ in unnoted],
-            "outcomes": [outcome.kind.value for _, outcome in unnoted],
-            "codes": [outcome.short_code for _, outcome in unnoted],
-            "texts": [outcome.text for _, outcome in unnoted],
+            "answered": answered and answered.pk,
+            "outcome": outcome and outcome.kind.value,
+            "code": outcome and outcome.short_code,
+            "text": outcome and outcome.text,
         },
     )
+    answers.is_noted(in_hand=mail if is_marked else None)
     return bool(is_marked)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from mailboxes import epoch, statements
 from mailboxes.errors import Conflict
@@ -24,7 +24,7 @@ from messaging.models import DUE_STATES, IRREVOCABLE, Attempt, Message, Recipien
 
 from . import drafts
 from .clearance import Clearance
-from .outcomes import LEASE
+from .outcomes import LEASE, REFUSALS
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +138,7 @@ def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
     """
     try:
         return _claim(limit=limit, now=now, take=_take)
-    except IntegrityError:
+    except REFUSALS:
         # The database refuses an attempt (its guard says why): that one must not hold up the others.
         return _claim(limit=limit, now=now, take=_take_one_by_one)
 
@@ -182,7 +182,7 @@ def _take_one_by_one(recipients: list[UUID], now: datetime) -> list[Attempt]:
         try:
             with transaction.atomic():
                 attempts += _take([recipient], now)
-        except IntegrityError as error:
+        except REFUSALS as error:
             _set_aside(recipient, str(error).partition("\n")[0], now=now)
     return attempts
 

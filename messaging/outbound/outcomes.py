@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import DataError, IntegrityError, InternalError, transaction
 
 from mailboxes import statements
 from messaging import lifecycle
@@ -71,6 +72,13 @@ class Tried(Protocol):
 
 GIVEN_BACK = Outcome(OutcomeKind.WITHDRAWN, "worker_stopping", "The worker was stopped before it came to this mail.")
 DATABASE_LOST = Outcome(OutcomeKind.WITHDRAWN, "database_lost", "The database could not be asked whether it may leave.")
+ANSWER_LOST = Outcome(
+    OutcomeKind.UNKNOWN,
+    "answer_lost",
+    "The worker was lost after the message may have left; its answer is not known.",
+)
+# What a constraint or a trigger may say of a row; a lost connection or a deadlock says nothing of it.
+REFUSALS = (IntegrityError, DataError, InternalError)
 
 STATE_AFTER = {
     OutcomeKind.SENT: RecipientState.SENT,
@@ -84,10 +92,9 @@ STATE_AFTER = {
 # `attempts_count` fences off an attempt that is no longer its recipient's newest.
 FINISH = """
 WITH given AS (
-    SELECT * FROM unnest(
-        %(attempts)s::uuid[], %(outcomes)s::text[], %(codes)s::text[], %(texts)s::text[],
-        %(states)s::text[], %(next_at)s::timestamptz[], %(shown_codes)s::text[], %(shown_texts)s::text[]
-    ) AS given(id, outcome, code, text, state, next_at, shown_code, shown_text)
+    SELECT * FROM json_to_recordset(%(given)s::json) AS given(
+        id uuid, outcome text, code text, text text,
+        state text, next_at timestamptz, shown_code text, shown_text text)
 ), ended AS (
     SELECT t.recipient_id, t.number, t.finished_at IS NULL AS is_in_time, given.*
     FROM messaging_attempt t JOIN given ON given.id = t.id
@@ -157,7 +164,7 @@ def take_back(*, limit: int, now: datetime) -> int:
         )
         if overdue:
             ((crashed_at,),) = statements.run(LAST_CRASH, {})
-            apply([(attempt, _of_lost(attempt, crashed_at=crashed_at)) for attempt in overdue], now=now)
+            _end_lost([(attempt, _of_lost(attempt, crashed_at=crashed_at)) for attempt in overdue], now=now)
     return len(overdue)
 
 
@@ -171,21 +178,23 @@ def apply(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
         _shown(attempt, outcome, first_at=first_at.get(attempt.recipient_id, now), now=now)
         for attempt, outcome in outcomes
     ]
-    moved = statements.run(
-        FINISH,
-        {
-            "now": now,
-            "attempts": [attempt.pk for attempt, _ in outcomes],
-            "outcomes": [outcome.kind.value for _, outcome in outcomes],
-            "codes": [outcome.short_code for _, outcome in outcomes],
-            "texts": [outcome.text for _, outcome in outcomes],
-            "states": [one.state.value for one in shown],
-            "next_at": [one.next_at for one in shown],
-            "shown_codes": [one.code for one in shown],
-            "shown_texts": [one.text for one in shown],
-        },
-    )
+    given = [_row(attempt, outcome, one) for (attempt, outcome), one in zip(outcomes, shown, strict=True)]
+    moved = statements.run(FINISH, {"given": json.dumps(given), "now": now})
     lifecycle.fold([message_id for (message_id,) in moved], now=now)
+
+
+def _end_lost(lost: Sequence[tuple[Attempt, Outcome]], *, now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            apply(lost, now=now)
+    except REFUSALS:
+        for attempt, outcome in lost:
+            try:
+                with transaction.atomic():
+                    apply([(attempt, outcome)], now=now)
+            except REFUSALS:
+                log.exception("reaper.outcome_refused", attempt=str(attempt.pk), outcome=outcome.kind)
+                apply([(attempt, ANSWER_LOST)], now=now)
 
 
 def _shown(attempt: Tried, outcome: Outcome, *, first_at: datetime, now: datetime) -> _Shown:
@@ -201,12 +210,24 @@ def _shown(attempt: Tried, outcome: Outcome, *, first_at: datetime, now: datetim
     return _Shown(RecipientState.FAILED, None, "gave_up", text)
 
 
+def _row(attempt: Tried, outcome: Outcome, shown: _Shown) -> dict[str, str | None]:
+    return {
+        "id": attempt.pk.hex,
+        "outcome": outcome.kind.value,
+        "code": outcome.short_code,
+        "text": outcome.text,
+        "state": shown.state.value,
+        "next_at": shown.next_at.isoformat() if shown.next_at else None,
+        "shown_code": shown.code,
+        "shown_text": shown.text,
+    }
+
+
 def _of_lost(attempt: Attempt, *, crashed_at: datetime) -> Outcome:
     if attempt.phase == AttemptPhase.ANSWERED:
         return Outcome(OutcomeKind(attempt.outcome), attempt.code, attempt.text)
     if attempt.phase == AttemptPhase.DATA:
-        lost = "The worker was lost after the message may have left; its answer is not known."
-        return Outcome(OutcomeKind.UNKNOWN, "answer_lost", lost)
+        return ANSWER_LOST
     if attempt.started_at < crashed_at:
         lost = "The database and the worker were lost together; whether the message has left is not known."
         return Outcome(OutcomeKind.UNKNOWN, "mark_lost", lost)

@@ -67,6 +67,8 @@ class ReviewedMail(MailView):
 
 
 class Messages(ReviewedMail, MessageListView):
+    looks_at_key_again = True  # `oversight.sender`, in the transaction that accepts
+
     @operation(
         "listMessages",
         tag="Messages",

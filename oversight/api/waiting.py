@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from uuid import UUID
 
@@ -13,7 +14,10 @@ from messaging.models import Message, Status
 
 MAX_SECONDS = 30
 PAUSE_SECONDS = 0.1
+# Who waits holds one of the web server's threads (config.threaded); the others must stay free for those who work.
+MAX_WAITING = 8
 WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
+places = threading.BoundedSemaphore(MAX_WAITING)
 OUTCOMES = FINAL | {Status.UNKNOWN, Status.RETURNED}
 
 
@@ -24,10 +28,21 @@ def seconds_asked(prefer: str) -> int:
 
 
 def for_outcome(message_id: UUID | str, *, seconds: float) -> None:
-    """Return when the message has come to an outcome, or after `seconds`. Holds no transaction and no connection."""
-    deadline = time.monotonic() + seconds
+    """Return when the message has come to an outcome, or after `seconds`; at once when too many wait already.
+
+    Holds no transaction and no connection. To wait is a preference: an answer that says QUEUED is as true.
+    """
+    if not places.acquire(blocking=False):
+        return
+    try:
+        _wait(message_id, until=time.monotonic() + seconds)
+    finally:
+        places.release()
+
+
+def _wait(message_id: UUID | str, *, until: float) -> None:
     while not Message.objects.filter(pk=message_id, status__in=OUTCOMES).exists():
-        if time.monotonic() + PAUSE_SECONDS > deadline:
+        if time.monotonic() + PAUSE_SECONDS > until:
             return
         close_old_connections()  # back into the pool while we sleep
         time.sleep(PAUSE_SECONDS)

@@ -6,6 +6,7 @@ every invariant hold for it. Its quota was given back and it stands in no conver
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,6 +16,7 @@ from mailboxes.events import Happening
 from mailboxes.ids import new_id
 from messaging.mime import build, seal
 from messaging.models import Message, Recipient, Revision
+from oversight import submission
 from tests import builders
 from tests.builders import Tenant
 
@@ -22,17 +24,19 @@ CHUNK = 100
 
 MESSAGES = """
 INSERT INTO messaging_message
-SELECT (jsonb_populate_record(NULL::messaging_message, to_jsonb(m) || jsonb_build_object(
-    'id', copy.id, 'message_id', copy.message_id, 'status', 'accepted', 'needs_decision', true,
-    'quota_taken_at', NULL, 'thread_id', NULL))).*
-FROM messaging_message m, unnest(%(ids)s::uuid[], %(message_ids)s::text[]) AS copy(id, message_id)
+SELECT made.*
+FROM messaging_message m, unnest(%(ids)s::uuid[], %(message_ids)s::text[]) AS copy(id, message_id),
+    jsonb_populate_record(m, jsonb_build_object(
+        'id', copy.id, 'message_id', copy.message_id, 'status', 'accepted', 'needs_decision', true,
+        'quota_taken_at', NULL, 'thread_id', NULL)) AS made
 WHERE m.id = %(template)s
 """
 EVALUATIONS = """
 INSERT INTO oversight_evaluation
-SELECT (jsonb_populate_record(NULL::oversight_evaluation, to_jsonb(e) || jsonb_build_object(
-    'id', gen_random_uuid(), 'message_id', copy.id))).*
-FROM oversight_evaluation e, unnest(%(ids)s::uuid[]) AS copy(id) WHERE e.message_id = %(template)s
+SELECT made.*
+FROM oversight_evaluation e, unnest(%(ids)s::uuid[]) AS copy(id),
+    jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'message_id', copy.id)) AS made
+WHERE e.message_id = %(template)s
 """
 CLEARED = """
 UPDATE messaging_message SET status = 'queued', needs_decision = false WHERE id = ANY(%(ids)s)
@@ -63,8 +67,6 @@ def _template(owner: Tenant, *, octets: int) -> Message:
 
 
 def _leave_out(message: Message) -> None:
-    from oversight import submission
-
     with transaction.atomic():
         submission.cancel_waiting(message, by="test", now=clock.now())
 
@@ -75,7 +77,7 @@ def _copy(template: Message, raw: bytes, ids: list[UUID]) -> list[str]:
     message_ids = [build.make_message_id(domain, pk.hex) for pk in ids]
     copies = [raw.replace(template.message_id.encode(), message_id.encode()) for message_id in message_ids]
     kept = [(one.kind, one.address) for one in template.recipients.all()]
-    names = {"ids": ids, "message_ids": message_ids, "template": template.pk}
+    names: dict[str, Any] = {"ids": ids, "message_ids": message_ids, "template": template.pk}
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(MESSAGES, names)

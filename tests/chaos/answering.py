@@ -184,5 +184,3 @@ def _judge_decided(verdict: Verdict, wish: str, message: Message) -> None:
     wanted = {"approve": Status.SENT, "reject": Status.REJECTED, "undo": Status.HELD}[wish]
     if message.status != wanted:
         verdict.broken.append(f"{wish} left the message {message.status}")
-
-

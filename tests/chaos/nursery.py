@@ -1,11 +1,13 @@
 """One warm process that forks the others: a worker, a web server, a listener is there in milliseconds.
 
 A line of JSON on stdin is either `{"role": …, "log": …, …}`, answered with the pid of the new process, or `{"pid": …}`,
-answered with null while it runs, "stopped" while it stands still, and with its exit code (negative: the signal) at last.
+answered with null while it runs, "stopped" when it has come to stand still, and with its exit code (negative: the
+signal) at last.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -13,6 +15,17 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+WARM = (
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "daphne.cli",
+    "config.asgi",
+    "config.celery",
+    "config.urls",
+    "messaging.inbound.listener",
+    "messaging.management.commands.smtpd",
+    "messaging.outbound.dispatch",
+)
 Role = Callable[[dict[str, Any]], None]
 
 
@@ -31,16 +44,8 @@ def main() -> None:
 
 def _warm_up() -> None:
     """Import what the roles need; nothing here may start a thread or open a connection."""
-    import celery.apps.worker
-    import celery.bin.celery
-    import daphne.cli
-
-    import config.asgi
-    import config.celery
-    import config.urls
-    import messaging.inbound.listener
-    import messaging.management.commands.smtpd
-    import messaging.outbound.dispatch  # noqa: F401
+    for name in WARM:
+        importlib.import_module(name)
 
 
 def _start(asked: dict[str, Any]) -> int:
@@ -74,7 +79,7 @@ def _live(asked: dict[str, Any]) -> None:
         if broker := asked.get("broker"):
             from config.celery import app
 
-            app.conf.broker_url = broker
+            app.conf.update(broker_url=broker)
         ROLES[asked["role"]](asked)
         code = 0
     except SystemExit as ended:
@@ -126,8 +131,6 @@ def _web(asked: dict[str, Any]) -> None:
 
     # The reactor that was installed before the fork shares its epoll with every other child.
     _reinstall_reactor()
-    import importlib
-
     import daphne.cli
     import daphne.server
 

@@ -82,7 +82,11 @@ LOST_ANSWERS: dict[str, dict[Kind, tuple[int, int]]] = {
     },
 }
 # Reached once for a whole batch.
-ONCE_A_BATCH = ("claim.before_commit", "claim.after_commit", "smtp.before_result_commit", "smtp.after_result_commit")
+ONCE_A_BATCH = (
+    *("claim.before_commit", "claim.after_commit"),
+    *("smtp.before_result_commit", "smtp.after_result_commit"),
+    *("parse.before_commit", "parse.after_commit"),
+)
 
 
 @dataclass(frozen=True)

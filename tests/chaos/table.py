@@ -54,10 +54,10 @@ class Table:
         self.lines.setdefault((point, kind), Line(point, kind)).add(verdict, seconds)
 
     def text(self) -> Iterable[str]:
-        yield f"{'fault point':<28} {'kind':<10}" + "".join(f"{name:>9}" for name in COLUMNS)
+        yield f"{'fault point':<26} {'kind':<26}" + "".join(f"{name:>9}" for name in COLUMNS)
         for line in [*self.lines.values(), self.total]:
             numbers = "".join(f"{getattr(line, name):>9}" for name in COLUMNS)
-            yield f"{line.point:<28} {line.kind:<10}{numbers}"
+            yield f"{line.point:<26} {line.kind:<26}{numbers}"
 
     @property
     def total(self) -> Line:

@@ -52,9 +52,7 @@ def test_nothing_is_lost_or_doubled_wherever_a_fault_strikes(case: Case, crew: C
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("mood", [pytest.param(mood, id=mood.id) for mood in moods.MOODS])
-def test_nothing_is_lost_or_doubled_whatever_the_mood_of_the_relay(
-    mood: moods.Mood, crew: Crew, table: Table
-) -> None:
+def test_nothing_is_lost_or_doubled_whatever_the_mood_of_the_relay(mood: moods.Mood, crew: Crew, table: Table) -> None:
     began, verdict = time.monotonic(), Verdict(broken=["no verdict"])
     try:
         with zeal.zeal_ignore():

@@ -73,9 +73,13 @@ def _by_key(transactions: list[Transaction]) -> dict[Key, list[Transaction]]:
 
 
 def _last_words(transactions: list[Transaction]) -> list[Transaction]:
-    """The last mail that the relay invited on each connection of the faulted worker: only its answer can be lost."""
-    invited = {one.connection: one for one in transactions if one.worker == FAULTED and one.is_invited}
-    return list(invited.values())
+    """The last mail on each connection of the faulted worker, and the last whose body was begun, since the answer to
+    that one is written down with the mark of the next: only these answers can be lost with the worker.
+    """
+    mine = [one for one in transactions if one.worker == FAULTED]
+    invited = {one.connection: one for one in mine if one.is_invited}
+    begun = {one.connection: one for one in mine if one.body}
+    return [*invited.values(), *(one for one in begun.values() if one not in invited.values())]
 
 
 def _is_about(last: Transaction, recipient: Recipient, bodies: list[Transaction]) -> bool:

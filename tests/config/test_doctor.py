@@ -173,9 +173,9 @@ def test_a_platform_domain_without_a_key_or_with_another_name_is_named(healthy: 
 
 def test_a_key_sealed_with_another_secret_is_named(healthy: None, settings: Settings) -> None:
     settings.SECRET_KEY = "another-one-" + "y" * 40
-    domains._load.cache_clear()
+    domains.open_key.cache_clear()
     assert "restore that SECRET_KEY" in complaint("DKIM key")
-    domains._load.cache_clear()
+    domains.open_key.cache_clear()
 
 
 def test_an_installation_without_a_platform_domain_is_told_how_to_make_one() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from dnslib import RR, TXT, A, DNSRecord
-from dnslib.server import BaseResolver, DNSServer
+from dnslib.server import BaseResolver, DNSLogger, DNSServer
 
 Zone = Mapping[tuple[str, str], list[str]]
 
@@ -30,9 +30,10 @@ class _Answers(BaseResolver):  # type: ignore[misc]  # dnslib has no types
 
 
 @contextmanager
-def name_server(zone: Zone, *, delay: float = 0) -> Iterator[str]:
+def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False) -> Iterator[str]:
     """Its `host:port` while the `with` lasts. What the zone does not have is answered with nothing."""
-    server = DNSServer(_Answers(zone, delay), address="127.0.0.1", port=0)
+    logger = DNSLogger("-request,-reply") if quiet else None
+    server = DNSServer(_Answers(zone, delay), address="127.0.0.1", port=0, logger=logger)
     server.start_thread()
     host, port = server.server.server_address[:2]
     try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 
 class Tap(Protocol):
-    """Sees one connection. Called before a piece is passed on, `answer_delay` before an answer is."""
+    """Sees one connection: each piece before it is passed on. An answer waits for the seconds of `answer_delay`, and is
+    lost when the cable is cut meanwhile.
+    """
 
     def client_said(self, piece: bytes) -> None: ...
 
@@ -39,6 +40,7 @@ class FaultProxy:
         self._cables: list[tuple[socket.socket, socket.socket]] = []
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
         self._changing = threading.Lock()
+        self._is_cut = threading.Event()
 
     def __enter__(self) -> FaultProxy:
         self._threads[0].start()
@@ -62,6 +64,7 @@ class FaultProxy:
                 for end in pair:
                     with suppress(OSError):
                         end.shutdown(socket.SHUT_RDWR)
+        self._is_cut.set()
 
     def _serve(self) -> None:
         while True:
@@ -94,11 +97,8 @@ class FaultProxy:
     ) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
-                delay = delaying.answer_delay() if delaying else 0
-                if delay:
-                    time.sleep(delay)
-                    source.getpeername()  # raises when the cable was cut meanwhile
-                    sink.getpeername()
+                if delaying and (delay := delaying.answer_delay()) and self._is_cut.wait(delay):
+                    return
                 saw(piece)
                 sink.sendall(piece)
         for end in (source, sink):

@@ -55,10 +55,10 @@ def test_the_private_key_lies_encrypted() -> None:
 def test_another_secret_key_is_told_in_one_sentence(settings: Settings) -> None:
     domain = platform_domain()
     settings.SECRET_KEY = "another-one-" + "y" * 40
-    domains._load.cache_clear()
+    domains.open_key.cache_clear()
     with pytest.raises(ImproperlyConfigured, match="restore that SECRET_KEY"):
         domains.signing_key(domain)
-    domains._load.cache_clear()
+    domains.open_key.cache_clear()
 
 
 def test_the_newest_active_key_signs_and_a_retired_one_is_not_published() -> None:

@@ -20,6 +20,7 @@ from messaging.models import (
 )
 from messaging.outbound import delivery, dispatch, outbox, outcomes
 from messaging.outbound.backoff import GIVE_UP_AFTER
+from messaging.outbound.mail import Mail
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.recipients import suppressions
 from oversight import submission
@@ -268,7 +269,7 @@ def test_the_next_attempt_uses_the_same_message_id(alice: Tenant, relay: Sink) -
     assert relay.copies() == {message.message_id: 1}
 
 
-def _claimed(alice: Tenant) -> tuple[Message, Attempt]:
+def _claimed(alice: Tenant) -> tuple[Message, Mail]:
     """A message in the hands of a worker that has not begun."""
     message = builders.submit(alice)
     (attempt,) = delivery.load(outbox.claim_due(limit=20, now=clock.now()))

@@ -275,27 +275,3 @@ def test_five_resends_at_once_make_one_visible_message() -> None:
     intake.process_due(limit=10, now=clock.now())
     assert RawMessage.objects.count() == 5
     assert inbound().filter(status=Status.RELEASED).count() == 1
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_two_workers_share_the_work_and_file_each_mail_once() -> None:
-    alice = builders.tenant()
-    for _ in range(12):
-        receive(letter(), alice.mailbox.full_address)
-    start, filed = threading.Barrier(2), []
-
-    def work() -> None:
-        try:
-            start.wait(10)
-            filed.append(intake.process_due(limit=20, now=clock.now()))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sum(filed) == 12
-    assert inbound().count() == 12

@@ -194,6 +194,32 @@ def test_a_slow_name_server_costs_no_more_than_the_budget(settings: Settings, mo
     assert time.monotonic() - started < 4
 
 
+def test_mails_do_not_wait_for_each_others_name_servers(settings: Settings) -> None:
+    with name_server(ZONE, delay=0.5) as server:
+        settings.DNS_RESOLVERS = [server]
+        check(letter())  # the resolver is known to answer
+        senders = [f"kim{number}.example" for number in range(8)]
+        raws = [letter(sender=f"kim@{domain}") for domain in senders]
+        rows = [RawMessage(raw=raw, peer="", helo="", envelope_sender="") for raw in raws]
+        parsed = parser_process.parse_all(raws)
+        started = time.monotonic()
+        results = sender_checks.check_all(list(zip(rows, parsed, strict=True)))
+        assert time.monotonic() - started < 3
+    assert [checks.dmarc for checks in results] == ["none"] * 8
+
+
+def test_a_child_that_asks_for_ever_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def endless(questions: list[parser_process.Authentication]) -> object:
+        asked.append(questions)
+        return [(None, ((f"{len(asked)}.example", "TXT"),)) for _ in questions]
+
+    monkeypatch.setattr(parser_process, "authenticate_all", endless)
+    assert check(letter()).spf == "temperror"
+    assert len(asked) <= sender_checks.MAX_ROUNDS
+
+
 def test_nobody_waits_twice_when_no_resolver_answers(settings: Settings) -> None:
     settings.DNS_RESOLVERS = ["127.0.0.1:9"]
     check(letter())

@@ -42,6 +42,12 @@ def test_every_message_leaves_once_when_eight_workers_drain_at_once(alice: Tenan
     assert set(Message.objects.filter(account=alice.account).values_list("status", flat=True)) == {Status.SENT}
 
 
+def test_every_message_leaves_once_when_one_worker_sends_by_two_threads(alice: Tenant, relay: Sink) -> None:
+    messages = _many(alice)
+    assert dispatch.drain(batch=4, threads=2) == MESSAGES
+    assert relay.copies() == {message.message_id: 1 for message in messages}
+
+
 def test_every_message_leaves_once_when_the_reaper_is_hasty(
     alice: Tenant, relay: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,8 @@ def connect(relay: Relay, timeouts: Timeouts) -> Session:
 def clean(text: bytes) -> str:
     """A relay's answer as one storable line: it is shown to people, and may hold anything."""
     decoded = text.decode("utf-8", "replace")[:MAX_TEXT]
+    if decoded.isprintable():
+        return decoded.strip()
     return "".join(char if char.isprintable() else " " for char in decoded).strip()
 
 
