@@ -112,7 +112,6 @@ FAULTPOINTS = FAULTPOINTS_REQUESTED if DEBUG or TESTING else ""
 
 # --- Django --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",
     "config",
     "mailboxes",
     "messaging",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
-from mailboxes.models import Scope
+from mailboxes.models import Mailbox, Scope
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Status
@@ -36,7 +36,8 @@ def sends(actor: Principal, *, way: str = "") -> QuerySet[Message]:
     """What left or is about to, newest first. `way`: monitored, autonomous, or approved by a human; else all."""
     actor.require(Scope.READ)
     mine = Message.objects.filter(account=actor.account, direction=Direction.OUTBOUND, status__in=LEFT)
-    mine = mine.filter(mailbox__deleted_at__isnull=True)
+    # Not by a join: along the mailboxes PostgreSQL would read all mail of each and sort it.
+    mine = mine.exclude(mailbox__in=Mailbox.objects.filter(account=actor.account, deleted_at__isnull=False))
     if actor.mailbox_ids is not None:
         mine = mine.filter(mailbox_id__in=actor.mailbox_ids)
     return mine.filter(WAYS.get(way, Q())).order_by("-created_at", "-id")

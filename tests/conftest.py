@@ -39,7 +39,7 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def _watched_queries(request: pytest.FixtureRequest) -> Iterator[None]:
-    """One query per row of a list is an error wherever it happens (mark `zeal_off` where it is meant)."""
+    """One query per row of a list is an error wherever it happens (`zeal.zeal_ignore` where it is meant)."""
     if not {"db", "transactional_db"} & set(request.fixturenames):
         yield
         return

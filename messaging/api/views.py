@@ -95,7 +95,7 @@ class ThreadListView(MailView):
     def get(self, request: Request, id: str) -> Response:
         """The 50 conversations with the newest activity."""
         found = Thread.objects.filter(mailbox=self.mailbox(id), last_message_at__isnull=False)
-        threads = ThreadSerializer(found.order_by("-last_message_at", "pk")[:THREADS_LISTED], many=True).data
+        threads = ThreadSerializer(found.order_by("-last_message_at", "-pk")[:THREADS_LISTED], many=True).data
         return Response({"threads": threads, "metadata": list_metadata(self.inbound_usage)})
 
 

@@ -56,7 +56,9 @@ class Message(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="messages", db_index=False)
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False)
-    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="messages")
+    thread = models.ForeignKey(
+        Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="messages", db_index=False
+    )
     direction = models.CharField(max_length=8, choices=Direction)
     status = models.CharField(max_length=10, choices=Status)
     reason_code = models.CharField(max_length=60, blank=True)
@@ -102,6 +104,15 @@ class Message(models.Model):
         indexes: ClassVar = [
             models.Index("mailbox", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"),
             models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
+            models.Index(
+                "account",
+                "oversight_mode",
+                models.F("created_at").desc(),
+                models.F("id").desc(),
+                condition=Q(direction="OUTBOUND"),
+                name="message_by_mode",
+            ),
+            models.Index("thread", models.F("created_at").desc(), models.F("id").desc(), name="message_by_thread"),
             models.Index("mailbox", "message_id", name="message_by_message_id"),
             models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
             models.Index("account", "from_address", condition=Q(direction="INBOUND"), name="message_by_sender"),

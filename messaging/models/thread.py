@@ -20,8 +20,8 @@ class Thread(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
-    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="threads")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", db_index=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="threads", db_index=False)
     subject = models.TextField(blank=True)
     subject_key = models.TextField(blank=True)
     message_count = models.IntegerField(default=0)
@@ -31,7 +31,12 @@ class Thread(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index("mailbox", models.F("last_message_at").desc(), "id", name="thread_by_activity"),
+            models.Index(
+                "mailbox", models.F("last_message_at").desc(), models.F("id").desc(), name="thread_by_mailbox"
+            ),
+            models.Index(
+                "account", models.F("last_message_at").desc(), models.F("id").desc(), name="thread_by_account"
+            ),
             models.Index("mailbox", "subject_key", name="thread_by_subject"),
         ]
 

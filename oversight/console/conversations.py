@@ -87,7 +87,8 @@ def _feed_item(message: Any, visit: Visit) -> FeedItem:
 
 def threads(actor: Principal, mailbox: Mailbox | None, *, text: str = "") -> QuerySet[Thread]:
     """The conversations of one mailbox or of all that the actor sees, newest activity first."""
-    within = Q(mailbox=mailbox) if mailbox else Q(mailbox__in=actor.mailboxes())
+    # The account is said too, where the mailboxes are many: it is what the index begins with.
+    within = Q(mailbox=mailbox) if mailbox else Q(account=actor.account, mailbox__in=actor.mailboxes())
     found = Thread.objects.filter(within, last_message_at__isnull=False)
     if text:
         found = found.filter(Q(subject__icontains=text) | Q(participants__icontains=text))
@@ -97,14 +98,10 @@ def threads(actor: Principal, mailbox: Mailbox | None, *, text: str = "") -> Que
 
 def thread_rows(found: Sequence[Any]) -> list[dict[str, Any]]:
     """The conversations as rows, each with the beginning of its last message."""
-    newest = (
-        Message.objects.filter(thread__in=[thread.pk for thread in found])
-        .exclude(status=Status.REFUSED)
-        .order_by("thread_id", "-created_at")
-        .distinct("thread_id")
-        .values("thread_id", text=Left("body_text", SNIPPET))
-    )
-    snippets = {line["thread_id"]: " ".join(line["text"].split()) for line in newest}
+    newest = Message.objects.filter(thread=OuterRef("pk")).exclude(status=Status.REFUSED)
+    text = Subquery(newest.order_by("-created_at", "-id").values(text=Left("body_text", SNIPPET))[:1])
+    lines = Thread.objects.filter(pk__in=[thread.pk for thread in found]).values_list("pk", text)
+    snippets = {pk: " ".join((text or "").split()) for pk, text in lines}
     return [
         {
             "url": reverse("console:thread", args=[thread.pk]),

@@ -1,0 +1,204 @@
+"""Every list at 10^6 rows beside 10^3: two accounts of one database, asked in turn (performance, P13: at most 1.1)."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from mailboxes import events
+from mailboxes.api import pagination
+from mailboxes.models import EventCounter
+from messaging.models import Message, Thread
+from oversight.console import keyset
+from oversight.models import Review
+from tests import builders
+from tests.api_client import Api
+from tests.bench.crowd import Crowd, gather, settle
+from tests.bench.side_by_side import Comparison, in_turn
+from tests.oversight.console import seat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FEW, MANY = 1_000, int(os.environ.get("ROWS", 1_000_000))
+CALLS = int(os.environ.get("CALLS", 30))
+ONLY_LIST = os.environ.get("LIST", "")  # a part of a list's name: only that one, with every statement
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a call."""
+
+    sql: str
+    params: Any
+
+    def pages(self) -> int:
+        """How many pages of 8 KB PostgreSQL reads for it: what grows with the rows, whatever else the machine does."""
+        if not self.sql.startswith(("SELECT", "(SELECT", "WITH")):
+            return 0
+        [[plan]] = self._explained("FORMAT JSON")
+        return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+
+    def plan(self) -> str:
+        return "\n".join(line for (line,) in self._explained("COSTS OFF"))
+
+    def _explained(self, how: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, {how}) {self.sql}", self.params)
+            return cursor.fetchall()
+
+
+class Reader:
+    """An account and all that look into it: the agent, a reviewer's key, its owner at the console."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self.crowd = crowd
+        self.account = crowd.tenant.account
+        self.agent = Api(crowd.tenant.key_text)
+        self.rhea = Api(builders.decide_key(builders.member(self.account)))
+        self.owner: Client = seat(crowd.tenant.owner)
+        self.box = f"/mailboxes/{crowd.tenant.mailbox.pk}"
+
+    def api(self, path: str, **query: Any) -> None:
+        answer = self.agent.get(path, **query)
+        assert answer.status == 200, (path, answer.json)
+
+    def pending(self, **query: Any) -> None:
+        answer = self.rhea.get("/oversight/pending", **query)
+        assert len(answer.json["reviews"]) == 50
+
+    def page(self, path: str) -> None:
+        answer = self.owner.get(path)
+        assert answer.status_code == 200, path
+
+    def events_after(self, cursor: int) -> None:
+        assert events.after(self.account, cursor, limit=50)
+
+    @cached_property
+    def review(self) -> Review:
+        """The open review behind nine tenths of the others."""
+        mine = Review.objects.filter(account=self.account, state="open").order_by("expires_at", "id")
+        return mine[mine.count() * 9 // 10]
+
+    @cached_property
+    def message(self) -> Message:
+        """The sent message behind nine tenths of the others."""
+        mine = Message.objects.filter(account=self.account, status="sent").order_by("-created_at", "-id")
+        return mine[mine.count() * 9 // 10]
+
+    @cached_property
+    def thread(self) -> Thread:
+        """The conversation behind nine tenths of the others."""
+        mine = Thread.objects.filter(account=self.account).order_by("-last_message_at", "-id")
+        return mine[mine.count() * 9 // 10]
+
+    @cached_property
+    def head(self) -> int:
+        return EventCounter.objects.get(account=self.account).last_seq
+
+
+def after(row: Any, moment: str) -> str:
+    """The place of a row as the console's lists write it."""
+    return f"?after={keyset.Position(getattr(row, moment), row.pk, 50)}"
+
+
+def cursor(row: Any, moment: str) -> str:
+    """The place of a row as `/v1` writes it."""
+    return pagination.Cursor(getattr(row, moment), row.pk).text()
+
+
+LISTS: dict[str, Callable[[Reader], None]] = {
+    "API messages": lambda one: one.api(f"{one.box}/messages"),
+    "API messages, half way": lambda one: one.api(f"{one.box}/messages", offset=one.crowd.rows // 2),
+    "API messages received": lambda one: one.api(f"{one.box}/messages", direction="INBOUND"),
+    "API messages of a thread": lambda one: one.api(f"{one.box}/messages", threadId=one.crowd.long.pk),
+    "API threads": lambda one: one.api(f"{one.box}/threads"),
+    "API thread": lambda one: one.api(f"{one.box}/threads/{one.thread.pk}"),
+    "API thread, very long": lambda one: one.api(f"{one.box}/threads/{one.crowd.long.pk}"),
+    "API mailboxes": lambda one: one.api("/mailboxes"),
+    "API account": lambda one: one.api("/account"),
+    "API keys": lambda one: one.api("/api-keys"),
+    "API pending": lambda one: one.pending(),
+    "API pending, deep": lambda one: one.pending(after=cursor(one.review, "expires_at")),
+    "API pending of a mailbox": lambda one: one.pending(mailboxId=one.crowd.tenant.mailbox.pk),
+    "events": lambda one: one.events_after(0),
+    "events, deep": lambda one: one.events_after(one.head - 60),
+    "console queue": lambda one: one.page("/review/"),
+    "console queue, deep": lambda one: one.page(f"/review/{after(one.review, 'expires_at')}"),
+    "console queue of a mailbox": lambda one: one.page(f"/review/?mailbox={one.crowd.tenant.mailbox.pk}"),
+    "console queue, expiring": lambda one: one.page("/review/?expires=hour"),
+    "console review": lambda one: one.page(f"/review/{one.crowd.held.pk}/"),
+    "console monitor": lambda one: one.page("/monitor/"),
+    "console monitor, deep": lambda one: one.page(f"/monitor/{after(one.message, 'created_at')}"),
+    "console monitor, approved": lambda one: one.page("/monitor/?way=approved"),
+    "console monitor, autonomous": lambda one: one.page("/monitor/?way=autonomous"),
+    "console threads": lambda one: one.page("/mailboxes/"),
+    "console threads, deep": lambda one: one.page(f"/mailboxes/{after(one.thread, 'last_message_at')}"),
+    "console threads of a mailbox": lambda one: one.page(f"/mailboxes/{one.crowd.tenant.mailbox.pk}/"),
+    "console thread": lambda one: one.page(f"/threads/{one.thread.pk}/"),
+    "console thread, very long": lambda one: one.page(f"/threads/{one.crowd.long.pk}/"),
+    "console message": lambda one: one.page(f"/messages/{one.crowd.sent.message_id}/"),
+    "console decide keys": lambda one: one.page("/keys/"),
+    "console live": lambda one: one.page(f"/live/since/?account={one.account.pk}&cursor={one.head}"),
+}
+
+
+def statements_of(ask: Callable[[Reader], None], reader: Reader) -> list[Statement]:
+    """What one call asks the database."""
+    asked: list[Statement] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
+        asked.append(Statement(sql, params))
+        return execute(sql, params, many, context)
+
+    ask(reader)  # what is asked once only, the deep places, is known from now on
+    with connection.execute_wrapper(watch):
+        ask(reader)
+    return asked
+
+
+def compared(name: str, ask: Callable[[Reader], None], few: Reader, many: Reader) -> Comparison:
+    """Whole answers, both accounts asked in turn."""
+
+    def run(reader: Reader) -> float:
+        begun = time.perf_counter()
+        ask(reader)
+        return (time.perf_counter() - begun) * 1000
+
+    ours, reference = in_turn(lambda: run(many), lambda: run(few), repeats=CALLS)
+    return Comparison("P13", name, f"{FEW:,} rows", "ms", ours, reference, wanted=1.1, is_most=True)
+
+
+def test_a_page_of_many_rows_costs_what_a_page_of_few_costs(settings: Settings) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "zeal" not in name]
+    begun = time.perf_counter()
+    few, many = Reader(gather("few", FEW)), Reader(gather("many", MANY))
+    settle()
+    print(f"\nrows made in {time.perf_counter() - begun:.0f} s; the median of {CALLS} calls of each, in turn")
+    print("| | list | many rows | | few rows | ratio | wanted | met | statements | pages read, few / many |")
+    found = []
+    for name, ask in LISTS.items():
+        if ONLY_LIST not in name:
+            continue
+        in_few, in_many = statements_of(ask, few), statements_of(ask, many)
+        pages = [sum(one.pages() for one in statements) for statements in (in_few, in_many)]
+        comparison = compared(name, ask, few, many)
+        found.append((comparison, in_many))
+        print(f"{comparison.row()} {len(in_many)} | {pages[0]:,} / {pages[1]:,} |", flush=True)
+        if ONLY_LIST:
+            print("\n".join(f"{one.pages():9,} {one.sql}" for one in in_many))
+        assert len(in_few) == len(in_many), f"{name}: another number of statements"
+    worst, statements = max(found, key=lambda pair: pair[0].ratio)
+    print(f"\nThe median ratio is {statistics.median(one.ratio for one, _ in found):.2f}; the worst list:")
+    worst.keep()
+    slowest = max(statements, key=Statement.pages)
+    print(f"Its greediest statement:\n{slowest.sql[:1500]}\n{slowest.plan()}")
