@@ -56,7 +56,7 @@ def submit(draft: Draft, *, actor: Principal, now: datetime) -> Message:
 def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitted:
     """As `submit`, for a face that shows what became of it."""
     actor.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
-    with _one_transaction():
+    with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         who.check()
         mode = _effective_mode(who.mailbox, draft.oversight_mode)
@@ -87,7 +87,7 @@ def submit_platform(mail: PlatformMail, *, now: datetime) -> Message:
         body_text=mail.body_text,
         body_html=mail.body_html,
     )
-    with _one_transaction():
+    with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         author = drafts.Author(actor, OversightMode(who.mailbox.mode))
         return _accept(draft, who=who, author=author, now=now).message
@@ -128,11 +128,6 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
         )
     if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED):
         reviews.close(review, ReviewState.CANCELLED, by=by, now=now)
-
-
-def _one_transaction() -> transaction.Atomic:
-    # No savepoint where an idempotent request has opened it already: whatever is raised in here ends that one too.
-    return transaction.atomic(savepoint=False)
 
 
 def _sender(draft: Draft, *, actor: Principal, now: datetime) -> Sender:
