@@ -24,9 +24,10 @@ def check_dns() -> str:
         raise Ailment("No resolver answers: received mail can't be checked either. Look at DNS_RESOLVERS.")
     ours = list(Domain.objects.filter(status=DomainStatus.VERIFIED).order_by("name"))
     records = [record for domain in ours for record in domains.dns_records(domain)]
-    lookups = dns_lookups.Lookups()
-    dns_lookups.ask_all([(lookups, [(one.host, one.type)]) for one in records], seconds=ANSWERS_WITHIN)
-    missing = [record for record in records if not _stands(record, lookups.known.get((record.host, record.type)))]
+    # One each: what belongs together is a mail's, and a mail may ask so much only.
+    asked = [(dns_lookups.Lookups({}), record) for record in records]
+    dns_lookups.ask_all([(lookups, [(one.host, one.type)]) for lookups, one in asked], seconds=ANSWERS_WITHIN)
+    missing = [one for lookups, one in asked if not _stands(one, lookups.known.get((one.host, one.type)))]
     if missing:
         told = ", ".join(f"{record.type} of {record.host}" for record in missing[:5])
         raise Ailment(f"Missing, or not ours: {told}. Publish what manage.py dns_records prints.")

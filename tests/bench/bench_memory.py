@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests.bench.side_by_side import Comparison
 from tests.config.conftest import data_dir as data_dir
-from tests.config.test_up import Instance, manage, needs_proc
+from tests.config.test_up import needs_proc
+from tests.instance import Instance, manage
 from tests.letters import letter
 
 MAILS = 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -118,9 +119,9 @@ def _id_at(newest: str, count: int, label: str) -> str:
     return f"({milliseconds} || '7' || substr({noise}, 1, 3) || '8' || substr({noise}, 4, 15))::uuid"
 
 
-def _copy(model: type[models.Model], pk: object, count: int, **changes: str) -> None:
+def _copy(model: type[models.Model], pk: UUID | None, count: int, **changes: str) -> None:
     """`count` copies of one row, numbered `i` from 1; `changes` are columns told by SQL over `base` and `i`."""
-    columns = [field.column for field in model._meta.concrete_fields]
+    columns = [str(field.column) for field in model._meta.concrete_fields]
     table = model._meta.db_table
     told = ", ".join(changes.get(column, f'base."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
