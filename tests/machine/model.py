@@ -53,7 +53,6 @@ class Attempt:
     started_at: datetime
     lease_until: datetime
     has_body_begun: bool = False
-    noted: str = ""
     outcome: str = ""
 
 
@@ -157,20 +156,12 @@ class Model:
         _fold(message)
         return attempt
 
-    def begin(self, attempt: Attempt, heard: list[tuple[Attempt, str]]) -> str:
-        """The body is about to leave: "data", or the outcome that ended the attempt before it.
-
-        `heard` are answers to the mails before, which this worker knows and nobody else: the mark notes them.
-        """
+    def begin(self, attempt: Attempt) -> str:
+        """The body is about to leave: "data", or the outcome that ended the attempt before it."""
         if self.is_stopped or not attempt.message.box.may_send:
             return self.answer(attempt, "withdrawn")
         if attempt.copy.suppression_key in self.suppressed:
             return self.answer(attempt, "failed")
-        if attempt.message.status != "sending":
-            return "withdrawn"
-        for other, kind in heard:
-            if not other.outcome:
-                other.noted = kind
         if attempt.outcome:
             return "withdrawn"
         attempt.has_body_begun, attempt.lease_until = True, self.now + LEASE
@@ -190,7 +181,7 @@ class Model:
         unfinished = [one for message in self.messages for copy in message.copies for one in copy.attempts]
         overdue = [one for one in unfinished if not one.outcome and one.lease_until < self.now]
         for attempt in overdue:
-            self.answer(attempt, attempt.noted or ("unknown" if attempt.has_body_begun else "withdrawn"))
+            self.answer(attempt, "unknown" if attempt.has_body_begun else "withdrawn")
         return len(overdue)
 
     def report(self, message: Message, copy: Copy, state: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from messaging.models import Attempt
 from messaging.outbound import delivery, outbox, outcomes
-from messaging.outbound.answers import Answers
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 
 Claimed = Attempt
@@ -22,31 +20,22 @@ def recipient_of(claimed: Claimed) -> UUID:
     return claimed.recipient_id
 
 
-def begin(claimed: Claimed, heard: Sequence[tuple[Claimed, str]] = (), *, now: datetime) -> str:
-    """Look once more and leave the mark: "data", or the outcome of an attempt that may not go on.
-
-    The mark notes what was `heard` of the mails before.
-    """
+def begin(claimed: Claimed, *, now: datetime) -> str:
+    """Look once more and leave the mark: "data", or the outcome of an attempt that may not go on."""
     (loaded,) = delivery.load([claimed])
-    answers = Answers()
-    for other, kind in heard:
-        answers.add(other, _outcome(kind))
     try:
         delivery.preflight(loaded)
-        delivery.mark(loaded, answers=answers)
+        delivery.mark(loaded)
     except outcomes.Halt as halt:
         outcomes.record(loaded, halt.outcome, now=now)
         return halt.outcome.kind.value
     return "data"
 
 
-def answer(given: list[tuple[Claimed, str]], *, now: datetime) -> None:
-    """The network's answers, given to the verb that writes them down."""
-    outcomes.record_all([(claimed, _outcome(kind)) for claimed, kind in given], now=now)
-
-
-def _outcome(kind: str) -> Outcome:
-    return Outcome(OutcomeKind(kind), "250", "So it is.")
+def answer(claimed: Claimed, kind: str, *, now: datetime) -> str:
+    """The network's answer, given to the verb that writes it down."""
+    outcomes.record(claimed, Outcome(OutcomeKind(kind), "250", "So it is."), now=now)
+    return kind
 
 
 def reap(*, now: datetime) -> int:

@@ -18,13 +18,14 @@ from messaging import return_paths
 from messaging.inbound import feedback
 from messaging.mime.types import Report, ReportKind
 from messaging.models import Message, SuppressionReason
+from messaging.outbound import dispatch
 from messaging.recipients import suppressions
 from oversight import decisions, departures, reviews, submission
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
 
-from . import checks, workers
+from . import checks
 
 T = TypeVar("T")
 
@@ -76,9 +77,7 @@ def make_cast(modes: list[str]) -> Cast:
     ]
     for box, mode in zip(boxes, modes, strict=True):
         mailbox.set_mode(box, OversightMode(mode), by="test", now=clock.now())
-    # The verification mail is nobody's business here.
-    sent = [(claimed, "sent") for claimed in workers.claim(limit=100, now=clock.now())]
-    workers.answer(sent, now=clock.now())
+    dispatch.drain()
     viewer = builders.member(alice.account, "vera", Role.VIEWER)
     return Cast(alice, boxes, builders.member(alice.account, "rhea"), viewer)
 
@@ -94,14 +93,13 @@ class World:
             cursor.execute("SET LOCAL search_path = warp, pg_catalog, public")
         self.set_clock(now)
 
-    def check_constraints(self) -> None:
-        """What a commit would look at."""
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-
     def end(self) -> None:
-        transaction.set_rollback(True)
-        self._transaction.__exit__(None, None, None)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a commit would have looked at
+        finally:
+            transaction.set_rollback(True)
+            self._transaction.__exit__(None, None, None)
 
     def set_clock(self, now: datetime) -> None:
         self._now = now
