@@ -36,8 +36,6 @@ class ThrowawayServer:
         self.postgres.start(log=self.folder / "postgres.log")
         os.environ["DATABASE_URL"] = self.postgres.url(APP_ROLE)
         os.environ["DATABASE_ADMIN_URL"] = self.postgres.url(OWNER_ROLE)
-        # Of this run, like the database; the processes that a test starts inherit it.
-        os.environ["EPOCH_FILE"] = str(self.folder / "epoch")
 
     def pytest_unconfigure(self) -> None:
         self.postgres.stop()
@@ -62,8 +60,13 @@ def has_living_server(folder: Path) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    if os.environ.get("DATABASE_URL"):
-        return
-    server = ThrowawayServer()
-    early_config.pluginmanager.register(server, "throwaway-postgres")
-    server.start()
+    if not os.environ.get("DATABASE_URL"):
+        server = ThrowawayServer()
+        early_config.pluginmanager.register(server, "throwaway-postgres")
+        server.start()
+    # Each xdist worker has a database of its own, and so a file that says whether it is the newest. The processes that a
+    # test starts inherit it.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder = tempfile.mkdtemp(prefix=f"gatepost-epoch-{worker}-")
+    os.environ["EPOCH_FILE"] = f"{folder}/epoch"
+    early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
