@@ -54,9 +54,6 @@ class Attempt(models.Model):
                 name="attempt_outcome_fits_phase",
             ),
         ]
-        indexes: ClassVar = [
-            models.Index("lease_until", condition=Q(finished_at__isnull=True), name="attempt_unfinished"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.recipient_id} #{self.number}"

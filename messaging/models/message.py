@@ -114,7 +114,6 @@ class Message(models.Model):
             ),
             models.Index("thread", models.F("created_at").desc(), models.F("id").desc(), name="message_by_thread"),
             models.Index("mailbox", "message_id", name="message_by_message_id"),
-            models.Index("mailbox", condition=Q(status__in=["held", "queued"]), name="message_waiting"),
             models.Index("account", "from_address", condition=Q(direction="INBOUND"), name="message_by_sender"),
         ]
 
@@ -185,9 +184,7 @@ class Recipient(models.Model):
         ]
         indexes: ClassVar = [
             models.Index("address", name="recipient_by_address"),
-            models.Index(
-                "next_at", condition=Q(state__in=["waiting", "deferred"], next_at__isnull=False), name="recipient_due"
-            ),
+            models.Index("next_at", condition=Q(next_at__isnull=False), name="recipient_due"),
         ]
 
     def __str__(self) -> str:

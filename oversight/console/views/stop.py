@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailboxes import stops
 from mailboxes.errors import Forbidden
-from messaging.models import Direction, Message, Status
+from messaging.models import Recipient, Status
 from oversight import reviews
 from oversight.console import shell
 from oversight.console.forms import PasswordForm, StopForm, shown
@@ -59,9 +59,9 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 def effect(visit: Visit) -> list[tuple[str, int]]:
     """What a stop keeps from leaving, in numbers."""
-    mine = Message.objects.filter(account=visit.member.account, direction=Direction.OUTBOUND)
+    due = Recipient.objects.filter(next_at__isnull=False, message__mailbox__in=visit.actor.mailboxes())
     leaving = reviews.visible(visit.actor).filter(state=ReviewState.APPROVED, release_at__gt=visit.now).count()
-    queued = mine.filter(mailbox__in=visit.actor.mailboxes(), status=Status.QUEUED).count()
+    queued = due.filter(message__status=Status.QUEUED).values("message_id").distinct().count()
     return [
         ("queued to leave", max(queued - leaving, 0)),
         ("approved, in their undo time", leaving),
