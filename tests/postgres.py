@@ -64,8 +64,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         server = ThrowawayServer()
         early_config.pluginmanager.register(server, "throwaway-postgres")
         server.start()
-    # Each xdist worker has a database of its own, and so a file that says whether it is the newest. The processes that a
-    # test starts inherit it.
+    # Each xdist worker has a database of its own, and so a file that says whether it is the newest. What a test starts
+    # inherits it.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     folder = tempfile.mkdtemp(prefix=f"gatepost-epoch-{worker}-")
     os.environ["EPOCH_FILE"] = f"{folder}/epoch"
