@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from mailboxes import statements
 from messaging.mime.addresses import suppression_key
 from messaging.models import Attempt
 
-# An address in the form that the edge gives to all of them: `canonical` would change nothing in it, at some cost.
-_PLAIN = re.compile(r"([a-z0-9_.-]+)(?:\+[a-z0-9_.+-]*)?@((?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,})")
 # Larger bodies are read one at a time, when their turn has come: twenty of them would not fit into a worker.
 SMALL = 64 * 1024
 
@@ -103,16 +100,11 @@ def load(attempts: Sequence[Attempt | Mail]) -> list[Mail]:
     if not attempts:
         return []
     rows = statements.run(LOAD, {"attempts": [attempt.pk for attempt in attempts], "small": SMALL})
-    keys = {row[4]: _suppression_key(row[4]) for row in rows}
+    keys = {row[4]: suppression_key(row[4]) for row in rows}
     asked = {"accounts": [row[2] for row in rows], "keys": [keys[row[4]] for row in rows]}
     reasons = {(account, key): reason for account, key, reason in statements.run(SUPPRESSED, asked)}
     mails = {row[0]: _mail(row, keys[row[4]], reasons) for row in rows}
     return [mails[attempt.pk] for attempt in attempts]
-
-
-def _suppression_key(address: str) -> str:
-    plain = _PLAIN.fullmatch(address)
-    return f"{plain[1]}@{plain[2]}" if plain else suppression_key(address)
 
 
 def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) -> Mail:

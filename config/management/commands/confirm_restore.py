@@ -49,7 +49,8 @@ class Command(BaseCommand):
             self.stdout.write("Sending is not halted. (The worker compares when it starts, and before it sends.)")
             return
         self.stdout.write(f"{report['reason']}\n")
-        self.stdout.write(f"{report['leaving']} recipients get their mail when sending goes on, some perhaps again:")
+        told = f"{report['leaving']} recipients get their mail when sending goes on"
+        self.stdout.write(f"{told}, some perhaps again:" if report["leaving"] else f"{told}.")
         for one in shown:
             due = one["due_at"].strftime("%Y-%m-%d %H:%M:%S") if one["due_at"] else "interrupted"
             self.stdout.write(f"  {due:<19}  {one['account']}  {one['recipient']}  {one['message_id']}")
