@@ -6,6 +6,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -45,7 +46,21 @@ class Session:
 
     def command(self, line: str) -> tuple[int, str]:
         """The relay's answer. Raises OSError when the connection is gone."""
-        code, text = self.smtp.docmd(line)
+        self.smtp.putcmd(line)
+        return self._reply()
+
+    def commands(self, *lines: str) -> Iterator[tuple[int, str]]:
+        """The answer to each: all written at once where the relay takes them so (RFC 2920), else one after another."""
+        if not self.smtp.has_extn("pipelining"):
+            yield from map(self.command, lines)
+            return
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ValueError("A command is one line.")
+        self.smtp.send("".join(f"{line}\r\n" for line in lines))
+        yield from [self._reply() for _ in lines]
+
+    def _reply(self) -> tuple[int, str]:
+        code, text = self.smtp.getreply()
         return code, clean(text)
 
     def set_timeout(self, seconds: float) -> None:
