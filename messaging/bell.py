@@ -1,4 +1,4 @@
-"""A bell that rings from a thread of its own: nobody waits for the broker, and what is rung during a pause rings once."""
+"""A bell rings from a thread of its own: nobody waits for the broker, and what is rung during a pause rings once."""
 
 from __future__ import annotations
 

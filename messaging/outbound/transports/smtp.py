@@ -56,7 +56,7 @@ class SmtpTransport:
         return _result_of_dot(code, text)
 
     def _begin(self, envelope: Envelope, *, size: int) -> Session:
-        """A session that took the envelope. A kept one that died while idle is replaced: that says nothing of this mail."""
+        """A session that took the envelope. A kept one that died is replaced: that says nothing of this mail."""
         kept = _kept.sessions.pop(self.relay, None)
         if kept is not None and kept.is_worn:
             kept.end()
