@@ -6,7 +6,6 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -49,15 +48,27 @@ class Session:
         self.smtp.putcmd(line)
         return self._reply()
 
-    def commands(self, *lines: str) -> Iterator[tuple[int, str]]:
-        """The answer to each: all written at once where the relay takes them so (RFC 2920), else one after another."""
-        if not self.smtp.has_extn("pipelining"):
-            yield from map(self.command, lines)
-            return
+    def commands(self, *lines: str) -> list[tuple[int, str]]:
+        """The answers, up to the first refusal at least: all lines in one write where the relay takes that (RFC 2920),
+        else one after another.
+        """
         if any("\r" in line or "\n" in line for line in lines):
             raise ValueError("A command is one line.")
-        self.smtp.send("".join(f"{line}\r\n" for line in lines))
-        yield from [self._reply() for _ in lines]
+        is_pipelined = self.smtp.has_extn("pipelining")
+        if is_pipelined:
+            self.smtp.send("".join(f"{line}\r\n" for line in lines))
+        replies: list[tuple[int, str]] = []
+        for line in lines:
+            is_refused = bool(replies) and replies[-1][0] >= 400
+            if is_refused and not is_pipelined:
+                break
+            try:
+                replies.append(self._reply() if is_pipelined else self.command(line))
+            except OSError:
+                if not is_refused:
+                    raise
+                break  # the refusal was the relay's last word
+        return replies
 
     def _reply(self) -> tuple[int, str]:
         code, text = self.smtp.getreply()
