@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection, transaction
 
 from mailboxes import clock
 from messaging.models import Attempt, Message, Recipient, RecipientState, Revision, Status
@@ -72,3 +73,13 @@ def test_a_large_body_is_read_when_its_turn_has_come(
     (loaded,) = delivery.load(outbox.claim_due(limit=20, now=clock.now()))
     assert loaded.small_raw is None
     assert loaded.raw == bytes(Revision.objects.get(message=message).raw)
+
+
+def test_a_claim_walks_what_is_due_in_order_and_sorts_nothing(alice: Tenant) -> None:
+    builders.submit(alice)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(outbox.NO_SORT)
+        cursor.execute(f"EXPLAIN (COSTS OFF) {outbox.DUE}", {"now": clock.now(), "limit": 20})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan using recipient_due" in plan
+    assert "Sort" not in plan, plan
