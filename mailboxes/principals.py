@@ -11,8 +11,6 @@ from .errors import Forbidden, NotFound
 from .ids import parse_id
 from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
 
-FULL_ACCESS = frozenset({Scope.READ, Scope.SEND, Scope.ADMIN})
-
 
 @dataclass(frozen=True, slots=True)
 class Principal:
