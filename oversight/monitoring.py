@@ -14,7 +14,6 @@ from messaging.models import Direction, Message, Status
 
 LEFT = (Status.QUEUED, Status.SENDING, Status.SENT, Status.UNKNOWN, Status.FAILED)
 COUNTED_FOR = timedelta(days=1)
-MOST_COUNTED = 10_000
 
 WAYS = {
     "monitored": Q(oversight_mode=OversightMode.MONITORED),
@@ -57,7 +56,7 @@ def last_hour(actor: Principal, *, now: datetime) -> LastHour:
     return LastHour(**counted)
 
 
-def unseen_count(actor: Principal, *, seen_at: datetime | None, now: datetime) -> int:
-    """How many sends of monitored mailboxes came after `seen_at`, of the last day, at most MOST_COUNTED + 1."""
+def unseen(actor: Principal, *, seen_at: datetime | None, now: datetime) -> QuerySet[Message]:
+    """The sends of monitored mailboxes that came after `seen_at`, of the last day."""
     since = max(seen_at or now - COUNTED_FOR, now - COUNTED_FOR)
-    return sends(actor, way="monitored").filter(created_at__gt=since)[: MOST_COUNTED + 1].count()
+    return sends(actor, way="monitored").filter(created_at__gt=since)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.http import QueryDict
 
 from mailboxes.ids import parse_id
@@ -15,13 +16,13 @@ from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Recipient, RecipientState, Status
 from oversight import reviews
+from oversight.counting import Counted, count
 from oversight.models import Review
 
 from .cards import Person, Row
 from .visit import Visit
 
 SOON = timedelta(hours=1)
-MOST_COUNTED = 10_000
 MOST_CHOICES = 200
 TAKEN = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.BOUNCED, RecipientState.COMPLAINED)
 
@@ -90,34 +91,21 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
     )
 
 
-def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: UUID | None = None) -> dict[str, int]:
-    """How many mails of the account each address took before; addresses without any are left out."""
-    taken = _taken(actor, addresses)
-    if except_message is not None:
-        taken = taken.exclude(message_id=except_message)
-    counted = taken.order_by().values("address").annotate(count=Count("pk"))
-    return {line["address"]: line["count"] for line in counted}
-
-
-def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
-    """Which of the addresses have written to the account."""
-    return set(_written(actor, addresses).values_list("from_address", flat=True).distinct())
-
-
 def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
     """Which of the addresses took a mail of the account, or wrote one, in a single query."""
-    taken = _taken(actor, addresses).order_by().values_list("address")
-    known = taken.union(_written(actor, addresses).values_list("from_address"))
-    return {address for (address,) in known}
+    took = taken(actor).filter(address__in=addresses).order_by().values_list("address")
+    wrote = written(actor).filter(from_address__in=addresses).values_list("from_address")
+    return {address for (address,) in took.union(wrote)}
 
 
-def _taken(actor: Principal, addresses: Sequence[str]) -> QuerySet[Recipient]:
-    return Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
+def taken(actor: Principal) -> QuerySet[Recipient]:
+    """The recipients that took a mail of the account."""
+    return Recipient.objects.filter(message__account=actor.account, state__in=TAKEN)
 
 
-def _written(actor: Principal, addresses: Sequence[str]) -> QuerySet[Message]:
-    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
-    return arrived.filter(from_address__in=addresses).order_by()
+def written(actor: Principal) -> QuerySet[Message]:
+    """The mails that were received and shown."""
+    return Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED).order_by()
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
@@ -127,14 +115,9 @@ def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     )
 
 
-def capped_count(found: QuerySet[Review]) -> int:
-    """How many rows, at most one more than anybody is told."""
-    return found.order_by()[: MOST_COUNTED + 1].count()
-
-
 def expiring_count(visit: Visit) -> int:
     """How many reviews expire within the hour."""
-    return capped_count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
+    return count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
 
 
 def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -150,10 +133,11 @@ def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, st
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another waiting review, for a link."""
+    """Another waiting review, for a link; `place` is where it stands in the queue, 0 when nobody asked."""
 
     id: UUID
     subject: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +152,21 @@ class Neighbours:
 def neighbours(visit: Visit, review: Review) -> Neighbours:
     """The waiting reviews before and after this one, and its place among them."""
     pending = reviews.pending(visit.actor)
-    before = pending.filter(_beside(review, "lt"))
-    return Neighbours(
-        position=before.order_by()[:MOST_COUNTED].count() + 1,
-        previous=_neighbour(before.order_by("-expires_at", "-id")),
-        next=_neighbour(pending.filter(_beside(review, "gt"))),
+    before, after = pending.filter(_beside(review, "lt")), pending.filter(_beside(review, "gt"))
+    found = _first_of_each(
+        previous=before.order_by("-expires_at", "-id").annotate(place=Counted(before)),
+        next=after.annotate(place=Value(0)),
     )
+    previous = found.get("previous")
+    return Neighbours(position=previous.place + 1 if previous else 1, previous=previous, next=found.get("next"))
 
 
 def next_waiting(visit: Visit, review: Review) -> Neighbour | None:
     """What to look at after this one: the next in the queue, else its first."""
     pending = reviews.pending(visit.actor).filter(expires_at__gt=visit.now).exclude(pk=review.pk)
-    return _neighbour(pending.filter(_beside(review, "gt"))) or _neighbour(pending)
+    pending = pending.annotate(place=Value(0))
+    found = _first_of_each(after=pending.filter(_beside(review, "gt")), any=pending)
+    return found.get("after") or found.get("any")
 
 
 def last_decided(actor: Principal) -> Review | None:
@@ -199,9 +186,13 @@ def _beside(review: Review, way: str) -> Q:
     return Q(**{f"expires_at__{way}e": here}) & (Q(**{f"expires_at__{way}": here}) | Q(**{f"pk__{way}": review.pk}))
 
 
-def _neighbour(found: QuerySet[Review]) -> Neighbour | None:
-    first = found.values_list("pk", "message__subject").first()
-    return Neighbour(*first) if first else None
+def _first_of_each(**lists: QuerySet[Any]) -> dict[str, Neighbour]:
+    """The first review of each list that has one, by one statement."""
+    firsts = [
+        found.annotate(list=Value(name, CharField())).values_list("list", "pk", "message__subject", "place")[:1]
+        for name, found in lists.items()
+    ]
+    return {name: Neighbour(*first) for name, *first in firsts[0].union(*firsts[1:], all=True)}
 
 
 def _first(review: Review) -> str:

@@ -10,6 +10,7 @@ from oversight.console import keyset, queries, shell
 from oversight.console.cards import Filter, Select
 from oversight.console.queries import Filters
 from oversight.console.visit import Visit, page
+from oversight.counting import count
 
 
 @require_safe
@@ -20,7 +21,7 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     found = queries.waiting(visit, filters)
     part = keyset.cut(queries.with_mail(found), "expires_at", request.GET.get("after", ""))
     around = shell.of(visit)
-    total = queries.capped_count(found) if filters else around.pending_count
+    total = count(found) if filters else around.pending_count
     context = {
         "shell": around,
         "reviews": queries.rows(part.rows, actor=visit.actor),

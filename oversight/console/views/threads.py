@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from mailboxes.models import Mailbox
 from messaging.models import Message
-from oversight.console import conversations, detail, keyset, reading, shell, timeline
+from oversight.console import conversations, detail, keyset, people, reading, shell, timeline
 from oversight.console.reading import Reading
 from oversight.console.views import body
 from oversight.console.views.review import mail_card, tab_of
@@ -68,19 +68,18 @@ def message(request: HttpRequest, visit: Visit, message_id: UUID) -> HttpRespons
     found = detail.get_message(visit.actor, message_id)
     read = _reading(found)
     url = reverse("console:message", args=[found.pk])
-    recipients = detail.recipients(found)
     around, replies = detail.thread_around(found)
-    people = detail.people(found, recipients, actor=visit.actor, replies=replies)
+    addressed = people.of(found, actor=visit.actor, replies=replies)
     review = found.reviews.order_by("-opened_at").first()
     context = {
-        "mail": mail_card(read, url=url, body_url=f"{url}body/", people=people),
+        "mail": mail_card(read, url=url, body_url=f"{url}body/", addressed=addressed),
         "message": found,
         "review_url": reverse("console:review", args=[review.pk]) if review else "",
         "signals": read.signals(),
         "initiator": detail.initiator(found),
-        "recipients": people,
+        "recipients": addressed,
         "thread": around,
-        "steps": timeline.of(found, review=review, attempts=detail.attempts(recipients)),
+        "steps": timeline.of(found, review=review),
     } | tab_of(request, read)
     return shell.render(request, visit, "oversight/message.html", context, section="threads")
 
