@@ -104,8 +104,10 @@
 
   // --- Requests that fail: nothing is pretended, the form can be sent again.
   let lastForm = null;
+  let failedBy = null;
   function fail(kind, source) {
     const bar = $("#error-bar");
+    failedBy = source;
     if (source.matches("form")) {
       lastForm = standing(source);
       if (!lastForm) return;
@@ -126,8 +128,10 @@
   }
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx.sourceElement;
-    lastForm = source.matches("form") ? source : null;
     source.setAttribute("aria-busy", "true");
+    // What the page fetches by itself says nothing of an act that failed before it.
+    if (source.id === "main" && failedBy !== source) return;
+    lastForm = source.matches("form") ? source : null;
     $("#error-bar")?.setAttribute("hidden", "");
   });
   document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.sourceElement.removeAttribute("aria-busy"));
