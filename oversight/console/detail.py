@@ -24,7 +24,7 @@ from messaging.recipients import suppressions
 from oversight import decisions, reviews
 from oversight.models import Evaluation, Review, ReviewState
 
-from . import queries
+from . import correspondents
 from .cards import Check, Initiator, Person, Signal, Snippet, ThreadCard
 from .visit import Visit
 
@@ -150,8 +150,8 @@ def people(
 ) -> list[Person]:
     """The recipients with what is known of them: mails before, last reply in this thread, suppression."""
     names = [person.address for person in found]
-    before = queries.sent_before(actor, names, except_message=message.pk)
-    known = {*before, *queries.wrote_before(actor, names)}
+    before = correspondents.sent_before(actor, names, except_message=message.pk)
+    known = {*before, *correspondents.wrote_before(actor, names)}
     suppressed = {row.key: row for row in suppressions.find(message.account_id, names)}
     shown = [_person(person, message, before, suppressed, replies) for person in found]
     return [replace(person, is_first_contact=person.address not in known) for person in shown]

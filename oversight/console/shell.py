@@ -18,10 +18,10 @@ from mailboxes import epoch
 from mailboxes.models import Account
 from oversight import monitoring, reviews
 from oversight.models import DecisionKind, ReviewState
+from oversight.monitoring import MOST_COUNTED
 
 from .visit import Visit
 
-MOST_COUNTED = 10_000
 MOST_UNDOABLES = 5
 # Tags of messages: the next item was opened; the undo tray shows it.
 NEXT, IN_TRAY = "next", "in-tray"
@@ -134,7 +134,7 @@ def of(visit: Visit) -> Shell:
 
 def pending_count(visit: Visit) -> int:
     """How many reviews wait; at most one more than MOST_COUNTED, since nobody reads further."""
-    return reviews.pending(visit.actor).order_by()[: MOST_COUNTED + 1].count()
+    return reviews.pending(visit.actor)[: MOST_COUNTED + 1].count()
 
 
 def undoables(visit: Visit) -> list[Undoable]:
