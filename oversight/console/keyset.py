@@ -60,6 +60,8 @@ class Slice(Generic[M]):
         text = f"{before + 1}-{before + len(self.rows)}".replace("-", "\N{EN DASH}") if self.rows else ""
         if total is not None:
             text = f"{text} of {tally(total)}"
+        if self.looked_up_to is not None:
+            text = ", ".join(filter(None, (text, f"{LOOKED_THROUGH:,} looked through")))
         return Pager(
             text=text,
             previous_url=url(here, query, after=None) if self.after else "",

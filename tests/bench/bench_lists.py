@@ -131,7 +131,7 @@ LISTS: dict[str, Callable[[Reader], None]] = {
     "API messages": lambda one: one.api(f"{one.box}/messages"),
     "API messages, deep": lambda one: one.api(f"{one.box}/messages", after=cursor(one.message, "created_at")),
     "API messages, by offset to half": lambda one: one.api(f"{one.box}/messages", offset=one.walked),
-    LEAP: lambda one: one.api(f"{one.box}/messages", offset=one.crowd.rows // 2),
+    LEAP: lambda one: one.api(f"{one.box}/messages", offset=one.crowd.rows // 2 + 7),
     "API messages received": lambda one: one.api(f"{one.box}/messages", direction="INBOUND"),
     "API messages of a thread": lambda one: one.api(f"{one.box}/messages", threadId=one.crowd.long.pk),
     "API messages received, a quiet mailbox": lambda one: one.api(f"{one.quiet}/messages", direction="INBOUND"),

@@ -26,6 +26,7 @@ from messaging.recipients import suppressions
 from oversight import decisions, submission
 from oversight.models import Review
 from tests import builders
+from tests.arrivals import arrive
 from tests.builders import Tenant
 
 GUARDED = "messaging_message", "messaging_attempt", "messaging_revision", "mailboxes_event", "oversight_decision"
@@ -230,6 +231,16 @@ def state_changes_without_an_event(alice: Tenant) -> None:
 def quota_is_reset(alice: Tenant) -> None:
     builders.submit(alice)
     forge("UPDATE mailboxes_usage SET used = 0 WHERE kind = 'daily_sends' AND account_id = %(a)s", a=alice.account.pk)
+
+
+def received_mail_is_counted_once_only(alice: Tenant) -> None:
+    arrive(alice.mailbox)
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'monthly_inbound' AND subject_id = %(m)s", m=alice.mailbox.pk)
+
+
+def bounce_is_not_counted(alice: Tenant) -> None:
+    builders.submit(alice)
+    forge("UPDATE messaging_recipient SET state = 'bounced'")
 
 
 def mailbox_moves_to_another_account(alice: Tenant) -> None:
@@ -440,6 +451,8 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I21", complaint_suppresses_nothing),
     ("I21", hard_bounce_suppresses_nothing),
     ("I22", quota_is_reset),
+    ("I22", received_mail_is_counted_once_only),
+    ("I22", bounce_is_not_counted),
     ("I23", two_answers_to_one_key),
     ("I24", mailbox_moves_to_another_account),
     ("I25", review_moves_to_another_account),
