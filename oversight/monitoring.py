@@ -27,23 +27,18 @@ INDEXED = ("monitored", "autonomous")
 
 @dataclass(frozen=True, slots=True)
 class LastHour:
-    """What became of the last hour's sends; of more than MOST_COUNTED the newest only (`is_whole` is false)."""
+    """What became of the last hour's outgoing mail; of more than MOST_COUNTED the newest only."""
 
     sent: int
     waiting: int
     failed: int
-
-    @property
-    def is_whole(self) -> bool:
-        return self.sent + self.waiting + self.failed <= MOST_COUNTED
+    is_whole: bool
 
 
 def sends(actor: Principal, *, way: str = "") -> QuerySet[Message]:
     """What left or is about to, newest first. `way`: monitored, autonomous, or approved by a human; else all."""
     actor.require(Scope.READ)
-    mine = outgoing(actor, way=way).filter(WAYS.get(way, Q()), status__in=LEFT)
-    mine = mine.exclude(mailbox__in=actor.deleted_mailboxes())
-    return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
+    return _seen(actor, outgoing(actor, way=way).filter(WAYS.get(way, Q()), status__in=LEFT))
 
 
 def outgoing(actor: Principal, *, way: str = "") -> QuerySet[Message]:
@@ -55,13 +50,19 @@ def outgoing(actor: Principal, *, way: str = "") -> QuerySet[Message]:
 
 
 def last_hour(actor: Principal, *, now: datetime) -> LastHour:
-    newest = sends(actor).filter(created_at__gt=now - timedelta(hours=1))[: MOST_COUNTED + 1]
-    counted = newest.aggregate(
+    newest = _seen(actor, outgoing(actor).filter(created_at__gt=now - timedelta(hours=1)))
+    counted = newest[: MOST_COUNTED + 1].aggregate(
+        every=Count("pk"),
         sent=Count("pk", filter=Q(status=Status.SENT)),
         waiting=Count("pk", filter=Q(status__in=(Status.QUEUED, Status.SENDING))),
         failed=Count("pk", filter=Q(status__in=(Status.FAILED, Status.UNKNOWN))),
     )
-    return LastHour(**counted)
+    return LastHour(is_whole=counted.pop("every") <= MOST_COUNTED, **counted)
+
+
+def _seen(actor: Principal, found: QuerySet[Message]) -> QuerySet[Message]:
+    mine = found.exclude(mailbox__in=actor.deleted_mailboxes())
+    return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
 
 
 def unseen_count(actor: Principal, *, seen_at: datetime | None, now: datetime) -> int:
