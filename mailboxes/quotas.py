@@ -130,7 +130,7 @@ def used(subject_ids: Sequence[UUID], kind: LimitKind | CountKind, *, now: datet
 
 
 def spent(account: Account, kind: LimitKind, *, now: datetime) -> int:
-    """What the whole account has spent in the current period, over all that it is counted on."""
+    """What the whole account has spent in the current period: the sum over its mailboxes, for kinds counted there."""
     rows = Usage.objects.filter(account=account, kind=kind, period_start=period_start(kind, now))
     return rows.aggregate(sum=Sum("used"))["sum"] or 0
 

@@ -9,8 +9,8 @@ from tests.bench.bench_lists import LEAP, LISTS, Reader, statements_of
 from tests.bench.crowd import gather
 
 FEW, MANY = 1_000, 8_000
-# Rows lie on other pages, and a tree is a level higher. Left out: searches, which look through keyset.LOOKED_THROUGH rows
-# as long as there are so many, and conversations of five hundred mails, which take their time to be rendered.
+# Rows lie on other pages, and a tree is a level higher. Without searches, which look through LOOKED_THROUGH rows as
+# long as there are so many, and without conversations of five hundred mails, which take their time to be rendered.
 SLACK = 150
 
 
