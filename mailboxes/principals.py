@@ -53,6 +53,13 @@ class Principal:
         visible = Mailbox.objects.filter(account=self.account, deleted_at__isnull=True)
         return visible if self.mailbox_ids is None else visible.filter(pk__in=self.mailbox_ids)
 
+    def deleted_mailboxes(self) -> QuerySet[Mailbox]:
+        """Those of the account whose mail nobody sees any more.
+
+        To be excluded, not joined: along the mailboxes PostgreSQL would read all mail of each and sort it.
+        """
+        return Mailbox.objects.filter(account=self.account, deleted_at__isnull=False)
+
     def may_see(self, mailbox_id: UUID) -> bool:
         """Whether this principal's key reaches that mailbox, if it is one of the account's."""
         return self.mailbox_ids is None or mailbox_id in self.mailbox_ids

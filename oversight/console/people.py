@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from mailboxes.principals import Principal
 from messaging.mime import addresses
-from messaging.models import Message, Status
+from messaging.models import Direction, Message, Recipient, Status
 from messaging.recipients import suppressions
+from oversight.counting import Counted
 
-from . import queries
 from .cards import Person
+from .correspondents import TAKEN
 
 ORDER = ("to", "cc", "bcc")
 
@@ -27,12 +27,14 @@ def of(message: Message, *, actor: Principal, replies: dict[str, datetime]) -> l
 
 
 def _recipients(message: Message, actor: Principal) -> QuerySet[Any]:
-    same = OuterRef("address")
-    before = queries.taken(actor).filter(address=same).exclude(message=message).order_by()
-    counted = before.values("address").annotate(count=Count("pk")).values("count")
+    # By address and no further than the answer. Not Exists, which PostgreSQL may answer by reading all of the account.
+    took = Recipient.objects.filter(message__account=actor.account, address=OuterRef("address"), state__in=TAKEN)
+    wrote = Message.objects.filter(
+        account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED, from_address=OuterRef("address")
+    )
     return message.recipients.annotate(
-        sent_count=Coalesce(Subquery(counted), 0),
-        has_written=Exists(queries.written(actor).filter(from_address=same)),
+        sent_count=Counted(took.exclude(message=message)),
+        has_written=Subquery(wrote.values("pk")[:1]),
     )
 
 
@@ -42,7 +44,7 @@ def _person(one: Any, message: Message, suppressed: dict[str, Any], replies: dic
     return Person(
         address=one.address,
         kind=one.kind,
-        is_first_contact=not one.sent_count and not one.has_written,
+        is_first_contact=not one.sent_count and one.has_written is None,
         sent_count=one.sent_count,
         last_reply_at=replies.get(one.address),
         suppressed_reason=f"Suppressed ({row.get_reason_display().lower()})" if row else "",

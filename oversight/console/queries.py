@@ -14,17 +14,17 @@ from django.http import QueryDict
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Direction, Message, Recipient, RecipientState, Status
+from messaging.models import Recipient
 from oversight import reviews
 from oversight.counting import Counted, count
 from oversight.models import Review
 
+from . import correspondents
 from .cards import Person, Row
 from .visit import Visit
 
 SOON = timedelta(hours=1)
 MOST_CHOICES = 200
-TAKEN = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.BOUNCED, RecipientState.COMPLAINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,31 @@ class Filters:
     def __bool__(self) -> bool:
         return bool(self.mailbox or self.agent or self.is_expiring or self.text)
 
+    @property
+    def is_search(self) -> bool:
+        """Whether rows must be looked at to know which are meant."""
+        return bool(self.agent or self.text)
+
 
 def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
     """The open reviews that the filters leave, soonest expiry first."""
-    found = reviews.pending(visit.actor)
-    if filters.mailbox:
-        found = found.filter(mailbox__in=_ids(filters.mailbox))
+    found = reviews.pending(visit.actor).filter(_indexed(visit, filters))
     if filters.agent:
         found = found.filter(message__agent__in=_ids(filters.agent))
-    if filters.is_expiring:
-        found = found.filter(expires_at__lte=visit.now + SOON)
     if filters.text:
         named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=filters.text)
         found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named))
     return found
 
 
+def looked_through(visit: Visit, filters: Filters) -> QuerySet[Review]:
+    """The open reviews as an index has them: those that a search looks through."""
+    return reviews.pending_order(Review.objects.filter(_indexed(visit, filters), account=visit.actor.account))
+
+
 def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
     """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
-    known = known_addresses(actor, sorted({_first(review) for review in found}))
+    known = correspondents.known(actor, sorted({_first(review) for review in found}))
     return [row(review, is_first_contact=_first(review) not in known) for review in found]
 
 
@@ -89,23 +95,6 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
         release_at=review.release_at,
         allowed_actions=allowed_actions,
     )
-
-
-def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
-    """Which of the addresses took a mail of the account, or wrote one, in a single query."""
-    took = taken(actor).filter(address__in=addresses).order_by().values_list("address")
-    wrote = written(actor).filter(from_address__in=addresses).values_list("from_address")
-    return {address for (address,) in took.union(wrote)}
-
-
-def taken(actor: Principal) -> QuerySet[Recipient]:
-    """The recipients that took a mail of the account."""
-    return Recipient.objects.filter(message__account=actor.account, state__in=TAKEN)
-
-
-def written(actor: Principal) -> QuerySet[Message]:
-    """The mails that were received and shown."""
-    return Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED).order_by()
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
@@ -173,6 +162,11 @@ def last_decided(actor: Principal) -> Review | None:
     """The newest decision of the account, for an empty queue."""
     decided = reviews.visible(actor).exclude(decided_by="").filter(decided_at__isnull=False)
     return decided.order_by("-decided_at").first()
+
+
+def _indexed(visit: Visit, filters: Filters) -> Q:
+    mailbox = Q(mailbox__in=_ids(filters.mailbox)) if filters.mailbox else Q()
+    return mailbox & Q(expires_at__lte=visit.now + SOON) if filters.is_expiring else mailbox
 
 
 def _ids(text: str) -> list[UUID]:

@@ -189,7 +189,7 @@
     if (parts.length) htmx.ajax("GET", location.pathname + location.search, { source: "#main", target: "#main", swap: "none", selectOOB: parts.join(",") });
   }
 
-  const inFigures = (count) => count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
+  const inFigures = (count) => count > 999 ? "999+" : String(count);
   function showPending(count) {
     const text = inFigures(count);
     for (const place of $$(".pending-count")) show(place, count || place.closest("h1, .filterbar") ? text : "");

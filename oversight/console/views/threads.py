@@ -32,8 +32,13 @@ def mailbox(request: HttpRequest, visit: Visit, mailbox_id: UUID) -> HttpRespons
 def _list(request: HttpRequest, visit: Visit, box: Mailbox | None) -> HttpResponse:
     here = reverse("console:mailbox", args=[box.pk]) if box else reverse("console:threads")
     query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
-    found = conversations.threads(visit.actor, box, text=query)
-    part = keyset.cut(found, "last_message_at", request.GET.get("after", ""), is_descending=True)
+    after, every = request.GET.get("after", ""), conversations.threads(visit.actor, box)
+    if query:
+        found = conversations.naming(every, query)
+        through = conversations.looked_through(visit.actor, box)
+        part = keyset.search(found, through, "last_message_at", after, is_descending=True)
+    else:
+        part = keyset.cut(every, "last_message_at", after, is_descending=True)
     context = {
         "mailboxes": conversations.mailbox_links(visit.actor, current=box),
         "mailbox": {"address": box.full_address, "mode": box.mode} if box else None,
