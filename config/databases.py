@@ -7,8 +7,6 @@ import environ
 from config.embedded.places import Places
 from config.embedded.roles import DATABASE
 
-CONNECTION_KEYS = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
-
 
 def database_from_url(url: str) -> dict[str, Any]:
     """One entry of DATABASES. A unix socket is written as libpq does: postgresql://role@/name?host=/folder."""

@@ -17,6 +17,7 @@ from config.embedded.process import spawn_options
 from config.embedded.valkey import EmbeddedValkey
 from config.errors import CannotStart
 from config.greeting import greeting
+from config.heartbeat import is_beating
 from config.preflight import answers, lock_data_dir, require_database, require_free_port
 from config.supervisor import Child, Command, Supervisor, Write
 from mailboxes import clock, epoch
@@ -28,6 +29,8 @@ T = TypeVar("T")
 EDGE, WORK, DOORBELL, TRUTH = 3, 2, 1, 0
 
 PATIENCE = {EDGE: 2.0, WORK: 3.5}
+# So long the greeting waits for the worker's sign of life; what keeps it away is in its own lines above.
+WORKER_PATIENCE = 30.0
 # Root is who runs an embedded instance in a container; Celery's page about it helps nobody there.
 WARNED_ENOUGH = {"PYTHONWARNINGS": "ignore:You're running the worker"}
 
@@ -67,9 +70,10 @@ async def _start(supervisor: Supervisor, *, write: Write) -> None:
     await _in_thread(_migrate)
     if halt := await _in_thread(_find_halt):
         write(f"Nothing will be sent. {halt} See manage.py confirm_restore.")
-    web, *_ = [supervisor.start(command) for command in _processes()]
+    web, worker, *_ = [supervisor.start(command) for command in _processes()]
     demo = await _demo(write) if settings.EMBEDDED_POSTGRES and _has_command("demo") else None
     await _wait_for_web(web)
+    await _wait_for_worker(supervisor, worker, write=write)
     write(greeting(demo))
 
 
@@ -163,6 +167,13 @@ async def _wait_for_web(web: Child) -> None:
         if web.failures > 4:
             raise CannotStart(f"The web server does not start: {web.last_line or 'it says nothing'}")
         await asyncio.sleep(0.05)
+
+
+async def _wait_for_worker(supervisor: Supervisor, worker: Child, *, write: Write) -> None:
+    try:
+        await asyncio.wait_for(supervisor.wait_until_ready(worker, is_beating), WORKER_PATIENCE)
+    except TimeoutError:
+        write("No worker has given a sign of life yet: GET /health/ready says what is missing.")
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -1,7 +1,6 @@
-"""All settings, from the environment alone. `.env.example` says what each means."""
+"""All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
 import os
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -13,11 +12,12 @@ from config.embedded.places import find_places, settle_places
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
 from config.logging import logging_config
 from config.secret import kept_secret_key
+from config.settings_fixed import *  # noqa: F403
+from config.settings_fixed import BASE_DIR
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.
 django_stubs_ext.monkeypatch()
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if "TESTING" not in os.environ:
     environ.Env.read_env(BASE_DIR / ".env")
@@ -110,79 +110,6 @@ DEFAULT_LIMITS = {
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
 FAULTPOINTS = FAULTPOINTS_REQUESTED if DEBUG or TESTING else ""
 
-# --- Django --------------------------------------------------------------------------------------------------------
-INSTALLED_APPS = [
-    "config",
-    "mailboxes",
-    "messaging",
-    "oversight",
-    "billing",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_spectacular",
-    "channels",
-    "django_htmx",
-    "csp",
-    "axes",
-]
-MIDDLEWARE = [
-    "config.middleware.RequestIdMiddleware",
-    "config.client_address.ClientAddressMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "axes.middleware.AxesMiddleware",
-]
-ROOT_URLCONF = "config.urls"
-ASGI_APPLICATION = "config.asgi.application"
-WSGI_APPLICATION = "config.wsgi.application"
-# /v1 has no trailing slashes and must answer 404, not redirect; the console's links are written with theirs.
-APPEND_SLASH = False
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
-LANGUAGE_CODE = "en-us"
-USE_I18N = True
-USE_TZ = True
-TIME_ZONE = "UTC"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
-# Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
-STATIC_ROOT = _text("STATIC_ROOT") or None
-WHITENOISE_USE_FINDERS = STATIC_ROOT is None
-_static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    },
-}
-
 # --- Database: two roles -------------------------------------------------------------------------------------------
 DATABASES = {"default": database_from_url(DATABASE_URL or embedded_database_url(PLACES, role=APP_ROLE))}
 # The owner's way in, for migrate and flush only (config.owner). Not an alias: nothing else can reach it by accident.
@@ -193,7 +120,7 @@ DATABASE_ADMIN = (
     else database_from_url(embedded_database_url(PLACES, role=OWNER_ROLE))
 )
 if _switch("DATABASE_POOL"):
-    # Web processes only: under ASGI each request has its own thread, and with it would have its own connection.
+    # Web processes only: each of the threads that answer requests would keep a connection of its own.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
 
 # --- Broker, cache, channel layer: doorbells and counters, never truth ---------------------------------------------
@@ -213,98 +140,42 @@ CHANNEL_LAYERS = {
     },
 }
 CELERY_BROKER_URL = _text("BROKER_URL") or _redis_url.replace("unix://", "redis+socket://", 1)
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ALWAYS_EAGER = False
-CELERY_TIMEZONE = "UTC"
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A doorbell that does not ring at once is not worth waiting for: a sweep finds the row.
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 2}
 
 # --- Who may come in -----------------------------------------------------------------------------------------------
 if not EMBEDDED_POSTGRES and not _text("SECRET_KEY"):
     raise ImproperlyConfigured("SECRET_KEY is required when DATABASE_URL is set (50 random characters or more)")
 SECRET_KEY = _text("SECRET_KEY") or kept_secret_key(DATA_DIR)
-AUTH_USER_MODEL = "mailboxes.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-# Name and address together: an attacker must not be able to lock a reviewer out of the stop button.
-# What Django's sign-in forms call it. Axes would guess "email" from our user model, and count failures under no name.
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = 8
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_RESET_ON_SUCCESS = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
-AXES_ENABLE_ACCESS_FAILURE_LOG = False
 
 # Loopback names are always answered: health checks and people on the machine itself use them.
 ALLOWED_HOSTS = sorted({_public.hostname, "localhost", "127.0.0.1", "[::1]"})
 if ":" in _public.hostname:
     ALLOWED_HOSTS.append(f"[{_public.hostname}]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
 # Browsers share cookies between the ports of a host; instances side by side must not sign each other out.
 _cookie_prefix = "__Host-gatepost" if HTTPS else f"gatepost_{_public.port or 80}"
 SESSION_COOKIE_NAME = f"{_cookie_prefix}_session"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}_csrf"
-SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_AGE = 14 * 24 * 3600
 LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}_language"
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v1(/|$)"]  # the API refuses plain http in JSON: no SDK follows redirects
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 if HTTPS:
     # We never speak TLS ourselves: behind https there is a proxy, and it must set this header.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # other names below the domain are not ours to force to https
-    "security.W021",  # the same for the browsers' preload list
-    "auth.W004",  # email is unique by a constraint on Lower(email), which the check does not see
-]
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "font-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "frame-src": ["'self'"],
-        "form-action": ["'self'"],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
-    },
-}
-
-# --- Mail that Django itself writes: through the one door, from the platform's own mailbox ---------------------------
-EMAIL_BACKEND = "oversight.mail_backend.OutboxBackend"
+# The platform's own mailbox.
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 
-# --- API, logs -----------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "UNAUTHENTICATED_USER": None,
+# --- Files, API, logs ------------------------------------------------------------------------------------------------
+# Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
+STATIC_ROOT = _text("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+_static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gatepost API",
@@ -321,6 +192,5 @@ SPECTACULAR_SETTINGS = {
         {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
     ],
 }
-LOGGING_CONFIG = None
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
 LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

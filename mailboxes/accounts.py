@@ -172,11 +172,6 @@ def add_member(account: Account, *, email: str, password: str, role: str, now: d
     return member
 
 
-def owner_is_verified(account: Account) -> bool:
-    """Whether an owner of the account has verified their address: before that nothing may be sent."""
-    return account.members.filter(role=Role.OWNER, user__email_verified_at__isnull=False).exists()
-
-
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The house itself: its account, domain, and the mailbox its own mail comes from."""

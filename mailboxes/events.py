@@ -42,15 +42,13 @@ RETURNING seq, hash
 """
 
 # The hash of RECORD, made anew from each row and its predecessor; the ids of those rows where it differs.
-BROKEN_LINKS = """
-SELECT id FROM (
-    SELECT id, hash, encode(sha256(convert_to(concat_ws(E'\\n',
-        coalesce(lag(hash) OVER (PARTITION BY account_id ORDER BY seq), ''), seq, kind, subject,
-        coalesce(mailbox_id::text, ''), to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        data), 'UTF8')), 'hex') AS expected
-    FROM mailboxes_event
-) AS chain WHERE hash <> expected
-"""
+EXPECTED_HASH = """encode(sha256(convert_to(concat_ws(E'\\n',
+    coalesce(lag(hash) OVER (PARTITION BY account_id ORDER BY seq), ''), seq, kind, subject,
+    coalesce(mailbox_id::text, ''), to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    data), 'UTF8')), 'hex')"""
+BROKEN_LINKS = f"""
+SELECT id FROM (SELECT id, hash, {EXPECTED_HASH} AS expected FROM mailboxes_event) AS chain WHERE hash <> expected
+"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)

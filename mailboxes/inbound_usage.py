@@ -1,12 +1,15 @@
-"""How much of the month's received mail is used up, as agents are told."""
+"""Received mail, counted as it is shown; how much of the month's is used up, as agents are told."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from . import quotas
-from .models import Account, LimitKind
+from .models import Account, CountKind, LimitKind
 
 APPROACHING, NEAR = 50, 80
 
@@ -31,6 +34,15 @@ class InboundUsage:
         if self.percentage >= NEAR:
             return "near"
         return "approaching" if self.percentage >= APPROACHING else "healthy"
+
+
+def count(account: Account, mailbox_ids: Iterable[UUID], *, now: datetime) -> None:
+    """Count one received message for every mailbox named: in its month, and in the account's month and day."""
+    of_each = Counter(mailbox_ids)
+    amounts = {quotas.Counter(LimitKind.MONTHLY_INBOUND, pk): amount for pk, amount in of_each.items()}
+    for kind in (LimitKind.MONTHLY_INBOUND, CountKind.DAILY_INBOUND):
+        amounts[quotas.Counter(kind, account.pk)] = of_each.total()
+    quotas.count_all(account, amounts, now=now)
 
 
 def find(account: Account, *, now: datetime) -> InboundUsage:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from . import clock, events, known_keys
 from .errors import Forbidden, Invalid, NotFound, Unauthenticated
@@ -120,11 +120,10 @@ def revoke_now(key: ApiKey, *, by: str, now: datetime) -> None:
             events.record(key.account_id, "key.revoked", subject=str(key.pk), data=data, now=now)
 
 
-def list_agent_keys(account: Account) -> list[ApiKey]:
+def agent_keys(account: Account) -> QuerySet[ApiKey]:
     """The account's agent keys that were not revoked, oldest first."""
-    return list(
-        ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True).order_by("created_at")
-    )
+    mine = ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True)
+    return mine.order_by("created_at", "pk")
 
 
 def list_decide_keys(member: Member) -> list[ApiKey]:

@@ -11,8 +11,6 @@ from .errors import Forbidden, NotFound
 from .ids import parse_id
 from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
 
-FULL_ACCESS = frozenset({Scope.READ, Scope.SEND, Scope.ADMIN})
-
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -54,6 +52,13 @@ class Principal:
         """The mailboxes that this principal may see, deleted ones left out."""
         visible = Mailbox.objects.filter(account=self.account, deleted_at__isnull=True)
         return visible if self.mailbox_ids is None else visible.filter(pk__in=self.mailbox_ids)
+
+    def deleted_mailboxes(self) -> QuerySet[Mailbox]:
+        """Those of the account whose mail nobody sees any more.
+
+        To be excluded, not joined: along the mailboxes PostgreSQL would read all mail of each and sort it.
+        """
+        return Mailbox.objects.filter(account=self.account, deleted_at__isnull=False)
 
     def may_see(self, mailbox_id: UUID) -> bool:
         """Whether this principal's key reaches that mailbox, if it is one of the account's."""

@@ -5,7 +5,7 @@ A counter's row lock puts the takers in order, so the sum never passes the limit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.db.models import Sum
 from . import statements
 from .errors import LimitReached
 from .ids import new_id
-from .models import Account, Limit, LimitKind, Mailbox, Usage
+from .models import Account, CountKind, Limit, LimitKind, Mailbox, Usage
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UPGRADE = "Raise it by POST /v1/billing/upgrade."
@@ -27,13 +27,14 @@ SENDING = (
     LimitKind.MAILBOX_SENDS_PER_MINUTE,
     LimitKind.ACCOUNT_SENDS_PER_MINUTE,
 )
+DAILY = (LimitKind.DAILY_SENDS, CountKind.DAILY_INBOUND, CountKind.DAILY_BOUNCES)
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 
 TAKE = """
 INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
-SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, %(amount)s
-FROM unnest(%(ids)s::uuid[], %(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
-    AS one(id, subject_id, kind, period_start)
+SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, one.amount
+FROM unnest(%(ids)s::uuid[], %(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[], %(amounts)s::bigint[])
+    AS one(id, subject_id, kind, period_start, amount)
 ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
 RETURNING kind, used
 """
@@ -41,9 +42,9 @@ RETURNING kind, used
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One thing that is counted: a kind of limit and who spends it (a mailbox's or the account's id)."""
+    """One thing that is counted: a kind and who spends it (a mailbox's or the account's id)."""
 
-    kind: LimitKind
+    kind: LimitKind | CountKind
     subject_id: UUID
 
 
@@ -59,8 +60,8 @@ def take_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> None:
 
 def spend_sends(mailbox: Mailbox, amount: int, *, limits: Mapping[str, int], now: datetime) -> None:
     """As `take_sends`, with limits that the caller has read, in the caller's transaction: it ends by LimitReached."""
-    counters = _in_lock_order(send_counters(mailbox.pk, mailbox.account_id))
-    check(_spend(mailbox.account, counters, amount, now=now), limits, 0, now=now)
+    counters = send_counters(mailbox.pk, mailbox.account_id)
+    check(_spend(mailbox.account, dict.fromkeys(counters, amount), now=now), limits, 0, now=now)
 
 
 def check(used: Mapping[str, int], limits: Mapping[str, int], amount: int, *, now: datetime) -> None:
@@ -73,19 +74,23 @@ def check(used: Mapping[str, int], limits: Mapping[str, int], amount: int, *, no
 
 def take_all(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> None:
     """Spend `amount` on every counter, or raise LimitReached and spend nothing on any."""
-    ordered = _in_lock_order(counters)
     with transaction.atomic():
-        used = _spend(account, ordered, amount, now=now)
+        used = _spend(account, dict.fromkeys(counters, amount), now=now)
         limits = limits_of(account)
-        for counter in ordered:
-            limit = limits[counter.kind]
-            if limit and used[counter.kind] > limit:
-                raise _reached(counter.kind, limit, now=now)
+        for kind in (LimitKind(counter.kind) for counter in _in_lock_order(counters)):
+            limit = limits[kind]
+            if limit and used[kind] > limit:
+                raise _reached(kind, limit, now=now)
 
 
-def count(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
+def count(account: Account, kind: LimitKind | CountKind, amount: int, *, now: datetime) -> None:
     """Record what the account has spent already, whether or not its limit allowed it."""
-    _spend(account, [Counter(kind, account.pk)], amount, now=now)
+    count_all(account, {Counter(kind, account.pk): amount}, now=now)
+
+
+def count_all(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> None:
+    """As `count`, on several counters of the account and its mailboxes."""
+    _spend(account, amounts, now=now)
 
 
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
@@ -118,22 +123,22 @@ def defaults() -> dict[str, int]:
     return {kind.value: settings.DEFAULT_LIMITS[kind.value] for kind in LimitKind}
 
 
-def used(subject_ids: Sequence[UUID], kind: LimitKind, *, now: datetime) -> dict[UUID, int]:
+def used(subject_ids: Sequence[UUID], kind: LimitKind | CountKind, *, now: datetime) -> dict[UUID, int]:
     """What each of the subjects has spent in the current period; subjects that spent nothing are left out."""
     rows = Usage.objects.filter(subject_id__in=subject_ids, kind=kind, period_start=period_start(kind, now))
     return dict(rows.values_list("subject_id", "used"))
 
 
 def spent(account: Account, kind: LimitKind, *, now: datetime) -> int:
-    """What the whole account has spent in the current period, over all that it is counted on."""
+    """What the whole account has spent in the current period: the sum over its mailboxes, for kinds counted there."""
     rows = Usage.objects.filter(account=account, kind=kind, period_start=period_start(kind, now))
     return rows.aggregate(sum=Sum("used"))["sum"] or 0
 
 
-def period_start(kind: LimitKind, moment: datetime) -> datetime:
+def period_start(kind: LimitKind | CountKind, moment: datetime) -> datetime:
     """When the period of `kind` that contains `moment` began: UTC days, UTC months, minutes; the epoch for stocks."""
     moment = moment.astimezone(UTC)
-    if kind == LimitKind.DAILY_SENDS:
+    if kind in DAILY:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
     if kind in (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND):
         return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -142,18 +147,19 @@ def period_start(kind: LimitKind, moment: datetime) -> datetime:
     return EPOCH
 
 
-def _in_lock_order(counters: Sequence[Counter]) -> list[Counter]:
+def _in_lock_order(counters: Iterable[Counter]) -> list[Counter]:
     """One order for everybody, so that no two takers wait for each other."""
     return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))
 
 
-def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:
-    """Add `amount` to every counter; what each kind has used since then."""
+def _spend(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> dict[str, int]:
+    """Add to every counter its amount; what each kind has used since then."""
+    counters = _in_lock_order(amounts)
     rows = statements.run(
         TAKE,
         {
             "account": account.pk,
-            "amount": amount,
+            "amounts": [amounts[counter] for counter in counters],
             "ids": [new_id() for _ in counters],
             "subjects": [counter.subject_id for counter in counters],
             "kinds": [counter.kind.value for counter in counters],

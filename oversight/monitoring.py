@@ -7,57 +7,65 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
-from mailboxes.models import Mailbox, Scope
+from mailboxes.models import Scope
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Status
 
 LEFT = (Status.QUEUED, Status.SENDING, Status.SENT, Status.UNKNOWN, Status.FAILED)
 COUNTED_FOR = timedelta(days=1)
-MOST_COUNTED = 10_000
+# Nobody reads a number beyond that, and to count further costs more than the page around it.
+MOST_COUNTED = 999
 
 WAYS = {
     "monitored": Q(oversight_mode=OversightMode.MONITORED),
     "autonomous": Q(oversight_mode=OversightMode.AUTONOMOUS),
     "approved": Q(needs_decision=True),
 }
+INDEXED = ("monitored", "autonomous")
 
 
 @dataclass(frozen=True, slots=True)
 class LastHour:
-    """What left in the last hour."""
+    """What became of the last hour's outgoing mail; of more than MOST_COUNTED the newest only."""
 
     sent: int
     waiting: int
     failed: int
+    is_whole: bool
 
 
 def sends(actor: Principal, *, way: str = "") -> QuerySet[Message]:
     """What left or is about to, newest first. `way`: monitored, autonomous, or approved by a human; else all."""
     actor.require(Scope.READ)
-    mine = Message.objects.filter(account=actor.account, direction=Direction.OUTBOUND, status__in=LEFT)
-    # Not by a join: along the mailboxes PostgreSQL would read all mail of each and sort it.
-    mine = mine.exclude(mailbox__in=Mailbox.objects.filter(account=actor.account, deleted_at__isnull=False))
-    if actor.mailbox_ids is not None:
-        mine = mine.filter(mailbox_id__in=actor.mailbox_ids)
-    return mine.filter(WAYS.get(way, Q())).order_by("-created_at", "-id")
+    return _seen(actor, outgoing(actor, way=way).filter(WAYS.get(way, Q()), status__in=LEFT))
+
+
+def outgoing(actor: Principal, *, way: str = "") -> QuerySet[Message]:
+    """What `sends` picks from, as an index has it: all outgoing mail of the account, or of one mode, newest first."""
+    found = Message.objects.filter(account=actor.account, direction=Direction.OUTBOUND)
+    if way in INDEXED:
+        found = found.filter(WAYS[way])
+    return found.order_by("-created_at", "-id")
 
 
 def last_hour(actor: Principal, *, now: datetime) -> LastHour:
-    counted = (
-        sends(actor)
-        .filter(created_at__gt=now - timedelta(hours=1))
-        .order_by()
-        .aggregate(
-            sent=Count("pk", filter=Q(status=Status.SENT)),
-            waiting=Count("pk", filter=Q(status__in=(Status.QUEUED, Status.SENDING))),
-            failed=Count("pk", filter=Q(status__in=(Status.FAILED, Status.UNKNOWN))),
-        )
+    newest = _seen(actor, outgoing(actor).filter(created_at__gt=now - timedelta(hours=1)))
+    counted = newest[: MOST_COUNTED + 1].aggregate(
+        every=Count("pk"),
+        sent=Count("pk", filter=Q(status=Status.SENT)),
+        waiting=Count("pk", filter=Q(status__in=(Status.QUEUED, Status.SENDING))),
+        failed=Count("pk", filter=Q(status__in=(Status.FAILED, Status.UNKNOWN))),
     )
-    return LastHour(**counted)
+    return LastHour(is_whole=counted.pop("every") <= MOST_COUNTED, **counted)
 
 
-def unseen_count(actor: Principal, *, seen_at: datetime | None, now: datetime) -> int:
-    """How many sends of monitored mailboxes came after `seen_at`, of the last day, at most MOST_COUNTED + 1."""
+def _seen(actor: Principal, found: QuerySet[Message]) -> QuerySet[Message]:
+    mine = found.exclude(mailbox__in=actor.deleted_mailboxes())
+    return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
+
+
+def unseen(actor: Principal, *, seen_at: datetime | None, now: datetime) -> QuerySet[Message]:
+    """The sends of monitored mailboxes that came after `seen_at`, of the last day."""
     since = max(seen_at or now - COUNTED_FOR, now - COUNTED_FOR)
-    return sends(actor, way="monitored").filter(created_at__gt=since)[: MOST_COUNTED + 1].count()
+    return sends(actor, way="monitored").filter(created_at__gt=since)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from mailboxes import events
 from mailboxes.errors import NotFound
@@ -43,7 +43,7 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
 def visible(actor: Principal) -> QuerySet[Review]:
     """The reviews that this principal may see: a member all of the account's, a key those of its mailboxes."""
     actor.require(Scope.READ)
-    mine = Review.objects.filter(account=actor.account, mailbox__deleted_at__isnull=True)
+    mine = Review.objects.filter(account=actor.account).exclude(mailbox__in=actor.deleted_mailboxes())
     if actor.agent is not None:  # received mail that waits for a human is unknown to agents
         mine = mine.filter(message__direction=Direction.OUTBOUND)
     return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
@@ -97,7 +97,12 @@ def expire_due(*, now: datetime, limit: int = 100) -> int:
 
 def pending(actor: Principal) -> QuerySet[Review]:
     """Open reviews in the principal's scope, soonest expiry first."""
-    return visible(actor).filter(Q(state=ReviewState.OPEN)).order_by("expires_at", "id")
+    return pending_order(visible(actor))
+
+
+def pending_order(found: QuerySet[Review]) -> QuerySet[Review]:
+    """The open ones of them, soonest expiry first."""
+    return found.filter(state=ReviewState.OPEN).order_by("expires_at", "id")
 
 
 def record(review: Review, kind: str, *, now: datetime, **facts: object) -> None:

@@ -10,8 +10,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from config.grants import APPEND_ONLY_TABLES
-from config.invariants.recording import INVARIANTS as LOG_INVARIANTS
 from mailboxes import clock
+from mailboxes.events import EXPECTED_HASH
 from mailboxes.ids import new_id
 
 from .ailment import Ailment
@@ -29,6 +29,21 @@ INSERT INTO messaging_attempt
     (id, recipient_id, number, version, phase, worker, started_at, lease_until, outcome, code, text)
 VALUES (%s, %s, 1, 1, 'started', 'doctor', now(), now(), '', '', '')
 """
+
+# Of a log of millions the whole is for check_invariants.
+NEWEST_EVENTS = 10_000
+BROKEN_CHAINS = f"""
+SELECT 'event ' || id FROM (
+    SELECT id, seq, hash, lag(seq) OVER (PARTITION BY account_id ORDER BY seq) AS before, {EXPECTED_HASH} AS expected
+    FROM (SELECT * FROM mailboxes_event ORDER BY id DESC LIMIT {NEWEST_EVENTS}) AS newest
+) AS link
+WHERE before <> seq - 1 OR hash <> expected AND (before IS NOT NULL OR seq = 1)
+UNION ALL
+SELECT 'head of account ' || c.account_id FROM mailboxes_eventcounter c
+LEFT JOIN mailboxes_event e ON e.account_id = c.account_id AND e.seq = c.last_seq
+WHERE c.last_hash <> coalesce(e.hash, '')
+LIMIT 3
+"""  # noqa: S608 - ours
 
 
 def check_role() -> str:
@@ -90,12 +105,13 @@ def check_backups() -> str:
 
 
 def check_event_chains() -> str:
-    """No gap and no forgery in any account's event log."""
-    broken = [told for one in LOG_INVARIANTS if one.id in ("I13", "I37") for told in one.find(3)]
+    """No gap and no forgery among the newest events; whoever changes an older one must change all that follow."""
+    with connection.cursor() as cursor:
+        cursor.execute(BROKEN_CHAINS)
+        broken = [told for (told,) in cursor.fetchall()]
     if broken:
         raise Ailment(f"The log was tampered with: {', '.join(broken)}. manage.py check_invariants says more.")
-    count = _one("SELECT count(*) FROM mailboxes_event")
-    return f"{count} events without a gap, every hash follows from its predecessor"
+    return f"of the newest {NEWEST_EVENTS:,} events none is missing or rewritten; check_invariants looks at all"
 
 
 def check_clock() -> str:

@@ -14,6 +14,7 @@ from mailboxes.models import Domain, MailboxStatus
 from messaging.models import DUE_STATES, RawMessage, Recipient
 
 from .ailment import Ailment
+from .counted import told_count
 
 ANSWERS_WITHIN = 5.0
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
@@ -32,7 +33,7 @@ def check_outbox() -> str:
     since = oldest_due()
     if since is None:
         return "nothing is due"
-    waiting = Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False).count()
+    waiting = told_count(Recipient.objects.filter(state__in=DUE_STATES, next_at__isnull=False))
     age = (clock.now() - since).total_seconds()
     if age > OVERDUE_SECONDS:
         raise Ailment(

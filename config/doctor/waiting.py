@@ -14,16 +14,19 @@ from messaging.models import Attempt, Recipient, RecipientState
 from oversight.models import Review, ReviewState
 
 from .ailment import Ailment
+from .counted import told_count
 
 LATELY = "interval '1 hour'"
 # Of fewer attempts nothing can be said.
 FEWEST_ATTEMPTS = 5
+NEWEST_ATTEMPTS = 10_000  # ids are made in the order of time
 
 ANSWERED_LATELY = f"""
 SELECT count(*) FILTER (WHERE outcome = 'sent'), count(*),
     mode() WITHIN GROUP (ORDER BY code) FILTER (WHERE outcome <> 'sent'),
     max(finished_at) FILTER (WHERE outcome = 'sent')
-FROM messaging_attempt WHERE finished_at > now() - {LATELY} AND outcome IN ('sent', 'deferred', 'failed', 'unknown')
+FROM (SELECT * FROM messaging_attempt ORDER BY id DESC LIMIT {NEWEST_ATTEMPTS}) AS newest
+WHERE finished_at > now() - {LATELY} AND outcome IN ('sent', 'deferred', 'failed', 'unknown')
 """  # noqa: S608 - ours
 
 
@@ -72,11 +75,12 @@ def check_stops() -> str:
 
 def check_reviews() -> str:
     """How many messages wait for a person, and how long the first of them has left."""
-    waiting = Review.objects.filter(state=ReviewState.OPEN)
-    found = waiting.aggregate(count=Count("pk"), oldest=Min("opened_at"), first=Min("expires_at"))
-    if not found["count"]:
+    waiting = Review.objects.filter(state=ReviewState.OPEN).order_by("expires_at")
+    first = waiting.first()  # of all the same time is given, so it has waited longest, too
+    if first is None:
         return "nothing waits for a person"
-    return f"{found['count']} wait since {_told(found['oldest'])} at most; the first expires {_told(found['first'])}"
+    count = told_count(waiting)
+    return f"{count} wait since {_told(first.opened_at)} at most; the first expires {_told(first.expires_at)}"
 
 
 def _told(moment: datetime | None) -> str:

@@ -22,6 +22,15 @@ WITH taken AS (
     SELECT account_id, 'monthly_inbound', date_trunc('month', released_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
+    SELECT mailbox_id, 'monthly_inbound', date_trunc('month', released_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
+    UNION ALL
+    SELECT account_id, 'daily_inbound', date_trunc('day', released_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
+    UNION ALL
+    SELECT m.account_id, 'daily_bounces', date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id WHERE r.state = 'bounced' GROUP BY 1, 3
+    UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
 ), counted AS (

@@ -98,3 +98,10 @@ class Constant(serializers.Field[Any, Any, Any, Any]):
 def moment_text(moment: datetime) -> str:
     """A moment as the wire has it: 2026-05-01T00:00:00.000Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class NextCursor(serializers.CharField):
+    """Where the next page begins."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_null=True, help_text="Send it as `after`; null at the end.")

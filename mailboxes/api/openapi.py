@@ -59,6 +59,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
     "the same answer.",
 )
+AFTER = OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before.")
 LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.DEFAULT_LIMIT}
 )

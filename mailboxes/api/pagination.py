@@ -1,13 +1,15 @@
-"""Which part of a list is asked for: `limit` and `offset`, or a cursor."""
+"""Which part of a list is asked for: `limit` with a cursor, or with `offset`."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
 from rest_framework.request import Request
 
 from mailboxes.errors import Invalid
@@ -18,26 +20,19 @@ DEFAULT_LIMIT = 50
 MAX_OFFSET = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The rows from `offset` on, at most `limit`."""
-
-    limit: int
-    offset: int
-
-    @property
-    def rows(self) -> slice:
-        return slice(self.offset, self.offset + self.limit)
+def limit(request: Request, *, default: int = DEFAULT_LIMIT) -> int:
+    """`limit` of the query: 1-100, `default` when it is left out."""
+    return _number(request, "limit", default=default, least=1, most=MAX_LIMIT)
 
 
-def page(request: Request) -> Page:
-    """`limit` 1-100 (50) and `offset` 0+ (0) of the query. Raises Invalid outside of that: nothing is clamped."""
-    return Page(limit(request), _number(request, "offset", default=0, least=0, most=MAX_OFFSET))
-
-
-def limit(request: Request) -> int:
-    """`limit` of the query: 1-100, 50 when it is left out."""
-    return _number(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+def offset(request: Request) -> int:
+    """`offset` of the query: 0+, 0 when it is left out. Raises Invalid beside `after`: both say where to begin."""
+    found = _number(request, "offset", default=0, least=0, most=MAX_OFFSET)
+    if found and request.query_params.get("after"):
+        raise Invalid(
+            "offset and after both say where to begin.", code="invalid_field", fix="Send one of them.", field="offset"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,22 @@ class Cursor:
         """Opaque to callers; what comes back is checked, not trusted: it only says where to read on."""
         plain = f"{self.moment.isoformat()} {self.id}"
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+    def behind(self, moment: str, *, is_descending: bool = False) -> Q:
+        """What comes after this place in a list ordered by the column `moment` and the id."""
+        way = "lt" if is_descending else "gt"
+        edge = Q(**{f"{moment}__{way}e": self.moment})  # the condition that an index can use
+        return edge & (Q(**{f"{moment}__{way}": self.moment}) | Q(**{f"pk__{way}": self.id}))
+
+
+def next_cursor(places: Sequence[tuple[datetime, UUID]], limit: int) -> Cursor | None:
+    """Where the next page begins: after the last of `limit` rows, if there was one more than that."""
+    return Cursor(*places[limit - 1]) if len(places) > limit else None
+
+
+def asked_cursor(request: Request) -> Cursor | None:
+    """`after` of the query, None when it is left out."""
+    return cursor(request.query_params.get("after"))
 
 
 def cursor(text: str | None) -> Cursor | None:

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from mailboxes.models import Mailbox, MailboxStatus
 from mailboxes.modes import OversightMode
 
-from .fields import NULLABLE_TEXT, Constant, Moment
+from .fields import NULLABLE_TEXT, Constant, Moment, NextCursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class KeySerializer(serializers.Serializer[Any]):
 
 class KeyListSerializer(serializers.Serializer[Any]):
     keys = KeySerializer(many=True)
+    nextCursor = NextCursor()
 
 
 class CreatedKeySerializer(serializers.Serializer[Any]):

@@ -1,12 +1,13 @@
-"""`/v1`: who may act. Mail is routed by oversight; what needs both is in `messaging.api.urls`."""
+"""`/v1`: who may act. Mail is routed by oversight."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from .openapi import Schema
+from .views.account import AccountView
 from .views.keys import Keys, OneKey
-from .views.mailboxes import OneMailbox
+from .views.mailboxes import Mailboxes, OneMailbox
 from .views.signup import CheckSlug, ResendVerification, Signup
 
 urlpatterns = [
@@ -15,6 +16,8 @@ urlpatterns = [
     path("auth/resend-verification", ResendVerification.as_view()),
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
+    path("account", AccountView.as_view()),
+    path("mailboxes", Mailboxes.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

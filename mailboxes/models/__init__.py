@@ -6,13 +6,14 @@ from .domain import DkimKey, Domain, DomainStatus
 from .epoch import Epoch
 from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
-from .limit import Limit, LimitKind, Usage
+from .limit import CountKind, Limit, LimitKind, Usage
 from .mailbox import Mailbox, MailboxStatus
 
 __all__ = [
     "Account",
     "Agent",
     "ApiKey",
+    "CountKind",
     "DkimKey",
     "Domain",
     "DomainStatus",

@@ -24,6 +24,13 @@ class LimitKind(models.TextChoices):
     STORAGE_BYTES = "storage_bytes", "bytes of attachments, per account"
 
 
+class CountKind(models.TextChoices):
+    """Kinds that are counted to be told, and not limited."""
+
+    DAILY_INBOUND = "daily_inbound", "received messages a day, per account"
+    DAILY_BOUNCES = "daily_bounces", "recipients of a day's sends that bounced, per account"
+
+
 class Limit(models.Model):
     """A limit of one account that differs from the setting. Billing writes these rows; nobody else needs to."""
 
@@ -43,12 +50,15 @@ class Limit(models.Model):
 
 
 class Usage(models.Model):
-    """How much of one kind was spent by `subject_id` (a mailbox or the account) since `period_start`."""
+    """How much of one kind was spent by `subject_id` (a mailbox or the account) since `period_start`.
+
+    What is told of accounts and mailboxes is read here: rows of mail are never counted for an answer.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="usages")
     subject_id = models.UUIDField()
-    kind = models.CharField(max_length=30, choices=LimitKind)
+    kind = models.CharField(max_length=30, choices=[*LimitKind.choices, *CountKind.choices])
     period_start = models.DateTimeField()
     used = models.BigIntegerField(default=0)
 

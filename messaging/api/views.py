@@ -10,14 +10,16 @@ from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes.api import pagination
+from mailboxes.api import pagination, places
 from mailboxes.api.base import ApiView
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
-from messaging.models import Direction, Message, Recipient, Thread
+from messaging.models import Message, Recipient, Thread
 from messaging.visibility import visible
 
+from . import newest
+from .newest import MessageFilters
 from .serializers import MessageSerializer, ThreadSerializer, list_metadata
 
 THREADS_LISTED = 50
@@ -67,22 +69,26 @@ class MessageListView(MailView):
         """The mailbox's messages, newest first.
 
         Mail that a human has to admit first is not shown. With `since`, remember the newest `createdAt` and drop
-        what you have seen: the moment itself is included.
+        what you have seen: the moment itself is included. Read on with `after`. A page by `offset` begins where the
+        one before it ended, if you have read that in the last ten minutes.
         """
         mailbox = self.mailbox(id)
-        page = pagination.page(request)
-        found = list(self._asked(request, mailbox).order_by("-created_at", "-pk")[page.rows])
-        return Response({"messages": self.told(found), "metadata": list_metadata(self.inbound_usage)})
-
-    def _asked(self, request: Request, mailbox: Mailbox) -> QuerySet[Message]:
-        asked = self.messages(mailbox)
-        if direction := pagination.choice(request, "direction", Direction.values):
-            asked = asked.filter(direction=direction)
-        if since := pagination.moment(request, "since"):
-            asked = asked.filter(created_at__gte=since)
-        if thread_id := request.query_params.get("threadId"):
-            asked = asked.filter(thread_id=pagination.identity("threadId", thread_id))
-        return asked
+        limit, offset, filters = pagination.limit(request), pagination.offset(request), MessageFilters.read(request)
+        walk = places.walk(self.principal, mailbox.pk, filters)
+        after = pagination.asked_cursor(request) or places.find(walk, offset)
+        skip = 0 if after else offset
+        found = newest.page(visible(mailbox), filters, after=after, skip=skip, limit=limit + 1)
+        cursor = pagination.next_cursor(found, limit)
+        if cursor:
+            places.keep(walk, offset + limit, cursor)
+        shown = self.messages(mailbox).filter(pk__in=[pk for _, pk in found[:limit]]).order_by("-created_at", "-pk")
+        return Response(
+            {
+                "messages": self.told(list(shown)),
+                "nextCursor": cursor and cursor.text(),
+                "metadata": list_metadata(self.inbound_usage),
+            }
+        )
 
 
 class MessageView(MailView):

@@ -12,7 +12,8 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from mailboxes import events
+from mailboxes import events, quotas
+from mailboxes.models import CountKind
 from messaging import lifecycle, return_paths
 from messaging.mime import addresses, return_path
 from messaging.mime.refusals import AddressRefused
@@ -108,11 +109,22 @@ def _take(report: Report, recipient: Recipient, *, now: datetime) -> None:
     Recipient.objects.filter(pk=recipient.pk).update(state=evidence, next_at=None, code=code, text=text)
     # The message before the suppression: that one records an event, and the event counter is the last lock of all.
     Message.objects.select_for_update(no_key=True).only("pk").get(pk=recipient.message_id)
+    _count_bounces(recipient, evidence)
     if reason := _suppression_reason(report):
         suppressions.add(recipient.message.account, recipient.address, reason=reason, text=text, now=now)
     lifecycle.fold([recipient.message_id], now=now)
     if evidence in EVENTS:
         _record(recipient, EVENTS[evidence], code=code, now=now)
+
+
+def _count_bounces(recipient: Recipient, evidence: RecipientState) -> None:
+    """Keep the count of bounced copies, by the day of their sending. A complaint shows that it arrived after all."""
+    message = recipient.message
+    if evidence == RecipientState.BOUNCED:
+        quotas.count(message.account, CountKind.DAILY_BOUNCES, 1, now=message.created_at)
+    elif recipient.state == RecipientState.BOUNCED:
+        counter = quotas.Counter(CountKind.DAILY_BOUNCES, message.account_id)
+        quotas.give_back(counter, 1, taken_at=message.created_at)
 
 
 def _suppression_reason(report: Report) -> SuppressionReason | None:

@@ -15,9 +15,8 @@ from uuid import UUID
 import structlog
 from django.db import DataError, transaction
 
-from mailboxes import clock, events, quotas, statements
+from mailboxes import clock, events, inbound_usage, statements
 from mailboxes.events import Happening
-from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
 from messaging.faultpoints import faultpoint
 from messaging.mime.defects import Defect
@@ -106,7 +105,7 @@ def release(messages: Sequence[Message], *, now: datetime) -> None:
         (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
     ]
     for _, its in by_account:
-        quotas.count(its[0].account, LimitKind.MONTHLY_INBOUND, len(its), now=now)
+        inbound_usage.count(its[0].account, [message.mailbox_id for message in its], now=now)
     for account_id, its in by_account:
         events.record_all(account_id, [_received(message) for message in its], now=now)
 

@@ -102,8 +102,13 @@ class Message(models.Model):
             models.CheckConstraint(condition=Q(direction__in=Direction.values), name="message_direction_known"),
         ]
         indexes: ClassVar = [
-            models.Index("mailbox", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"),
-            models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"),
+            # Direction first: who reads the few of one never walks past the many of the other.
+            models.Index(
+                "mailbox", "direction", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"
+            ),
+            models.Index(
+                "account", "direction", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"
+            ),
             models.Index(
                 "account",
                 "oversight_mode",

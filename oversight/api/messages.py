@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from mailboxes.api import errors, idempotency
 from mailboxes.api.base import respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, MAILBOX_ID, operation, path_id
+from mailboxes.api.openapi import AFTER, IDEMPOTENCY_KEY, LIMIT, MAILBOX_ID, operation, path_id
 from mailboxes.api.pagination import MAX_OFFSET
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
@@ -46,6 +46,7 @@ MESSAGE_FILTERS = [
     OpenApiParameter("threadId", OpenApiTypes.UUID),
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="At or after this moment."),
     LIMIT,
+    AFTER,
     OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}),
 ]
 PREFER = OpenApiParameter(

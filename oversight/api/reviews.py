@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, LIMIT, operation, path_id
+from mailboxes.api.openapi import AFTER, ERRORS, IDEMPOTENCY_KEY, LIMIT, operation, path_id
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
@@ -95,7 +95,7 @@ class Pending(ReviewView):
         errors=(400, 404),
         parameters=[
             LIMIT,
-            OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before."),
+            AFTER,
             OpenApiParameter("mailboxId", OpenApiTypes.UUID),
         ],
     )
@@ -105,20 +105,15 @@ class Pending(ReviewView):
         A decide key sees those of the account, an agent's key those of its mailboxes.
         """
         limit = pagination.limit(request)
-        waiting = self._behind(pagination.cursor(request.query_params.get("after")))
+        waiting = reviews.pending(self.principal)
+        if after := pagination.asked_cursor(request):
+            waiting = waiting.filter(after.behind("expires_at"))
         if mailbox_id := request.query_params.get("mailboxId"):
             waiting = waiting.filter(mailbox=self.principal.get_mailbox(mailbox_id))
-        ids = list(waiting.values_list("expires_at", "pk")[: limit + 1])
-        found = waiting.filter(pk__in=[pk for _, pk in ids[:limit]])
-        cursor = pagination.Cursor(*ids[limit - 1]).text() if len(ids) > limit else None
-        return Response({"reviews": self.shown(found), "nextCursor": cursor})
-
-    def _behind(self, cursor: pagination.Cursor | None) -> QuerySet[Review]:
-        waiting = reviews.pending(self.principal)
-        if cursor is None:
-            return waiting
-        behind = Q(expires_at__gt=cursor.moment) | Q(expires_at=cursor.moment, pk__gt=cursor.id)
-        return waiting.filter(behind, expires_at__gte=cursor.moment)  # the second one is what the index can use
+        places = list(waiting.values_list("expires_at", "pk")[: limit + 1])
+        found = waiting.filter(pk__in=[pk for _, pk in places[:limit]])
+        cursor = pagination.next_cursor(places, limit)
+        return Response({"reviews": self.shown(found), "nextCursor": cursor and cursor.text()})
 
 
 class OneReview(ReviewView):

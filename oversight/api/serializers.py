@@ -13,7 +13,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mailboxes.api.fields import Moment
+from mailboxes.api.fields import Moment, NextCursor
 from mailboxes.api.openapi import ErrorSerializer
 from mailboxes.api.serializers import AgentSerializer
 from messaging.api.serializers import (
@@ -76,7 +76,7 @@ class ReviewAnswerSerializer(serializers.Serializer[Any]):
 
 class ReviewListSerializer(serializers.Serializer[Any]):
     reviews = ReviewDetailSerializer(many=True)
-    nextCursor = serializers.CharField(allow_null=True, help_text="Send it as `after`; null at the end.")
+    nextCursor = NextCursor()
 
 
 class ReviewConflictSerializer(ErrorSerializer):
@@ -127,6 +127,7 @@ class MessageAnswerSerializer(serializers.Serializer[Any]):
 
 class MessageListSerializer(serializers.Serializer[Any]):
     messages = ReviewedMessageSerializer(many=True)
+    nextCursor = NextCursor()
     metadata = ListMetadataSerializer()
 
 

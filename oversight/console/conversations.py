@@ -85,15 +85,24 @@ def _feed_item(message: Any, visit: Visit) -> FeedItem:
     )
 
 
-def threads(actor: Principal, mailbox: Mailbox | None, *, text: str = "") -> QuerySet[Thread]:
+def threads(actor: Principal, mailbox: Mailbox | None) -> QuerySet[Thread]:
     """The conversations of one mailbox or of all that the actor sees, newest activity first."""
     # The account is said too, where the mailboxes are many: it is what the index begins with.
     within = Q(mailbox=mailbox) if mailbox else Q(account=actor.account, mailbox__in=actor.mailboxes())
     found = Thread.objects.filter(within, last_message_at__isnull=False)
-    if text:
-        found = found.filter(Q(subject__icontains=text) | Q(participants__icontains=text))
     held = Message.objects.filter(thread=OuterRef("pk"), status=Status.HELD)
     return found.annotate(is_held=Exists(held)).order_by("-last_message_at", "-id")
+
+
+def looked_through(actor: Principal, mailbox: Mailbox | None) -> QuerySet[Thread]:
+    """The same, and those of mailboxes that the actor does not see, as an index has them."""
+    within = Q(mailbox=mailbox) if mailbox else Q(account=actor.account)
+    return Thread.objects.filter(within, last_message_at__isnull=False).order_by("-last_message_at", "-id")
+
+
+def naming(found: QuerySet[Thread], text: str) -> QuerySet[Thread]:
+    """Those whose subject or participants hold the text."""
+    return found.filter(Q(subject__icontains=text) | Q(participants__icontains=text))
 
 
 def thread_rows(found: Sequence[Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,13 +18,10 @@ from mailboxes.ids import parse_id
 from mailboxes.models import DomainStatus, MailboxStatus
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
-from messaging.mime import addresses
-from messaging.models import Attempt, Direction, Message, Recipient, Revision, Status
-from messaging.recipients import suppressions
+from messaging.models import Direction, Message, Revision, Status
 from oversight import decisions, reviews
-from oversight.models import Evaluation, Review, ReviewState
+from oversight.models import Decision, Evaluation, Review, ReviewState
 
-from . import queries
 from .cards import Check, Initiator, Person, Signal, Snippet, ThreadCard
 from .visit import Visit
 
@@ -62,11 +59,17 @@ class ReviewCard:
 
 
 def get_review(actor: Principal, review_id: object) -> Review:
-    """One review in the actor's scope, with the sealed bytes as `raw` and the policy's `trace`. Raises NotFound."""
+    """One review in the actor's scope, with the sealed bytes as `raw`, the policy's `trace` and, of a decision that was
+    made, the reason as `decided_for`. Raises NotFound."""
     newest = Evaluation.objects.filter(message=OuterRef("message")).order_by("-evaluated_at")
+    decided = Decision.objects.filter(review=OuterRef("pk")).order_by("-version")
     found: Review | None = (
         _with_sender(reviews.visible(actor), "message__")
-        .annotate(raw=_sealed("message"), trace=Subquery(newest.values("trace")[:1]))
+        .annotate(
+            raw=_sealed("message"),
+            trace=Subquery(newest.values("trace")[:1]),
+            decided_for=Subquery(decided.values("reason")[:1]),
+        )
         .select_related("mailbox")
         .filter(pk=parse_id(review_id))
         .first()
@@ -107,7 +110,7 @@ def _sealed(message: str) -> Subquery:
 def review_card(review: Review, visit: Visit, *, people: list[Person], signals: Sequence[Signal] = ()) -> ReviewCard:
     """The review as it stands for this member at this moment."""
     is_over = review.state == ReviewState.OPEN and review.expires_at <= visit.now
-    newest = review.decisions.order_by("-version").first() if review.state == ReviewState.REJECTED else None
+    rejected_for = getattr(review, "decided_for", "") if review.state == ReviewState.REJECTED else ""
     return ReviewCard(
         id=review.pk,
         version=review.version,
@@ -124,7 +127,7 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         decided_by=review.decided_by,
         decided_at=review.decided_at,
         release_at=review.release_at,
-        reason_label=decisions.REJECT_REASONS.get(newest.reason, newest.reason) if newest else "",
+        reason_label=decisions.REJECT_REASONS.get(rejected_for, rejected_for),
         note=review.note,
     )
 
@@ -137,44 +140,6 @@ def allowed_actions(review: Review, visit: Visit) -> tuple[str, ...]:
         return ("approve", "reject")
     is_leaving = review.state == ReviewState.APPROVED and review.release_at and review.release_at > visit.now
     return ("undo",) if is_leaving and settings.UNDO_SECONDS else ()
-
-
-def recipients(message: Message) -> list[Recipient]:
-    """The recipients of a message in the order to, cc, bcc."""
-    order = ("to", "cc", "bcc")
-    return sorted(message.recipients.all(), key=lambda person: (order.index(person.kind), person.address))
-
-
-def people(
-    message: Message, found: Sequence[Recipient], *, actor: Principal, replies: dict[str, datetime]
-) -> list[Person]:
-    """The recipients with what is known of them: mails before, last reply in this thread, suppression."""
-    names = [person.address for person in found]
-    before = queries.sent_before(actor, names, except_message=message.pk)
-    known = {*before, *queries.wrote_before(actor, names)}
-    suppressed = {row.key: row for row in suppressions.find(message.account_id, names)}
-    shown = [_person(person, message, before, suppressed, replies) for person in found]
-    return [replace(person, is_first_contact=person.address not in known) for person in shown]
-
-
-def _person(
-    person: Recipient,
-    message: Message,
-    before: dict[str, int],
-    suppressed: dict[str, Any],
-    replies: dict[str, datetime],
-) -> Person:
-    row = suppressed.get(addresses.suppression_key(person.address))
-    is_on_the_way = message.status not in (Status.HELD, Status.REJECTED, Status.EXPIRED, Status.CANCELLED)
-    return Person(
-        address=person.address,
-        kind=person.kind,
-        sent_count=before.get(person.address, 0),
-        last_reply_at=replies.get(person.address),
-        suppressed_reason=f"Suppressed ({row.get_reason_display().lower()})" if row else "",
-        state=person.state if is_on_the_way else "",
-        detail=person.text,
-    )
 
 
 def thread_around(message: Message, *, limit: int = THREAD_MESSAGES) -> tuple[ThreadCard, dict[str, datetime]]:
@@ -232,14 +197,6 @@ def readiness(message: Message, visit: Visit) -> list[Check]:
     if visit.member.account.stopped_at:
         checks.append(Check(False, "All sending is stopped: it would wait until somebody resumes it"))
     return checks
-
-
-def attempts(found: Sequence[Recipient]) -> list[Attempt]:
-    """The attempts of these recipients, oldest first; nothing is asked where none was made."""
-    tried = [person.pk for person in found if person.attempts_count]
-    if not tried:
-        return []
-    return list(Attempt.objects.filter(recipient__in=tried).select_related("recipient").order_by("started_at"))
 
 
 def _why(review: Review) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -14,6 +14,8 @@ from mailboxes.ids import parse_id
 from oversight.templatetags.console_tags import tally
 
 PAGE_SIZE = 50
+# What a page of a search looks through, where no index knows the answer; the next one goes on from there.
+LOOKED_THROUGH = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 M = TypeVar("M", bound=Model)
@@ -48,15 +50,18 @@ class Slice(Generic[M]):
     after: Position | None
     has_more: bool
     moment: str
+    looked_up_to: tuple[datetime, UUID] | None = None
 
     def pager(self, here: str, query: QueryDict, *, total: int | None = None) -> Pager | None:
         """How to go on from here, or None where all rows fit on one page. `here` is the list's path."""
         if not self.after and not self.has_more:
             return None
         before = self.after.rows_count if self.after else 0
-        text = f"{before + 1}-{before + len(self.rows)}".replace("-", "\N{EN DASH}")
+        text = f"{before + 1}-{before + len(self.rows)}".replace("-", "\N{EN DASH}") if self.rows else ""
         if total is not None:
             text = f"{text} of {tally(total)}"
+        if self.looked_up_to is not None:
+            text = ", ".join(filter(None, (text, f"{LOOKED_THROUGH:,} looked through")))
         return Pager(
             text=text,
             previous_url=url(here, query, after=None) if self.after else "",
@@ -64,8 +69,8 @@ class Slice(Generic[M]):
         )
 
     def _last(self, before: int) -> Position:
-        row = self.rows[-1]
-        return Position(getattr(row, self.moment), row.pk, before + len(self.rows))
+        moment, pk = self.looked_up_to or (getattr(self.rows[-1], self.moment), self.rows[-1].pk)
+        return Position(moment, pk, before + len(self.rows))
 
 
 def cut(rows: QuerySet[M], moment: str, after: str, *, is_descending: bool = False) -> Slice[M]:
@@ -80,6 +85,27 @@ def cut(rows: QuerySet[M], moment: str, after: str, *, is_descending: bool = Fal
     # than walk along the index.
     found = list(rows.filter(pk__in=rows.values("pk")[: PAGE_SIZE + 1]))
     return Slice(rows=found[:PAGE_SIZE], after=position, has_more=len(found) > PAGE_SIZE, moment=moment)
+
+
+def search(
+    rows: QuerySet[M], looked_through: QuerySet[M], moment: str, after: str, *, is_descending: bool = False
+) -> Slice[M]:
+    """As `cut`, for rows that no index finds: those among the next LOOKED_THROUGH of `looked_through`.
+
+    That one holds them all, in the same order, and asks for nothing that is not in its index. A page may hold few rows,
+    or none, and still have a next one, which looks further.
+    """
+    position = read(after)
+    if position is not None:
+        looked_through = looked_through.filter(_behind(position, moment, is_descending=is_descending))
+    edge = list(looked_through.values_list(moment, "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH + 1])
+    if len(edge) < 2:
+        return cut(rows, moment, after, is_descending=is_descending)
+    (last, last_id), _ = edge
+    beyond = _behind(Position(last, last_id, 0), moment, is_descending=is_descending)
+    within = Q(**{f"{moment}__{'gte' if is_descending else 'lte'}": last})  # the condition that an index can use
+    part = cut(rows.filter(within & ~beyond), moment, after, is_descending=is_descending)
+    return part if part.has_more else replace(part, has_more=True, looked_up_to=edge[0])
 
 
 def read(text: str) -> Position | None:

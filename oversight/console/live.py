@@ -15,6 +15,7 @@ from mailboxes import events
 from mailboxes.ids import parse_id
 from mailboxes.models import Event
 from oversight import monitoring, reviews
+from oversight.counting import count
 from oversight.models import Review, ReviewState
 
 from . import queries, shell
@@ -45,13 +46,13 @@ def frame(visit: Visit, cursor: int) -> Frame:
     kinds = {event.kind for event in found}
     touched = _reviews(visit, found) if kinds & (ARRIVED | DECIDED) else []
     if touched:
-        message |= {"pending": shell.pending_count(visit), "arrived": _arrived(found, touched), "tray": True}
+        message |= {"pending": count(reviews.pending(visit.actor)), "arrived": _arrived(found, touched), "tray": True}
     refreshed = _refreshed(found)
     if refreshed:
         message["refresh"] = refreshed
     if kinds & (SENDS | OUTCOMES):
-        unseen = monitoring.unseen_count(visit.actor, seen_at=visit.seen_at, now=visit.now)
-        message |= {"feed": True, "unseen": unseen}
+        unseen = monitoring.unseen(visit.actor, seen_at=visit.seen_at, now=visit.now)
+        message |= {"feed": True, "unseen": count(unseen)}
     content = _content(visit, found, touched)
     if content:
         message["content"] = content

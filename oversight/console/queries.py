@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.http import QueryDict
 
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Direction, Message, Recipient, RecipientState, Status
+from messaging.models import Recipient
 from oversight import reviews
+from oversight.counting import Counted, count
 from oversight.models import Review
 
+from . import correspondents
 from .cards import Person, Row
 from .visit import Visit
 
 SOON = timedelta(hours=1)
-MOST_COUNTED = 10_000
 MOST_CHOICES = 200
-TAKEN = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.BOUNCED, RecipientState.COMPLAINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +48,31 @@ class Filters:
     def __bool__(self) -> bool:
         return bool(self.mailbox or self.agent or self.is_expiring or self.text)
 
+    @property
+    def is_search(self) -> bool:
+        """Whether rows must be looked at to know which are meant."""
+        return bool(self.agent or self.text)
+
 
 def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
     """The open reviews that the filters leave, soonest expiry first."""
-    found = reviews.pending(visit.actor)
-    if filters.mailbox:
-        found = found.filter(mailbox__in=_ids(filters.mailbox))
+    found = reviews.pending(visit.actor).filter(_indexed(visit, filters))
     if filters.agent:
         found = found.filter(message__agent__in=_ids(filters.agent))
-    if filters.is_expiring:
-        found = found.filter(expires_at__lte=visit.now + SOON)
     if filters.text:
         named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=filters.text)
         found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named))
     return found
 
 
+def looked_through(visit: Visit, filters: Filters) -> QuerySet[Review]:
+    """The open reviews as an index has them: those that a search looks through."""
+    return reviews.pending_order(Review.objects.filter(_indexed(visit, filters), account=visit.actor.account))
+
+
 def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
     """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
-    known = known_addresses(actor, sorted({_first(review) for review in found}))
+    known = correspondents.known(actor, sorted({_first(review) for review in found}))
     return [row(review, is_first_contact=_first(review) not in known) for review in found]
 
 
@@ -90,36 +97,6 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
     )
 
 
-def sent_before(actor: Principal, addresses: Sequence[str], *, except_message: UUID | None = None) -> dict[str, int]:
-    """How many mails of the account each address took before; addresses without any are left out."""
-    taken = _taken(actor, addresses)
-    if except_message is not None:
-        taken = taken.exclude(message_id=except_message)
-    counted = taken.order_by().values("address").annotate(count=Count("pk"))
-    return {line["address"]: line["count"] for line in counted}
-
-
-def wrote_before(actor: Principal, addresses: Sequence[str]) -> set[str]:
-    """Which of the addresses have written to the account."""
-    return set(_written(actor, addresses).values_list("from_address", flat=True).distinct())
-
-
-def known_addresses(actor: Principal, addresses: Sequence[str]) -> set[str]:
-    """Which of the addresses took a mail of the account, or wrote one, in a single query."""
-    taken = _taken(actor, addresses).order_by().values_list("address")
-    known = taken.union(_written(actor, addresses).values_list("from_address"))
-    return {address for (address,) in known}
-
-
-def _taken(actor: Principal, addresses: Sequence[str]) -> QuerySet[Recipient]:
-    return Recipient.objects.filter(message__account=actor.account, address__in=addresses, state__in=TAKEN)
-
-
-def _written(actor: Principal, addresses: Sequence[str]) -> QuerySet[Message]:
-    arrived = Message.objects.filter(account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED)
-    return arrived.filter(from_address__in=addresses).order_by()
-
-
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     """The reviews with all that a row shows, bodies left out."""
     return found.select_related("message", "message__agent", "mailbox").defer(
@@ -127,14 +104,9 @@ def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     )
 
 
-def capped_count(found: QuerySet[Review]) -> int:
-    """How many rows, at most one more than anybody is told."""
-    return found.order_by()[: MOST_COUNTED + 1].count()
-
-
 def expiring_count(visit: Visit) -> int:
     """How many reviews expire within the hour."""
-    return capped_count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
+    return count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
 
 
 def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -150,10 +122,11 @@ def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, st
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another waiting review, for a link."""
+    """Another waiting review, for a link; `place` is where it stands in the queue, 0 when nobody asked."""
 
     id: UUID
     subject: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,24 +141,32 @@ class Neighbours:
 def neighbours(visit: Visit, review: Review) -> Neighbours:
     """The waiting reviews before and after this one, and its place among them."""
     pending = reviews.pending(visit.actor)
-    before = pending.filter(_beside(review, "lt"))
-    return Neighbours(
-        position=before.order_by()[:MOST_COUNTED].count() + 1,
-        previous=_neighbour(before.order_by("-expires_at", "-id")),
-        next=_neighbour(pending.filter(_beside(review, "gt"))),
+    before, after = pending.filter(_beside(review, "lt")), pending.filter(_beside(review, "gt"))
+    found = _first_of_each(
+        previous=before.order_by("-expires_at", "-id").annotate(place=Counted(before)),
+        next=after.annotate(place=Value(0)),
     )
+    previous = found.get("previous")
+    return Neighbours(position=previous.place + 1 if previous else 1, previous=previous, next=found.get("next"))
 
 
 def next_waiting(visit: Visit, review: Review) -> Neighbour | None:
     """What to look at after this one: the next in the queue, else its first."""
     pending = reviews.pending(visit.actor).filter(expires_at__gt=visit.now).exclude(pk=review.pk)
-    return _neighbour(pending.filter(_beside(review, "gt"))) or _neighbour(pending)
+    pending = pending.annotate(place=Value(0))
+    found = _first_of_each(after=pending.filter(_beside(review, "gt")), any=pending)
+    return found.get("after") or found.get("any")
 
 
 def last_decided(actor: Principal) -> Review | None:
     """The newest decision of the account, for an empty queue."""
     decided = reviews.visible(actor).exclude(decided_by="").filter(decided_at__isnull=False)
     return decided.order_by("-decided_at").first()
+
+
+def _indexed(visit: Visit, filters: Filters) -> Q:
+    mailbox = Q(mailbox__in=_ids(filters.mailbox)) if filters.mailbox else Q()
+    return mailbox & Q(expires_at__lte=visit.now + SOON) if filters.is_expiring else mailbox
 
 
 def _ids(text: str) -> list[UUID]:
@@ -199,9 +180,13 @@ def _beside(review: Review, way: str) -> Q:
     return Q(**{f"expires_at__{way}e": here}) & (Q(**{f"expires_at__{way}": here}) | Q(**{f"pk__{way}": review.pk}))
 
 
-def _neighbour(found: QuerySet[Review]) -> Neighbour | None:
-    first = found.values_list("pk", "message__subject").first()
-    return Neighbour(*first) if first else None
+def _first_of_each(**lists: QuerySet[Any]) -> dict[str, Neighbour]:
+    """The first review of each list that has one, by one statement."""
+    firsts = [
+        found.annotate(list=Value(name, CharField())).values_list("list", "pk", "message__subject", "place")[:1]
+        for name, found in lists.items()
+    ]
+    return {name: Neighbour(*first) for name, *first in firsts[0].union(*firsts[1:], all=True)}
 
 
 def _first(review: Review) -> str:

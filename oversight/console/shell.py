@@ -10,18 +10,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import F
+from django.db.models import F, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 
-from mailboxes import epoch
-from mailboxes.models import Account
+from mailboxes.models import Account, Epoch
 from oversight import monitoring, reviews
+from oversight.counting import Counted
 from oversight.models import DecisionKind, ReviewState
 
 from .visit import Visit
 
-MOST_COUNTED = 10_000
 MOST_UNDOABLES = 5
 # Tags of messages: the next item was opened; the undo tray shows it.
 NEXT, IN_TRAY = "next", "in-tray"
@@ -48,22 +47,18 @@ class Undoable:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Context variable `shell` of base.html."""
+    """Context variable `shell` of base.html. Since `halted_at` nothing leaves, of any account (`mailboxes.epoch`)."""
 
     visit: Visit
     pending_count: int
     unseen_count: int
+    halted_at: datetime | None = None
     undoables: list[Undoable] = field(default_factory=list)
     keys: str = "all"
 
     @property
     def stopped(self) -> Stopped | None:
         return stopped_of(self.visit.member.account)
-
-    @property
-    def halt(self) -> epoch.Halt | None:
-        """Why nothing leaves this server, whatever the account: its database is an older one."""
-        return epoch.find_halt()
 
     @property
     def cursor(self) -> int:
@@ -124,17 +119,22 @@ def _said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
 
 def of(visit: Visit) -> Shell:
     """The shell around a page of this visit."""
+    pending_count, unseen_count, halted_at = (
+        Account.objects.filter(pk=visit.member.account_id)
+        .values_list(
+            Counted(reviews.pending(visit.actor)),
+            Counted(monitoring.unseen(visit.actor, seen_at=visit.seen_at, now=visit.now)),
+            Subquery(Epoch.objects.values("halted_at")[:1]),
+        )
+        .get()
+    )
     return Shell(
         visit=visit,
-        pending_count=pending_count(visit),
-        unseen_count=monitoring.unseen_count(visit.actor, seen_at=visit.seen_at, now=visit.now),
+        pending_count=pending_count,
+        unseen_count=unseen_count,
+        halted_at=halted_at,
         undoables=undoables(visit),
     )
-
-
-def pending_count(visit: Visit) -> int:
-    """How many reviews wait; at most one more than MOST_COUNTED, since nobody reads further."""
-    return reviews.pending(visit.actor).order_by()[: MOST_COUNTED + 1].count()
 
 
 def undoables(visit: Visit) -> list[Undoable]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, CharField, F, Value, When
+from django.db.models.functions import Coalesce, NullIf
 
 from mailboxes.models import Event
 from messaging.models import Attempt, Direction, Message
@@ -35,9 +41,31 @@ EVENTS = {
 }
 
 
-def of(message: Message, *, review: Review | None, attempts: Sequence[Attempt]) -> list[Step]:
+NOTHING = Value("", CharField())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """What decisions, attempts and events have in common, so that one statement finds all three.
+
+    `number` orders what happened at the same moment. `who` decided, or was written to.
+    """
+
+    at: datetime
+    source: str
+    number: int
+    kind: str
+    who: str
+    text: str
+    reason: str
+    door: str
+
+
+def of(message: Message, *, review: Review | None) -> list[Step]:
     """The timeline, oldest first."""
-    steps = [*_asked(message, review), *_decided(review), *_tried(attempts), *_told(message, review)]
+    decided = [_decisions(review)] if review else []
+    lines = sorted(Line(*row) for row in _attempts(message).union(_events(message, review), *decided, all=True))
+    steps = [*_asked(message, review), *map(_step, lines)]
     return sorted(steps, key=lambda step: step.at)
 
 
@@ -51,36 +79,42 @@ def _asked(message: Message, review: Review | None) -> Iterable[Step]:
         yield Step(message.created_at, f"Cleared without a person ({message.oversight_mode})", "the policy")
 
 
-def _decided(review: Review | None) -> Iterable[Step]:
-    if review is None or review.version == 1:  # every decision raises the version
-        return
-    for decision in review.decisions.select_related("member__user").order_by("version"):
-        yield Step(
-            decision.decided_at, _decision_text(decision), decision.member.user.name or decision.member.user.email
-        )
+def _decisions(review: Review) -> Any:
+    who = Coalesce(NullIf("member__user__name", NOTHING), "member__user__email", output_field=CharField())
+    named = F("kind"), who, F("note"), F("reason"), F("door")
+    return Decision.objects.filter(review=review).values_list("decided_at", Value("decision"), F("version"), *named)
 
 
-def _decision_text(decision: Decision) -> str:
-    text = DECIDED[DecisionKind(decision.kind)]
-    if decision.reason:
-        text = f"{text}: {decisions.REJECT_REASONS.get(decision.reason, decision.reason)}"
-    if decision.note:
-        text = f"{text} (“{decision.note}”)"
-    return f"{text}, through the API" if decision.door == Door.API else text
+def _attempts(message: Message) -> Any:
+    at = Coalesce("finished_at", "started_at")
+    outcome = Case(When(finished_at__isnull=True, then=NOTHING), default=F("outcome"))
+    named = outcome, F("recipient__address"), F("text"), NOTHING, NOTHING
+    found = Attempt.objects.filter(recipient__message=message)
+    return found.values_list(at, Value("attempt"), F("number"), *named)
 
 
-def _tried(attempts: Sequence[Attempt]) -> Iterable[Step]:
-    for attempt in attempts:
-        to = attempt.recipient.address
-        if attempt.finished_at is None:
-            yield Step(attempt.started_at, f"Being handed over for {to}")
-            continue
-        answer = f": {attempt.text}" if attempt.text else ""
-        yield Step(attempt.finished_at, f"{TRIED.get(attempt.outcome, attempt.outcome)} for {to}{answer}")
-
-
-def _told(message: Message, review: Review | None) -> Iterable[Step]:
+def _events(message: Message, review: Review | None) -> Any:
     subjects = [str(message.pk)] + ([str(review.pk)] if review else [])
-    events = Event.objects.filter(subject__in=subjects, account_id=message.account_id, kind__in=EVENTS)
-    for event in events.order_by("seq"):
-        yield Step(event.created_at, EVENTS[event.kind])
+    found = Event.objects.filter(subject__in=subjects, account_id=message.account_id, kind__in=EVENTS)
+    named = F("kind"), NOTHING, NOTHING, NOTHING, NOTHING
+    return found.values_list("created_at", Value("event"), F("seq"), *named)
+
+
+def _step(line: Line) -> Step:
+    if line.source == "decision":
+        return Step(line.at, _decision_text(line), line.who)
+    if line.source == "event":
+        return Step(line.at, EVENTS[line.kind])
+    if not line.kind:
+        return Step(line.at, f"Being handed over for {line.who}")
+    answer = f": {line.text}" if line.text else ""
+    return Step(line.at, f"{TRIED.get(line.kind, line.kind)} for {line.who}{answer}")
+
+
+def _decision_text(line: Line) -> str:
+    text = DECIDED[DecisionKind(line.kind)]
+    if line.reason:
+        text = f"{text}: {decisions.REJECT_REASONS.get(line.reason, line.reason)}"
+    if line.text:
+        text = f"{text} (“{line.text}”)"
+    return f"{text}, through the API" if line.door == Door.API else text

@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from oversight.monitoring import MOST_COUNTED
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
@@ -118,7 +120,6 @@ _UNITS: Final = (
     ),
 )
 _URGENT = timedelta(hours=1)
-_MOST_COUNTED = 10_000
 
 
 @register.simple_tag
@@ -201,9 +202,9 @@ def initials(name: str) -> str:
 
 @register.filter
 def tally(number: int) -> str:
-    """A count with separators; from 10,000 on only that it is more."""
-    shown = formats.number_format(min(number, _MOST_COUNTED), use_l10n=True, force_grouping=True)
-    return f"{shown}+" if number > _MOST_COUNTED else shown
+    """A count with separators; beyond MOST_COUNTED only that it is more."""
+    shown = formats.number_format(min(number, MOST_COUNTED), use_l10n=True, force_grouping=True)
+    return f"{shown}+" if number > MOST_COUNTED else shown
 
 
 def words(value: datetime, now: datetime) -> str:

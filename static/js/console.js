@@ -104,8 +104,10 @@
 
   // --- Requests that fail: nothing is pretended, the form can be sent again.
   let lastForm = null;
+  let failedBy = null;
   function fail(kind, source) {
     const bar = $("#error-bar");
+    failedBy = source;
     if (source.matches("form")) {
       lastForm = standing(source);
       if (!lastForm) return;
@@ -126,8 +128,10 @@
   }
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx.sourceElement;
-    lastForm = source.matches("form") ? source : null;
     source.setAttribute("aria-busy", "true");
+    // What the page fetches by itself says nothing of an act that failed before it.
+    if (source.id === "main" && failedBy !== source) return;
+    lastForm = source.matches("form") ? source : null;
     $("#error-bar")?.setAttribute("hidden", "");
   });
   document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.sourceElement.removeAttribute("aria-busy"));
@@ -185,7 +189,7 @@
     if (parts.length) htmx.ajax("GET", location.pathname + location.search, { source: "#main", target: "#main", swap: "none", selectOOB: parts.join(",") });
   }
 
-  const inFigures = (count) => count > 10000 ? "10,000+" : count.toLocaleString(root.lang || "en");
+  const inFigures = (count) => count > 999 ? "999+" : String(count);
   function showPending(count) {
     const text = inFigures(count);
     for (const place of $$(".pending-count")) show(place, count || place.closest("h1, .filterbar") ? text : "");

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import connections
 
-from mailboxes import clock, stops
-from mailboxes.models import Account, Member, Role, User
+from mailboxes import clock, mailbox, stops
+from mailboxes.models import Account, Mailbox, Member, Role, User
 from mailboxes.modes import OversightMode
 from messaging.models import Captured, Message
 from messaging.outbound import dispatch
@@ -66,6 +66,10 @@ class Backstage:
             return Member.objects.select_related("user", "account").get(pk=member.pk)
 
         return self.do(make)
+
+    def second_mailbox(self, alice: builders.Tenant) -> Mailbox:
+        asked = mailbox.NewMailbox(address=f"{alice.mailbox.full_address.split('@')[0]}-2", domain=alice.mailbox.domain)
+        return self.do(lambda: mailbox.create(alice.account, asked, now=self.now()))
 
     def session_of(self, member: Member) -> str:
         """The key of a fresh session of the member."""

@@ -246,6 +246,38 @@ def test_a_server_error_shows_a_bar_and_the_second_try_decides_once(
     assert backstage.decisions_on(review) == ["approve"]
 
 
+def test_a_live_update_leaves_an_error_and_its_second_try_where_they_are(
+    backstage: Backstage, cast: Cast, tab_of: TabOf
+) -> None:
+    review = backstage.held(cast.alice)
+    other = backstage.held(cast.alice, subject="Another")
+    tab = tab_of(cast.rhea)
+    page = tab.open_review(review)
+    tab.wait_until_live()
+    page.route("**/approve/", lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
+    page.get_by_role("button", name="Approve and send").click()
+    expect(page.locator("#error-bar")).to_be_visible()
+    with page.expect_response(lambda answer: answer.url.endswith(f"/review/{review.pk}/")):
+        backstage.approve(other, cast.rhea)
+    expect(page.locator(".undo-item")).to_contain_text("Another")
+    expect(page.locator("#error-bar")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/review/")
+    assert backstage.decisions_on(review) == ["approve"]
+
+
+def test_a_page_offers_the_undo_of_its_own_review_once(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
+    here, other = backstage.held(cast.alice, subject="Here"), backstage.held(cast.alice, subject="Another")
+    for review in (here, other):
+        backstage.approve(review, cast.rhea)
+    page = tab_of(cast.rhea).open_review(here)
+    expect(page.locator(".undo-item")).to_have_count(1)
+    expect(page.locator(".undo-item")).to_contain_text("Another")
+    page.keyboard.press("z")
+    expect(page.get_by_role("button", name="Approve and send")).to_be_visible()
+    assert backstage.state_of(other) == "approved"
+
+
 @pytest.mark.parametrize("order", ["the error first", "the live update first"])
 def test_an_answer_that_is_lost_leaves_the_truth_on_the_page(
     backstage: Backstage, cast: Cast, tab_of: TabOf, order: str

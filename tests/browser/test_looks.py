@@ -112,6 +112,24 @@ def test_a_phone_needs_no_sideways_scroll_and_no_thin_finger(
         assert box["height"] >= 44, name
 
 
+@pytest.mark.parametrize("width", [375, 320])
+@pytest.mark.parametrize("mailboxes_count", [1, 2])
+def test_the_search_of_a_list_is_whole_on_a_phone(
+    backstage: Backstage, cast: Cast, tab_of: TabOf, width: int, mailboxes_count: int
+) -> None:
+    backstage.held(cast.alice)
+    if mailboxes_count == 2:
+        backstage.second_mailbox(cast.alice)
+    tab = tab_of(cast.rhea, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True)
+    page = tab.open("/review/")
+    for name in ("#q", "form.search button"):
+        box = page.locator(name).bounding_box()
+        assert box
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width, name
+    assert page.locator("select").count() == mailboxes_count - 1
+
+
 def test_text_of_double_size_fits_a_narrow_page(backstage: Backstage, cast: Cast, tab_of: TabOf) -> None:
     review = furnish(backstage, cast)
     tab = tab_of(cast.rhea, viewport={"width": 640, "height": 700})

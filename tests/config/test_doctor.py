@@ -129,15 +129,16 @@ def test_the_owner_of_the_tables_is_named_as_no_role_to_run_with(healthy: None) 
 def test_a_missing_migration_is_named(healthy: None) -> None:
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM django_migrations WHERE app = 'oversight' AND name = '0002_guards' RETURNING applied"
+            "DELETE FROM django_migrations WHERE app = 'oversight' AND name IN"
+            " (SELECT max(name) FROM django_migrations WHERE app = 'oversight') RETURNING name, applied"
         )
-        [(applied,)] = cursor.fetchall()
+        [(name, applied)] = cursor.fetchall()
     try:
-        assert "oversight.0002_guards" in complaint("migrations")
+        assert f"oversight.{name}" in complaint("migrations")
     finally:
         with as_owner(), connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO django_migrations (app, name, applied) VALUES ('oversight', '0002_guards', %s)", [applied]
+                "INSERT INTO django_migrations (app, name, applied) VALUES ('oversight', %s, %s)", [name, applied]
             )
 
 

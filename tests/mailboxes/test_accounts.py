@@ -38,7 +38,7 @@ def test_a_signup_makes_account_owner_agent_mailbox_and_key() -> None:
     assert made.mailbox.agent == made.key.agent
     assert Member.objects.get(account=made.account).role == Role.OWNER
     assert not made.user.is_proven_human
-    assert not accounts.owner_is_verified(made.account)
+    assert made.user.email_verified_at is None
 
 
 def test_the_owner_is_asked_to_verify_and_the_log_holds_neither_token_nor_link() -> None:
@@ -97,7 +97,7 @@ def test_a_token_verifies_once_and_sets_the_humans_own_password() -> None:
     user.refresh_from_db()
     assert user.check_password(NEW_PASSWORD)
     assert user.is_proven_human
-    assert accounts.owner_is_verified(made.account)
+    assert user.email_verified_at is not None
     assert Event.objects.filter(account=made.account, kind="account.email_verified").count() == 1
     with pytest.raises(Gone):
         accounts.read_verification_token(token)
@@ -125,14 +125,15 @@ def test_a_weak_password_on_our_own_page_verifies_nobody() -> None:
     made = sign_up()
     with pytest.raises(Invalid):
         accounts.verify_email(made.user, password="short", now=clock.now())
-    assert not accounts.owner_is_verified(made.account)
+    made.user.refresh_from_db()
+    assert made.user.email_verified_at is None
 
 
 def test_verifying_without_a_password_proves_no_human() -> None:
     made = sign_up()
     accounts.verify_email(made.user, password=None, now=clock.now())
     made.user.refresh_from_db()
-    assert accounts.owner_is_verified(made.account)
+    assert made.user.email_verified_at is not None
     assert not made.user.is_proven_human
 
 

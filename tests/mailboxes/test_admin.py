@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from mailboxes import clock, keys
+from mailboxes.admin import base
 from mailboxes.errors import Unauthenticated
 from mailboxes.models import Event, Limit, MailboxStatus, Member, Role, User
 from mailboxes.modes import OversightMode
@@ -218,3 +219,11 @@ def test_a_limit_is_set_and_changed(desk: Client, operator: User, alice: Tenant)
 
 def _claim(now: Any) -> list[Any]:
     return outbox.claim_due(limit=10, now=now)
+
+
+def test_a_long_list_is_counted_no_further_than_anybody_leafs(
+    desk: Client, alice: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "MOST_LISTED", 3)
+    assert Event.objects.count() > 3
+    assert "3 events" in desk.get(reverse("admin:mailboxes_event_changelist")).content.decode()

@@ -152,5 +152,5 @@ def test_agent_keys_are_listed_oldest_first_without_revoked_ones(alice: Tenant) 
     third, _ = keys.create_agent_key(alice.agent, name="third", now=clock.now())
     keys.revoke_now(second, by="test", now=clock.now())
     builders.decide_key(alice.owner)
-    assert [key.name for key in keys.list_agent_keys(alice.account)] == ["default", "third"]
-    assert third in keys.list_agent_keys(alice.account)
+    assert [key.name for key in keys.agent_keys(alice.account)] == ["default", "third"]
+    assert third in keys.agent_keys(alice.account)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from mailboxes import clock
-from mailboxes.models import Event
+from mailboxes import clock, quotas
+from mailboxes.models import CountKind, Event
 from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.inbound import intake
@@ -91,6 +91,17 @@ def test_a_complaint_at_abuse_is_believed_by_the_token_in_the_original() -> None
     assert recipient.state == RecipientState.COMPLAINED
     assert Suppression.objects.get().reason == "COMPLAINT"
     assert "message.complaint" in kinds(recipient)
+
+
+def test_a_bounce_counts_for_the_day_of_its_sending_until_a_complaint_shows_that_it_arrived() -> None:
+    recipient = sent()
+    Message.objects.filter(pk=recipient.message_id).update(created_at=clock.now() - timedelta(days=1))
+    counts = []
+    for report in (bounce(KIM, to=path_of(recipient)), complaint(return_path=path_of(recipient))):
+        hear(recipient, report)
+        account_id, yesterday = recipient.message.account_id, clock.now() - timedelta(days=1)
+        counts.append(quotas.used([account_id], CountKind.DAILY_BOUNCES, now=yesterday)[account_id])
+    assert counts == [1, 0]
 
 
 def test_a_delivery_report_marks_the_recipient_delivered() -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from mailboxes import clock, mailbox, quotas
-from mailboxes.models import Event, LimitKind
+from mailboxes.models import CountKind, Event, LimitKind
 from messaging.inbound import claims, frames, intake, parser_process
 from messaging.mime.types import Envelope
 from messaging.models import Direction, Message, RawMessage, Status
@@ -86,6 +86,15 @@ def test_a_received_mail_counts_for_the_month_even_over_the_limit() -> None:
     used = quotas.used([alice.account.pk], LimitKind.MONTHLY_INBOUND, now=clock.now())
     assert used == {alice.account.pk: 1001}
     assert message.status == Status.RELEASED
+
+
+def test_a_received_mail_counts_for_its_mailbox_and_for_the_day() -> None:
+    alice = builders.tenant()
+    arrive(alice.mailbox)
+    arrive(alice.mailbox, letter(subject="Another"))
+    of_the_box = quotas.used([alice.mailbox.pk], LimitKind.MONTHLY_INBOUND, now=clock.now())
+    today = quotas.used([alice.account.pk], CountKind.DAILY_INBOUND, now=clock.now())
+    assert (of_the_box, today) == ({alice.mailbox.pk: 2}, {alice.account.pk: 2})
 
 
 def test_the_same_bytes_again_are_stored_as_a_duplicate_and_shown_once() -> None:

@@ -56,7 +56,7 @@ def test_the_badge_counts_monitored_sends_until_the_monitor_was_opened() -> None
     assert 'unseen-count">2<' in text_of(client.get("/review/"))
     client.get("/monitor/")
     assert 'unseen-count"><' in text_of(client.get("/review/"))
-    assert monitoring.unseen_count(alice.owner_actor, seen_at=None, now=clock.now()) == 2
+    assert monitoring.unseen(alice.owner_actor, seen_at=None, now=clock.now()).count() == 2
 
 
 def test_a_mailbox_lists_its_conversations_and_what_waits_in_them() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
 
 from mailboxes import clock, stops
 from mailboxes.models import Role
@@ -99,18 +98,6 @@ class TestThePage:
         steps = ["Asked to send", "Held for a person", ">Approved <", "Approval taken back"]
         places = [page.index(step) for step in steps]
         assert places == sorted(places)
-
-    def test_costs_few_queries_however_long_the_history(
-        self, django_assert_max_num_queries: DjangoAssertNumQueries
-    ) -> None:
-        alice = builders.tenant()
-        review = builders.held(alice)
-        client = seat(alice.owner)
-        for version in (1, 3, 5):
-            decide(client, review, "approve", version=version)
-            decide(client, review, "undo", version=version + 1)
-        with django_assert_max_num_queries(19):
-            client.get(url_of(review))
 
 
 class TestApprove:

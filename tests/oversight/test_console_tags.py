@@ -102,8 +102,8 @@ def test_initials_come_from_a_name_or_an_address(name: str, expected: str) -> No
     assert console_tags.initials(name) == expected
 
 
-@pytest.mark.parametrize(("number", "expected"), [(0, "0"), (37, "37"), (10_000, "10,000"), (10_001, "10,000+")])
-def test_counts_stop_at_ten_thousand(number: int, expected: str) -> None:
+@pytest.mark.parametrize(("number", "expected"), [(0, "0"), (37, "37"), (999, "999"), (1000, "999+")])
+def test_counts_stop_below_a_thousand(number: int, expected: str) -> None:
     assert console_tags.tally(number) == expected
 
 

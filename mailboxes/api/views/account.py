@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,23 +10,10 @@ from mailboxes import quotas
 from mailboxes.api.base import ApiView
 from mailboxes.api.openapi import operation
 from mailboxes.api.serializers import AccountAnswerSerializer
-from mailboxes.models import Account, LimitKind, Mailbox, MailboxStatus, Member, Role
-
-
-@dataclass(frozen=True, slots=True)
-class MailToday:
-    """What today (UTC) brought the account."""
-
-    received: int = 0
-    bounced: int = 0
+from mailboxes.models import Account, CountKind, LimitKind, Mailbox, MailboxStatus, Member, Role
 
 
 class AccountView(ApiView):
-    """Base: mail is not known down here, so messaging fills `mail_today` in and routes it."""
-
-    def mail_today(self, account: Account) -> MailToday:
-        raise NotImplementedError
-
     @operation("getAccount", tag="Account", answers={200: AccountAnswerSerializer}, errors=(403,))
     def get(self, request: Request) -> Response:
         """Plan, limits and usage. Needs a full-access key."""
@@ -71,12 +56,14 @@ class AccountView(ApiView):
         mailboxes = Mailbox.objects.filter(account=account, deleted_at__isnull=True).aggregate(
             all=Count("pk"), active=Count("pk", filter=Q(status=MailboxStatus.ACTIVE))
         )
-        today = self.mail_today(account)
         return {
             "mailboxCount": mailboxes["all"],
             "activeMailboxCount": mailboxes["active"],
             "sentToday": quotas.spent(account, LimitKind.DAILY_SENDS, now=self.now),
             "sentThisMonth": quotas.spent(account, LimitKind.MONTHLY_SENDS, now=self.now),
-            "receivedToday": today.received,
-            "bouncedToday": today.bounced,
+            "receivedToday": self._today(account, CountKind.DAILY_INBOUND),
+            "bouncedToday": self._today(account, CountKind.DAILY_BOUNCES),
         }
+
+    def _today(self, account: Account, kind: CountKind) -> int:
+        return quotas.used([account.pk], kind, now=self.now).get(account.pk, 0)

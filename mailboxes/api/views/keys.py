@@ -4,26 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import keys
+from mailboxes.api import pagination
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import NewKeyRequest
-from mailboxes.api.openapi import operation, path_id
+from mailboxes.api.openapi import AFTER, operation, path_id
 from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import ApiKey, Mailbox
 
+# A page without `limit` is a full one: callers that know of no pages see all keys, as far as anybody has so many.
+KEY_LIMIT = OpenApiParameter(
+    "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.MAX_LIMIT}
+)
+
 
 class Keys(ApiView):
-    @operation("listApiKeys", tag="API keys", answers={200: KeyListSerializer}, errors=(403,))
+    @operation(
+        "listApiKeys",
+        tag="API keys",
+        answers={200: KeyListSerializer},
+        errors=(400, 403),
+        parameters=[KEY_LIMIT, AFTER],
+    )
     def get(self, request: Request) -> Response:
-        """The agents' keys of the account, without the keys themselves. Needs a full-access key."""
+        """The agents' keys of the account, oldest first, without the keys themselves. Needs a full-access key."""
         self.principal.require_full_access()
-        listed = [self._told(key) for key in keys.list_agent_keys(self.principal.account)]
-        return Response(KeyListSerializer({"keys": listed}).data)
+        limit = pagination.limit(request, default=pagination.MAX_LIMIT)
+        asked, after = keys.agent_keys(self.principal.account), pagination.asked_cursor(request)
+        found = list((asked.filter(after.behind("created_at")) if after else asked)[: limit + 1])
+        cursor = pagination.next_cursor([(key.created_at, key.pk) for key in found], limit)
+        listed = [self._told(key) for key in found[:limit]]
+        return Response(KeyListSerializer({"keys": listed, "nextCursor": cursor and cursor.text()}).data)
 
     @operation(
         "createApiKey",

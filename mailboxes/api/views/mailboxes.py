@@ -54,17 +54,13 @@ class MailboxView(ApiView):
 
 
 class Mailboxes(MailboxView):
-    """Base: mail is not known down here, so messaging fills `received_this_month` in and routes it."""
-
-    def received_this_month(self, boxes: Sequence[Mailbox]) -> Mapping[UUID, int]:
-        raise NotImplementedError
-
     @operation("listMailboxes", tag="Mailboxes", answers={200: MailboxListSerializer})
     def get(self, request: Request) -> Response:
         """The mailboxes that the key reaches, oldest first."""
         self.principal.require(Scope.READ)
         boxes = list(self.principal.mailboxes().select_related("agent").order_by("created_at", "pk"))
-        facts = self.facts(boxes, received=self.received_this_month(boxes))
+        received = quotas.used([box.pk for box in boxes], LimitKind.MONTHLY_INBOUND, now=self.now)
+        facts = self.facts(boxes, received=received)
         return Response(MailboxListSerializer({"mailboxes": facts}).data)
 
     @operation(

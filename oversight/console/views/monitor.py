@@ -12,6 +12,7 @@ from oversight import monitoring
 from oversight.console import conversations, keyset, shell
 from oversight.console.cards import Filter
 from oversight.console.visit import SEEN, Visit, page
+from oversight.monitoring import MOST_COUNTED
 
 WAYS = (("", "All"), ("monitored", "Monitored"), ("autonomous", "Autonomous"), ("approved", "Approved by people"))
 
@@ -21,8 +22,10 @@ WAYS = (("", "All"), ("monitored", "Monitored"), ("autonomous", "Autonomous"), (
 def monitor(request: HttpRequest, visit: Visit) -> HttpResponse:
     here = reverse("console:monitor")
     way = request.GET.get("way", "")
-    part = keyset.cut(
+    # What waits for a person is no send yet: however much of it there is, a page looks through so many and no more.
+    part = keyset.search(
         conversations.with_outcome(monitoring.sends(visit.actor, way=way)),
+        monitoring.outgoing(visit.actor, way=way),
         "created_at",
         request.GET.get("after", ""),
         is_descending=True,
@@ -36,7 +39,7 @@ def monitor(request: HttpRequest, visit: Visit) -> HttpResponse:
             for value, label in WAYS
         ],
         "counts": [
-            ("sent in the last hour", numbers.sent),
+            ("sent in the last hour" if numbers.is_whole else f"sent of the newest {MOST_COUNTED + 1:,}", numbers.sent),
             ("on the way", numbers.waiting),
             ("failed or unknown", numbers.failed),
         ],

@@ -10,6 +10,8 @@ from oversight.console import keyset, queries, shell
 from oversight.console.cards import Filter, Select
 from oversight.console.queries import Filters
 from oversight.console.visit import Visit, page
+from oversight.counting import count
+from oversight.models import Review
 
 
 @require_safe
@@ -18,9 +20,15 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     here = reverse("console:queue")
     filters = Filters.read(request.GET)
     found = queries.waiting(visit, filters)
-    part = keyset.cut(queries.with_mail(found), "expires_at", request.GET.get("after", ""))
-    around = shell.of(visit)
-    total = queries.capped_count(found) if filters else around.pending_count
+    after, around = request.GET.get("after", ""), shell.of(visit)
+    part: keyset.Slice[Review]
+    total: int | None
+    if filters.is_search:
+        through = queries.looked_through(visit, filters)
+        part, total = keyset.search(queries.with_mail(found), through, "expires_at", after), None
+    else:
+        part = keyset.cut(queries.with_mail(found), "expires_at", after)
+        total = count(found) if filters else around.pending_count
     context = {
         "shell": around,
         "reviews": queries.rows(part.rows, actor=visit.actor),

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from oversight import decisions
-from oversight.console import detail, queries, reading, shell, timeline
-from oversight.console.cards import Conflict, MailCard
+from oversight.console import detail, people, queries, reading, shell, timeline
+from oversight.console.cards import Conflict, MailCard, Person
 from oversight.console.reading import TABS, Reading
 from oversight.console.visit import Visit, page
 from oversight.models import Review, ReviewState
@@ -51,9 +51,9 @@ def show_bar(
     reject_form: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """The decision bar alone, for htmx."""
-    people = detail.people(found.message, detail.recipients(found.message), actor=visit.actor, replies={})
+    addressed = people.of(found.message, actor=visit.actor, replies={})
     context = {
-        "review": detail.review_card(found, visit, people=people),
+        "review": detail.review_card(found, visit, people=addressed),
         "conflict": conflict,
         "reject_form": reject_form,
         "reasons": list(decisions.REJECT_REASONS.items()),
@@ -72,24 +72,23 @@ def of_review(found: Review) -> Reading:
 def context_of(visit: Visit, found: Review, read: Reading) -> dict[str, Any]:
     """What the page tells about the message and the review."""
     message = found.message
-    recipients = detail.recipients(message)
     thread, replies = detail.thread_around(message)
-    people = detail.people(message, recipients, actor=visit.actor, replies=replies)
-    card = detail.review_card(found, visit, people=people, signals=read.signals())
+    addressed = people.of(message, actor=visit.actor, replies=replies)
+    card = detail.review_card(found, visit, people=addressed, signals=read.signals())
     body = f"{reverse('console:body', args=[found.pk])}?v={message.current_version}"
     return {
         "review": card,
-        "mail": mail_card(read, url=reverse("console:review", args=[found.pk]), body_url=body, people=people),
+        "mail": mail_card(read, url=reverse("console:review", args=[found.pk]), body_url=body, addressed=addressed),
         "message_state": message.status if found.state == ReviewState.APPROVED else "",
         "message_id": message.pk,
         "initiator": detail.initiator(message),
         "readiness": detail.readiness(message, visit) if found.state == ReviewState.OPEN else [],
         "thread": thread,
-        "steps": timeline.of(message, review=found, attempts=detail.attempts(recipients)),
+        "steps": timeline.of(message, review=found),
     }
 
 
-def mail_card(read: Reading, *, url: str, body_url: str, people: list[Any]) -> MailCard:
+def mail_card(read: Reading, *, url: str, body_url: str, addressed: list[Person]) -> MailCard:
     """The message itself."""
     return MailCard(
         url=url,
@@ -97,7 +96,7 @@ def mail_card(read: Reading, *, url: str, body_url: str, people: list[Any]) -> M
         from_name=read.message.from_name,
         from_address=read.message.from_address,
         subject=read.message.subject,
-        recipients=people,
+        recipients=addressed,
         files=read.files,
         links_count=len(read.document.anchors),
         blocked_image_count=read.document.blocked_count,

@@ -16,6 +16,7 @@ from oversight.console import shell
 from oversight.console.forms import PasswordForm, StopForm, shown
 from oversight.console.views import password_again
 from oversight.console.visit import Visit, page
+from oversight.counting import count
 from oversight.models import ReviewState
 
 
@@ -65,5 +66,5 @@ def effect(visit: Visit) -> list[tuple[str, int]]:
     return [
         ("queued to leave", max(queued - leaving, 0)),
         ("approved, in their undo time", leaving),
-        ("waiting for review", shell.pending_count(visit)),
+        ("waiting for review", count(reviews.pending(visit.actor))),
     ]

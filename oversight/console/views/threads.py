@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from mailboxes.models import Mailbox
 from messaging.models import Message
-from oversight.console import conversations, detail, keyset, reading, shell, timeline
+from oversight.console import conversations, detail, keyset, people, reading, shell, timeline
 from oversight.console.reading import Reading
 from oversight.console.views import body
 from oversight.console.views.review import mail_card, tab_of
@@ -32,8 +32,13 @@ def mailbox(request: HttpRequest, visit: Visit, mailbox_id: UUID) -> HttpRespons
 def _list(request: HttpRequest, visit: Visit, box: Mailbox | None) -> HttpResponse:
     here = reverse("console:mailbox", args=[box.pk]) if box else reverse("console:threads")
     query = request.GET.get("q", "").strip().replace("\x00", "")[:200]
-    found = conversations.threads(visit.actor, box, text=query)
-    part = keyset.cut(found, "last_message_at", request.GET.get("after", ""), is_descending=True)
+    after, every = request.GET.get("after", ""), conversations.threads(visit.actor, box)
+    if query:
+        found = conversations.naming(every, query)
+        through = conversations.looked_through(visit.actor, box)
+        part = keyset.search(found, through, "last_message_at", after, is_descending=True)
+    else:
+        part = keyset.cut(every, "last_message_at", after, is_descending=True)
     context = {
         "mailboxes": conversations.mailbox_links(visit.actor, current=box),
         "mailbox": {"address": box.full_address, "mode": box.mode} if box else None,
@@ -68,19 +73,18 @@ def message(request: HttpRequest, visit: Visit, message_id: UUID) -> HttpRespons
     found = detail.get_message(visit.actor, message_id)
     read = _reading(found)
     url = reverse("console:message", args=[found.pk])
-    recipients = detail.recipients(found)
     around, replies = detail.thread_around(found)
-    people = detail.people(found, recipients, actor=visit.actor, replies=replies)
+    addressed = people.of(found, actor=visit.actor, replies=replies)
     review = found.reviews.order_by("-opened_at").first()
     context = {
-        "mail": mail_card(read, url=url, body_url=f"{url}body/", people=people),
+        "mail": mail_card(read, url=url, body_url=f"{url}body/", addressed=addressed),
         "message": found,
         "review_url": reverse("console:review", args=[review.pk]) if review else "",
         "signals": read.signals(),
         "initiator": detail.initiator(found),
-        "recipients": people,
+        "recipients": addressed,
         "thread": around,
-        "steps": timeline.of(found, review=review, attempts=detail.attempts(recipients)),
+        "steps": timeline.of(found, review=review),
     } | tab_of(request, read)
     return shell.render(request, visit, "oversight/message.html", context, section="threads")
 

@@ -1,0 +1,18 @@
+"""Kinds that are counted and not limited."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('mailboxes', '0004_key_bell'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='usage',
+            name='kind',
+            field=models.CharField(choices=[('daily_sends', 'recipients a day, per mailbox'), ('monthly_sends', 'recipients a month, per mailbox'), ('mailbox_sends_per_minute', 'recipients a minute, per mailbox'), ('account_sends_per_minute', 'recipients a minute, per account'), ('mailboxes', 'mailboxes, per account'), ('monthly_inbound', 'received messages a month, per account'), ('storage_bytes', 'bytes of attachments, per account'), ('daily_inbound', 'received messages a day, per account'), ('daily_bounces', "recipients of a day's sends that bounced, per account")], max_length=30),
+        ),
+    ]

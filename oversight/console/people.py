@@ -1,0 +1,53 @@
+"""What is known of those whom a message goes to: mails before, the last reply, suppression."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from mailboxes.principals import Principal
+from messaging.mime import addresses
+from messaging.models import Direction, Message, Recipient, Status
+from messaging.recipients import suppressions
+from oversight.counting import Counted
+
+from .cards import Person
+from .correspondents import TAKEN
+
+ORDER = ("to", "cc", "bcc")
+
+
+def of(message: Message, *, actor: Principal, replies: dict[str, datetime]) -> list[Person]:
+    """The recipients in the order to, cc, bcc. `replies`: when each address last wrote into this thread."""
+    found = sorted(_recipients(message, actor), key=lambda person: (ORDER.index(person.kind), person.address))
+    suppressed = {row.key: row for row in suppressions.find(message.account_id, [one.address for one in found])}
+    return [_person(one, message, suppressed, replies) for one in found]
+
+
+def _recipients(message: Message, actor: Principal) -> QuerySet[Any]:
+    # By address and no further than the answer. Not Exists, which PostgreSQL may answer by reading all of the account.
+    took = Recipient.objects.filter(message__account=actor.account, address=OuterRef("address"), state__in=TAKEN)
+    wrote = Message.objects.filter(
+        account=actor.account, direction=Direction.INBOUND, status=Status.RELEASED, from_address=OuterRef("address")
+    )
+    return message.recipients.annotate(
+        sent_count=Counted(took.exclude(message=message)),
+        has_written=Subquery(wrote.values("pk")[:1]),
+    )
+
+
+def _person(one: Any, message: Message, suppressed: dict[str, Any], replies: dict[str, datetime]) -> Person:
+    row = suppressed.get(addresses.suppression_key(one.address))
+    is_on_the_way = message.status not in (Status.HELD, Status.REJECTED, Status.EXPIRED, Status.CANCELLED)
+    return Person(
+        address=one.address,
+        kind=one.kind,
+        is_first_contact=not one.sent_count and one.has_written is None,
+        sent_count=one.sent_count,
+        last_reply_at=replies.get(one.address),
+        suppressed_reason=f"Suppressed ({row.get_reason_display().lower()})" if row else "",
+        state=one.state if is_on_the_way else "",
+        detail=one.text,
+    )

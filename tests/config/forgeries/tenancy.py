@@ -1,0 +1,34 @@
+"""One account's things hang on another's."""
+
+from __future__ import annotations
+
+from tests import builders
+from tests.builders import Tenant
+
+from .forging import Forgery, forge
+
+
+def mailbox_moves_to_another_account(alice: Tenant) -> None:
+    other = builders.tenant("bob")
+    forge("UPDATE mailboxes_mailbox SET account_id = %(a)s WHERE id = %(m)s", a=other.account.pk, m=alice.mailbox.pk)
+
+
+def review_moves_to_another_account(alice: Tenant) -> None:
+    review = builders.held(alice)
+    forge(
+        "UPDATE oversight_review SET account_id = %(a)s WHERE id = %(r)s",
+        a=builders.tenant("bob").account.pk,
+        r=review.pk,
+    )
+
+
+def thread_joins_two_mailboxes(alice: Tenant) -> None:
+    theirs, mine = builders.submit(builders.tenant("bob")), builders.submit(alice)
+    forge("UPDATE messaging_message SET thread_id = %(t)s WHERE id = %(m)s", t=theirs.thread_id, m=mine.pk)
+
+
+FORGERIES: list[tuple[str, Forgery]] = [
+    ("I24", mailbox_moves_to_another_account),
+    ("I25", review_moves_to_another_account),
+    ("I31", thread_joins_two_mailboxes),
+]
