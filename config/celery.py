@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import beat_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
 
 from config.embedded.process import die_with_parent
 from config.heartbeat import BEATS_EVERY, HEARTBEAT_TASK
@@ -40,6 +40,13 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def _keep_djangos_logging(**_kwargs: Any) -> None:
     """Celery configures nothing when somebody listens to this signal."""
+
+
+@beat_init.connect
+@worker_ready.connect
+def _say_ready(**_kwargs: Any) -> None:
+    # Who restarts us waits for this line.
+    print("Ready", flush=True)
 
 
 @worker_process_init.connect
