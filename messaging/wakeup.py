@@ -22,13 +22,18 @@ PAUSE_SECONDS = 0.02
 
 
 class Bell:
-    """Rings from a thread of its own: nobody waits for the broker, and what is rung during a pause rings once."""
+    """Rings from a thread of its own: nobody waits for the broker, and what is rung during a pause rings once.
 
-    def __init__(self) -> None:
+    Whoever is woken looks for all that is due, so a longer pause costs less work and a later start.
+    """
+
+    def __init__(self, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+        self._pause_seconds = pause_seconds
         self._due: set[str] = set()
         self._is_due = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        atexit.register(self.ring_out)
 
     def ring(self, task_name: str) -> None:
         with self._lock:
@@ -51,12 +56,11 @@ class Bell:
             self._is_due.wait()
             self._is_due.clear()
             self.ring_out()
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(self._pause_seconds)
 
 
 bell = Bell()
 _silence = Silence()
-atexit.register(bell.ring_out)
 
 
 def ring(task_name: str) -> None:

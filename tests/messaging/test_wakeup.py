@@ -14,7 +14,6 @@ from messaging.wakeup import Bell
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     heard: list[str] = []
     monkeypatch.setattr(wakeup, "_ring_now", heard.append)
-    monkeypatch.setattr(wakeup, "PAUSE_SECONDS", 0.2)
     return heard
 
 
@@ -25,7 +24,7 @@ def wait_for(heard: list[str], amount: int) -> None:
 
 
 def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(pause_seconds=0.2)
     bell.ring("drain")
     wait_for(heard, 1)
     for _ in range(100):
@@ -36,7 +35,7 @@ def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> No
 
 
 def test_two_doors_are_rung_both(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(pause_seconds=0.2)
     bell.ring("drain")
     bell.ring("intake")
     wait_for(heard, 2)
@@ -44,7 +43,7 @@ def test_two_doors_are_rung_both(heard: list[str]) -> None:
 
 
 def test_what_is_due_rings_before_the_process_ends(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(pause_seconds=0.2)
     bell.ring("drain")
     wait_for(heard, 1)
     bell.ring("drain")

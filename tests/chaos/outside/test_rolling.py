@@ -39,7 +39,7 @@ def shown(stack: Stack, subjects: list[str]) -> Counter[str]:
 
 
 def test_all_processes_are_restarted_one_after_the_other(stack: Stack, note: Note) -> None:
-    with stack.relay.moody("-w", "1"):
+    with stack.relay.moody("-W", ".:1"):
         with (
             stack.load(4, is_stubborn=True) as load,
             Arrivals(stack.instance.smtp_port, stack.mailbox_address) as arrivals,

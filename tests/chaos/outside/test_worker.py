@@ -20,7 +20,7 @@ TAKEN_BACK_WITHIN = 45.0  # a sweep each 30 s, on a busy machine
 @pytest.fixture
 def slow(stack: Stack) -> Iterator[None]:
     """A relay that takes a second for each mail: who is struck has mails in hand. It stays so until all is settled."""
-    with stack.relay.moody("-w", "1"):
+    with stack.relay.moody("-W", ".:1"):
         yield
 
 
