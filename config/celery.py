@@ -27,8 +27,8 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": EXPIRES_AFTER, "retry": False}}
 
 
-# Mail that a slow relay holds up must hold up nothing else: rings for the outbox pile up in a line of their own, workers
-# serve both lines in turn, and take no more from them than they can begin.
+# A slow relay holds up mail and nothing else: rings for the outbox pile up in a line of their own, workers serve both
+# lines in turn, and take no more than they can begin.
 app.conf.task_queues = [Queue("celery"), Queue("outbox")]
 app.conf.task_routes = {DRAIN_OUTBOX: {"queue": "outbox"}}
 app.conf.worker_prefetch_multiplier = 1

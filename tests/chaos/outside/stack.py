@@ -160,9 +160,10 @@ class Stack:
         return int(self.rows(UNSETTLED, list(ids))[0][0])
 
     def held(self) -> Counter[int]:
-        """How many mails each process has in hand."""
+        """How many mails each living process has in hand."""
         rows = self.rows("SELECT worker, count(*) FROM messaging_attempt WHERE finished_at IS NULL GROUP BY 1")
-        return Counter({int(worker.rpartition(":")[2]): count for worker, count in rows})
+        held = {int(worker.rpartition(":")[2]): count for worker, count in rows}
+        return Counter({pid: held[pid] for pid in self.instance.processes() if pid in held})
 
     def until_held(self, least: int = 5) -> int:
         """Wait until some process has so many mails in hand; which one has the most."""

@@ -25,11 +25,12 @@ def slow(stack: Stack) -> Iterator[None]:
 
 
 def strike(stack: Stack, pid: int, *, also: Callable[[], object] = lambda: None) -> Counter[str]:
-    """kill -9; what the dead had in hand, and how far it had come."""
+    """kill -9; what it had in hand, and how far that had come."""
+    before = stack.left_by_the_dead()
     stack.kill(pid)
     until(lambda: pid not in stack.instance.processes(), seconds=5, what="it survives")
     also()
-    return stack.left_by_the_dead()
+    return stack.left_by_the_dead() - before
 
 
 @pytest.mark.usefixtures("slow")
