@@ -109,7 +109,7 @@ class Stack:
     def pids(self, name: str) -> list[int]:
         """The processes of that name, the oldest (which is the parent) first."""
         words = WORDS[name]
-        return sorted(pid for pid, line in self.instance.processes().items() if words in line)
+        return sorted((pid for pid, line in self.instance.processes().items() if words in line), key=_begun_at)
 
     def pool(self) -> list[int]:
         return self.pids("worker")[1:]
@@ -232,6 +232,13 @@ class Stack:
 
     def stop(self) -> None:
         self.instance.stop()
+
+
+def _begun_at(pid: int) -> int:
+    """Clock ticks since the machine started (proc(5)). Numbers begin anew, so that a child's may be the smaller one."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return 0
 
 
 # How often a message's Message-ID may stand at the relay: an attempt in flight counts as sent only when it is over.
