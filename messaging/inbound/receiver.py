@@ -15,8 +15,9 @@ from django.db import InterfaceError, OperationalError
 
 from mailboxes import addresses
 from mailboxes.addresses import Destination
+from messaging import wakeup
+from messaging.bell import Bell
 from messaging.faultpoints import faultpoint
-from messaging.wakeup import PROCESS_INTAKE, Bell
 
 from . import destinations
 from .database_threads import DatabaseThreads
@@ -65,7 +66,7 @@ class Receiver:
         self._database = database
         self._storekeeper = storekeeper
         self._known: dict[str, tuple[Destination, float]] = {}
-        self._bell = Bell(pause_seconds=RING_PAUSE_SECONDS)
+        self._bell = Bell(wakeup.ring_now, pause_seconds=RING_PAUSE_SECONDS)
 
     async def handle_RCPT(
         self, server: Conversation, session: Session, envelope: Addressed, address: str, options: list[str]
@@ -111,7 +112,7 @@ class Receiver:
 
     def ring_soon(self) -> None:
         """Wake a worker; one ring for all the mail of a moment."""
-        self._bell.ring(PROCESS_INTAKE)
+        self._bell.ring(wakeup.PROCESS_INTAKE)
 
     async def _find(self, address: str) -> Destination | str:
         """Where the mail goes, or the refusal."""
