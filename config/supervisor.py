@@ -129,7 +129,7 @@ class Child:
 
     async def _relay(self, descriptor: int) -> None:
         async for line in _lines(descriptor):
-            self.last_line = line
+            self.last_line = line or self.last_line
             self.has_said_ready |= bool(self.command.ready_line) and line.startswith(self.command.ready_line)
             self.say(line)
 

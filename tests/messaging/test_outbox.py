@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection, transaction
 
 from mailboxes import clock
 from messaging.models import Attempt, Message, Recipient, RecipientState, Revision, Status
@@ -90,13 +89,3 @@ def test_a_rejection_after_an_undo_leaves_a_refused_address_refused(alice: Tenan
         "lee@friends.example": RecipientState.CANCELLED,
     }
     assert recipient_of(message).code == "550"
-
-
-def test_a_claim_walks_what_is_due_in_order_and_sorts_nothing(alice: Tenant) -> None:
-    builders.submit(alice)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(outbox.NO_SORT)
-        cursor.execute(f"EXPLAIN (COSTS OFF) {outbox.DUE}", {"now": clock.now(), "limit": 20})
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Index Scan using recipient_due" in plan
-    assert "Sort" not in plan, plan
