@@ -1,4 +1,7 @@
-"""Beat that does the sweeps itself while the broker takes none: a doorbell that is gone must not stop the mail."""
+"""Beat that does the sweeps itself while the broker takes none: a doorbell that is gone must not stop the mail.
+
+One sweep it does itself always: what dead workers held must not wait in line behind the mail of those that live.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
 
+DONE_HERE = "messaging.take_back_overdue"
+
 
 class Scheduler(PersistentScheduler):
     """Celery's own, with `apply_async` that falls back to this very process."""
@@ -27,7 +32,8 @@ class Scheduler(PersistentScheduler):
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
     ) -> object | None:
         """Send the sweep to a worker; do it here when the broker does not take it."""
-        if not self._silence.is_kept():
+        is_ours = entry.task == DONE_HERE and epoch_file.path().exists()
+        if not is_ours and not self._silence.is_kept():
             try:
                 sent: object = super().apply_async(entry, producer=producer, advance=advance, **kwargs)
                 return sent

@@ -5,11 +5,13 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import beat_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from kombu import Queue
 
 from config.embedded.process import die_with_parent
 from config.heartbeat import BEATS_EVERY, HEARTBEAT_TASK
 from messaging import shutdown
+from messaging.wakeup import DRAIN_OUTBOX
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,9 +27,15 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": EXPIRES_AFTER, "retry": False}}
 
 
+# A slow relay holds up mail and nothing else: rings for the outbox pile up in a line of their own, workers serve both
+# lines in turn, and take no more than they can begin.
+app.conf.task_queues = [Queue("celery"), Queue("outbox")]
+app.conf.task_routes = {DRAIN_OUTBOX: {"queue": "outbox"}}
+app.conf.worker_prefetch_multiplier = 1
+
 app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
-    "sweep outbox": _every(5.0, "messaging.drain_outbox"),
+    "sweep outbox": _every(5.0, DRAIN_OUTBOX),
     "take back overdue": _every(30.0, "messaging.take_back_overdue"),
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
@@ -40,6 +48,13 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def _keep_djangos_logging(**_kwargs: Any) -> None:
     """Celery configures nothing when somebody listens to this signal."""
+
+
+@beat_init.connect
+@worker_ready.connect
+def _say_ready(**_kwargs: Any) -> None:
+    # Who restarts us waits for this line.
+    print("Ready", flush=True)
 
 
 @worker_process_init.connect

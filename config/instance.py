@@ -18,7 +18,8 @@ from config.embedded.valkey import EmbeddedValkey
 from config.errors import CannotStart
 from config.greeting import greeting
 from config.heartbeat import is_beating
-from config.preflight import answers, lock_data_dir, require_database, require_free_port
+from config.preflight import listen, lock_data_dir, require_database, require_free_port
+from config.rolling import roll, until_serving
 from config.supervisor import Child, Command, Supervisor, Write
 from mailboxes import clock, epoch
 
@@ -36,20 +37,22 @@ WARNED_ENOUGH = {"PYTHONWARNINGS": "ignore:You're running the worker"}
 
 
 async def run_instance(*, write: Write) -> None:
-    """Start everything, say so, and run until SIGTERM, SIGINT or the reader of our output is gone."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    """Start everything, say so, and run until SIGTERM, SIGINT or the reader of our output is gone.
+
+    SIGUSR1: our own processes are restarted one after the other. (SIGHUP says that a terminal was closed.)
+    """
+    stop, turn = asyncio.Event(), asyncio.Event()
+    for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGUSR1, turn)):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
     write = _until_nobody_reads(write, stop)
     lock = lock_data_dir(settings.DATA_DIR) if settings.EMBEDDED_POSTGRES or settings.EMBEDDED_VALKEY else None
     supervisor = Supervisor(write=write)
-    life = asyncio.create_task(_start(supervisor, write=write))
+    life = asyncio.create_task(_live(supervisor, turn, write=write))
     asked = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([life, asked], return_when=asyncio.FIRST_COMPLETED)
         if life.done():
             life.result()
-            await asked
     finally:
         life.cancel()
         asked.cancel()
@@ -58,7 +61,17 @@ async def run_instance(*, write: Write) -> None:
             os.close(lock)
 
 
-async def _start(supervisor: Supervisor, *, write: Write) -> None:
+async def _live(supervisor: Supervisor, turn: asyncio.Event, *, write: Write) -> None:
+    web, *others = await _start(supervisor, write=write)
+    while True:
+        await turn.wait()
+        turn.clear()
+        # Who sends and who takes mail may be away for a moment; the face comes last, when the rest has come up.
+        await roll([*others, web], write=write)
+
+
+async def _start(supervisor: Supervisor, *, write: Write) -> list[Child]:
+    """Everything, in order; our own processes are returned, web first."""
     require_free_port("PORT", settings.HOST, settings.PORT)
     if _has_command("smtpd"):
         require_free_port("SMTP_PORT", settings.HOST, settings.SMTP_PORT)
@@ -70,11 +83,13 @@ async def _start(supervisor: Supervisor, *, write: Write) -> None:
     await _in_thread(_migrate)
     if halt := await _in_thread(_find_halt):
         write(f"Nothing will be sent. {halt} See manage.py confirm_restore.")
-    web, worker, *_ = [supervisor.start(command) for command in _processes()]
+    door = listen(settings.HOST, settings.PORT)
+    ours = [supervisor.start(command) for command in _processes(door)]
     demo = await _demo(write) if settings.EMBEDDED_POSTGRES and _has_command("demo") else None
-    await _wait_for_web(web)
-    await _wait_for_worker(supervisor, worker, write=write)
+    await until_serving(ours[0])
+    await _wait_for_worker(supervisor, ours[1], write=write)
     write(greeting(demo))
+    return ours
 
 
 async def _start_postgres(supervisor: Supervisor) -> None:
@@ -103,15 +118,15 @@ async def _start_valkey(supervisor: Supervisor) -> None:
     await supervisor.wait_until_ready(child, server.is_ready)
 
 
-def _processes() -> list[Command]:
-    """Our own processes, web first; the same that a production runs, one of each."""
+def _processes(door: int) -> list[Command]:
+    """Our own processes, web first; the same that a production runs, one of each. Web inherits the socket `door`."""
     celery = ("-m", "celery", "--quiet", "-A", "config")
     quiet = ("--without-mingle", "--without-gossip", "--without-heartbeat", "-O", "fair", "--loglevel", "WARNING")
     schedule = str(settings.DATA_DIR / "celerybeat-schedule")
     daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
-    listen = ("-b", settings.HOST, "-p", str(settings.PORT), "config.asgi:application")
+    web = (*daphne, "--fd", str(door), "config.asgi:application")
     processes = [
-        _python("web", *daphne, *listen, rank=EDGE, env={"DATABASE_POOL": "1"}),
+        _python("web", *web, rank=EDGE, env={"DATABASE_POOL": "1"}, inherits=(door,)),
         _python("worker", *celery, "worker", "--pool", "prefork", "-c", "2", *quiet, rank=WORK, env=WARNED_ENOUGH),
         _python("beat", *celery, "beat", "--pidfile=", "-s", schedule, "--loglevel", "WARNING", rank=EDGE),
     ]
@@ -120,8 +135,14 @@ def _processes() -> list[Command]:
     return processes
 
 
-def _python(name: str, *arguments: str, rank: int, env: dict[str, str] | None = None) -> Command:
-    options = spawn_options() | {"cwd": str(settings.BASE_DIR)}
+# What each of them writes once it does its work; web is asked instead.
+READY_LINES = {"worker": "Ready", "beat": "Ready", "smtp": "SMTP listens"}
+
+
+def _python(
+    name: str, *arguments: str, rank: int, env: dict[str, str] | None = None, inherits: tuple[int, ...] = ()
+) -> Command:
+    options = spawn_options() | {"cwd": str(settings.BASE_DIR), "pass_fds": inherits}
     environment = {"PYTHONUNBUFFERED": "1", **(env or {})}
     return Command(
         name=name,
@@ -129,6 +150,7 @@ def _python(name: str, *arguments: str, rank: int, env: dict[str, str] | None = 
         rank=rank,
         env=environment,
         patience=PATIENCE[rank],
+        ready_line=READY_LINES.get(name, ""),
         options=options,
     )
 
@@ -159,14 +181,6 @@ def _printed_by(command: str, *arguments: str) -> str:
     output = io.StringIO()
     call_command(command, *arguments, stdout=output)
     return output.getvalue()
-
-
-async def _wait_for_web(web: Child) -> None:
-    host = settings.LINK_HOST.strip("[]")
-    while not await answers(host, settings.PORT, "/health/live"):
-        if web.failures > 4:
-            raise CannotStart(f"The web server does not start: {web.last_line or 'it says nothing'}")
-        await asyncio.sleep(0.05)
 
 
 async def _wait_for_worker(supervisor: Supervisor, worker: Child, *, write: Write) -> None:

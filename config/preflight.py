@@ -11,6 +11,8 @@ from django.db import OperationalError, connections
 
 from config.errors import CannotStart
 
+BACKLOG = 512
+
 
 def lock_data_dir(data_dir: Path) -> int:
     """Hold DATA_DIR for this process; the lock ends with it, however it ends. Returns the open descriptor."""
@@ -42,6 +44,17 @@ def require_free_port(setting: str, host: str, port: int) -> None:
     except OSError as error:
         advice = f"stop what uses it, or set {setting} to another port"
         raise CannotStart(f"{setting}={port} can't be used on {host} ({error.strerror}): {advice}") from error
+
+
+def listen(host: str, port: int) -> int:
+    """The descriptor of a socket that listens there as long as this process lives, for children to inherit.
+
+    Who connects while the child is restarted waits for its successor, and is not refused.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setblocking(False)
+    return listening.detach()
 
 
 def require_database() -> None:

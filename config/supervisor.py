@@ -20,13 +20,18 @@ LONGEST_DELAY = 15.0
 # A child that lived this long is well again: its next restart is a quick one.
 WELL_AFTER = 10.0
 LONGEST_LINE = 8192
+# So long a process that is relieved may take to finish what it has in hand, a mail to a slow relay for one.
+RELIEF_PATIENCE = 60.0
 
 Write = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One child. Higher ranks are stopped first; `patience` is how long it may take to stop before it is killed."""
+    """One child. Higher ranks are stopped first; `patience` is how long it may take to stop before it is killed.
+
+    `ready_line` begins the line that it writes once it serves; empty if it writes none.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -34,6 +39,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     patience: float = 3.0
+    ready_line: str = ""
     options: Mapping[str, Any] = field(default_factory=spawn_options)
 
 
@@ -44,9 +50,11 @@ class Child:
         self.command = command
         self.failures = 0
         self.last_line = ""
+        self.has_said_ready = False
         self._write = write
         self._process: asyncio.subprocess.Process | None = None
         self._stop_asked = asyncio.Event()
+        self._is_relieved = False
         self._task = asyncio.create_task(self._keep_running())
 
     @property
@@ -63,6 +71,20 @@ class Child:
             self._kill_group()
             await self._task
 
+    async def relieve(self) -> None:
+        """Let the process finish what it has in hand and end; its successor starts at once."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return  # it starts anyway
+        self._is_relieved = True
+        self._signal(self.command.stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), RELIEF_PATIENCE)
+        except TimeoutError:
+            self.say(f"did not finish within {RELIEF_PATIENCE:g} s and is killed")
+            self._kill_group()
+            await process.wait()
+
     def say(self, line: str) -> None:
         self._write(f"{self.command.name:<8} | {line}")
 
@@ -72,6 +94,9 @@ class Child:
             code = await self._run_once()
             if self._stop_asked.is_set():
                 return
+            if self._is_relieved:
+                self._is_relieved, self.failures = False, 0
+                continue
             self.failures = 0 if time.monotonic() - started > WELL_AFTER else self.failures + 1
             delay = min(FIRST_DELAY * 2**self.failures, LONGEST_DELAY)
             self.say(f"ended ({_cause(code)}) and starts again in {delay:.1f} s")
@@ -81,6 +106,7 @@ class Child:
     async def _run_once(self) -> int:
         # A pipe of our own: asyncio's is tied to wait(), and a grandchild that holds it open would block that.
         read_end, write_end = os.pipe()
+        self.has_said_ready = False
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.command.argv,
@@ -103,7 +129,8 @@ class Child:
 
     async def _relay(self, descriptor: int) -> None:
         async for line in _lines(descriptor):
-            self.last_line = line
+            self.last_line = line or self.last_line
+            self.has_said_ready |= bool(self.command.ready_line) and line.startswith(self.command.ready_line)
             self.say(line)
 
     def _signal(self, number: int) -> None:

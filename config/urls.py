@@ -12,3 +12,5 @@ urlpatterns = [
     path("docs", include("oversight.api.docs_urls")),
     path("", include("oversight.console.urls")),
 ]
+
+handler500 = "config.failures.failed"

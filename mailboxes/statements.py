@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, InternalError, OperationalError, connections
+
+from .outages import READ_ONLY, sqlstate
 
 PREPARED_AFTER = 2
 
@@ -21,7 +23,13 @@ def run(statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...
     raw: psycopg.Connection[Any] = database.connection
     if raw.prepare_threshold is None:
         raw.prepare_threshold = PREPARED_AFTER
-    with database.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(statement.encode(), parameters, binary=True)
-        result = cursor.pgresult
-        return cursor.fetchall() if result and result.nfields else []
+    try:
+        with database.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+            cursor.execute(statement.encode(), parameters, binary=True)
+            result = cursor.pgresult
+            return cursor.fetchall() if result and result.nfields else []
+    except InternalError as error:
+        if sqlstate(error) != READ_ONLY:
+            raise
+        # It says nothing of the row: the server has become a standby under our connection, which is as good as away.
+        raise OperationalError(*error.args) from error.__cause__

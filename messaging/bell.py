@@ -10,10 +10,14 @@ PAUSE_SECONDS = 0.02
 
 
 class Bell:
-    """`sound` is called with each door, always from the bell's thread; it must not raise."""
+    """`sound` is called with each door, always from the bell's thread; it must not raise.
 
-    def __init__(self, sound: Callable[[str], None]) -> None:
+    Whoever is woken looks for all that is due, so a longer pause costs less work and a later start.
+    """
+
+    def __init__(self, sound: Callable[[str], None], *, pause_seconds: float = PAUSE_SECONDS) -> None:
         self._sound = sound
+        self._pause_seconds = pause_seconds
         self._due: set[str] = set()
         self._is_due = threading.Event()
         self._lock = threading.Lock()
@@ -40,4 +44,4 @@ class Bell:
             self._is_due.wait()
             self._is_due.clear()
             self.ring_out()
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(self._pause_seconds)

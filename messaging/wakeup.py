@@ -25,7 +25,8 @@ def ring(task_name: str) -> None:
     transaction.on_commit(lambda: _bell.ring(task_name), robust=True)
 
 
-def _ring_now(task_name: str) -> None:
+def ring_now(task_name: str) -> None:
+    """Wake a worker. It may wait seconds for a broker that hangs: call it from a bell's thread."""
     if _silence.is_kept():
         return
     try:
@@ -35,5 +36,5 @@ def _ring_now(task_name: str) -> None:
         log.warning("wakeup.lost", task=task_name, error=str(error))
 
 
-_bell = Bell(_ring_now)
+_bell = Bell(ring_now)
 atexit.register(_bell.ring_out)

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from mailboxes import clock, inbound_usage
 from mailboxes.errors import Forbidden
 from mailboxes.inbound_usage import InboundUsage
+from mailboxes.outages import Unavailable
 from mailboxes.principals import Principal
 
 from . import errors, reading
@@ -109,7 +110,7 @@ class ApiView(OpenView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         finished = super().finalize_response(request, response, *args, **kwargs)
-        if self._principal is not None and finished.status_code != errors.Unavailable.status:
+        if self._principal is not None and finished.status_code != Unavailable.status:
             self._tell_usage(finished)
         return finished
 

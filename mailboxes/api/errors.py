@@ -6,7 +6,6 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -14,17 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes.errors import Problem
+from mailboxes.outages import find_outage
 
 log = structlog.get_logger(__name__)
-
-BUSY_SECONDS = 5
-
-
-class Unavailable(Problem):
-    """We can't answer right now; nothing was done."""
-
-    status = 503
-    code = "unavailable"
 
 
 class ServerError(Problem):
@@ -70,10 +61,9 @@ def as_problem(error: Exception) -> Problem:
     """The problem behind an exception of ours, of DRF, of Django or of the database."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, OperationalError | InterfaceError):
-        log.warning("api.database_unavailable", error=str(error))
-        headers = {"Retry-After": str(BUSY_SECONDS)}
-        return Unavailable("The database does not answer right now.", fix="Try again.", headers=headers)
+    if outage := find_outage(error):
+        log.warning("api.database_unavailable", code=outage.code, error=str(error))
+        return outage
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     if isinstance(error, RequestDataTooBig):

@@ -48,9 +48,8 @@ def receive_all(raw: bytes, *, envelope: Envelope, via: Via, now: datetime) -> l
     copies = tuple(_copy(recipient) for recipient in sorted(set(envelope.recipients)))
     statement = storing.Statement([storing.Mail(raw, envelope.sender, via, copies)], now=now)
     with transaction.atomic():
-        again = statement.take(statements.run(storing.STORE, statement.parameters))
-        if again:
-            statement.take(statements.run(storing.STORE_AGAIN, {**statement.parameters, "again": again}))
+        while statement.text:
+            statement.take(statements.run(statement.text, statement.parameters))
         faultpoint("inbound.before_commit")
     faultpoint("inbound.after_commit")
     (stored,) = statement.stored()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Protocol
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from mailboxes import addresses
 from mailboxes.addresses import Destination
 from messaging import wakeup
+from messaging.bell import Bell
 from messaging.faultpoints import faultpoint
 
 from . import destinations
@@ -27,7 +27,6 @@ from .storing import Copy, Mail, Via
 log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 100  # RFC 5321 section 4.5.3.1.8: at least 100
-RING_AFTER_SECONDS = 0.02
 RING_PAUSE_SECONDS = 0.2
 # For so long a destination that was found is not looked up again. The statement that stores the mail looks again.
 KNOWN_FOR_SECONDS = 2.0
@@ -67,8 +66,7 @@ class Receiver:
         self._database = database
         self._storekeeper = storekeeper
         self._known: dict[str, tuple[Destination, float]] = {}
-        self._has_news = False
-        self._ringing: asyncio.Task[None] | None = None
+        self._bell = Bell(wakeup.ring_now, pause_seconds=RING_PAUSE_SECONDS)
 
     async def handle_RCPT(
         self, server: Conversation, session: Session, envelope: Addressed, address: str, options: list[str]
@@ -114,17 +112,7 @@ class Receiver:
 
     def ring_soon(self) -> None:
         """Wake a worker; one ring for all the mail of a moment."""
-        self._has_news = True
-        if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._ring())
-
-    async def _ring(self) -> None:
-        while self._has_news:
-            await asyncio.sleep(RING_AFTER_SECONDS)
-            self._has_news = False
-            with suppress(OperationalError, InterfaceError):  # the sweep will find the row
-                await self._database.run(lambda: wakeup.ring(wakeup.PROCESS_INTAKE))
-            await asyncio.sleep(RING_PAUSE_SECONDS)
+        self._bell.ring(wakeup.PROCESS_INTAKE)
 
     async def _find(self, address: str) -> Destination | str:
         """Where the mail goes, or the refusal."""

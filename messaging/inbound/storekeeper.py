@@ -12,7 +12,7 @@ from django.db import connection
 
 from messaging.faultpoints import faultpoint
 
-from .storing import STORE, STORE_AGAIN, Mail, Statement, Stored
+from .storing import Mail, Statement, Stored
 
 # One may be busy with a large mail while the small ones pass.
 LANES = 2
@@ -106,10 +106,8 @@ class Storekeeper:
         statement = Statement(mails, now=None)
         try:
             faultpoint("inbound.before_commit", cable=connected.fileno())
-            cursor = await connected.execute(STORE, statement.parameters)
-            again = statement.take(await cursor.fetchall())
-            if again:
-                cursor = await connected.execute(STORE_AGAIN, {**statement.parameters, "again": again})
+            while statement.text:
+                cursor = await connected.execute(statement.text, statement.parameters)
                 statement.take(await cursor.fetchall())
         except BaseException:
             await connected.close()

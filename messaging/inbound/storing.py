@@ -82,10 +82,13 @@ class Stored:
 
 
 class Statement:
-    """The parameters of STORE and STORE_AGAIN for some mails, and what came of them. For one try: its ids are new."""
+    """What to ask the database to store some mails, one after the other: `text`, until there is none, each answered by
+    `take`. For one try: its ids are new.
+    """
 
     def __init__(self, mails: Sequence[Mail], *, now: datetime | None) -> None:
         self._mails = mails
+        self.text = STORE
         sha256s = [hashlib.sha256(mail.raw).hexdigest() for mail in mails]
         copies = [(place, mail, copy) for place, mail in enumerate(mails) for copy in mail.copies]
         self.parameters: dict[str, Any] = {
@@ -104,10 +107,12 @@ class Statement:
         }
         self._boxes: dict[UUID, UUID | None] = {}
 
-    def take(self, returned: Sequence[tuple[UUID, UUID | None]]) -> list[UUID]:
-        """Note what a statement returned; the ids that are not stored yet, which are duplicates."""
+    def take(self, returned: Sequence[tuple[UUID, UUID | None]]) -> None:
+        """Note what `text` returned. What it did not store was there already: it is stored again, as a duplicate."""
         self._boxes.update(returned)
-        return [pk for pk in self.parameters["ids"] if pk not in self._boxes]
+        again = [pk for pk in self.parameters["ids"] if pk not in self._boxes]
+        self.text = STORE_AGAIN if again and self.text is STORE else ""
+        self.parameters["again"] = again
 
     def stored(self) -> list[list[Stored]]:
         """What became of each mail's copies, in their order."""

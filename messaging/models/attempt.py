@@ -12,6 +12,14 @@ from mailboxes.ids import new_id
 from .message import Recipient
 
 
+class ThisSession(models.Func):
+    """The database session that writes the row: the server's last start, and the session's number there."""
+
+    template = "(extract(epoch FROM pg_postmaster_start_time())::bigint || '.' || pg_backend_pid())"
+    arity = 0
+    output_field = models.CharField(max_length=40)
+
+
 class AttemptPhase(models.TextChoices):
     """How far an attempt came. STARTED: no byte of the body has left. DATA: bytes may have left. ANSWERED: the outcome
     is noted here, and the recipient does not show it yet. FINISHED: it does, or the answer is known to be lost."""
@@ -35,6 +43,8 @@ class Attempt(models.Model):
     version = models.IntegerField(help_text="Revision that this attempt sends.")
     phase = models.CharField(max_length=8, choices=AttemptPhase, default=AttemptPhase.STARTED)
     worker = models.CharField(max_length=80, blank=True)
+    # When it is gone, its worker is, or has lost what it held (`outbound.orphans`).
+    session = models.CharField(max_length=40, db_default=ThisSession(), editable=False)
     started_at = models.DateTimeField()
     lease_until = models.DateTimeField()
     data_at = models.DateTimeField(null=True, blank=True)

@@ -15,7 +15,7 @@ from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
 from messaging.models import Attempt
 
-from . import delivery, outbox, outcomes
+from . import delivery, orphans, outbox, outcomes
 from .answers import Answers
 from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 
@@ -53,6 +53,7 @@ def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -
 
 def take_back_overdue() -> int:
     """End the attempts of workers that are gone, and wake somebody for what may go again."""
+    orphans.end_leases(now=clock.now())
     count = outcomes.take_back(limit=500, now=clock.now())
     if count:
         log.warning("outbox.taken_back", count=count)

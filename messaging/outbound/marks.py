@@ -15,6 +15,7 @@ from .mail import Mail, load
 from .outcomes import LEASE, Halt, OutcomeKind
 
 # FOR SHARE on the account: a stop that has committed is seen, one that commits later finds this body on its way.
+# A suppression takes no lock: one that commits while this statement runs may be missed, as one right after it is.
 # The answer to the mail before is noted in the same round trip: a worker's death loses one answer, not a batch.
 MARK = """
 WITH open_account AS (

@@ -137,9 +137,13 @@ def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> 
 
 
 def close(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
-    """End a HELD message: rejected, expired or cancelled. None of its recipients will be attempted."""
+    """End a HELD message: rejected, expired or cancelled. None of its recipients will be attempted.
+
+    One that the relay had refused before an undo keeps that end: it is the truth about its address.
+    """
     lifecycle.advance(message, to, now=now, reason=reason)
-    Recipient.objects.filter(message=message).update(next_at=None, state=RecipientState.CANCELLED)
+    waiting = Recipient.objects.filter(message=message, state__in=DUE_STATES)
+    waiting.update(next_at=None, state=RecipientState.CANCELLED)
 
 
 def claim_due(*, limit: int, now: datetime) -> list[Attempt]:

@@ -98,5 +98,9 @@ CODES: dict[int, dict[str, str]] = {
         "limit_reached": "A limit is used up.",
     },
     500: {"server_error": "Something broke on our side; the requestId names it in the server's log."},
-    503: {"unavailable": "The database does not answer; nothing was done. Retry-After says when to try again."},
+    503: {
+        "unavailable": "The database does not answer; nothing was done. Retry-After says when to try again.",
+        "disk_full": "The database's disk is full; nothing was done. The operator must make room.",
+        "read_only": "The database only reads right now (a standby, or told so); nothing was done.",
+    },
 }

@@ -13,9 +13,11 @@ from celery import Celery
 from django.core.cache import cache
 from pytest_django import Settings
 
-from config.beat import Scheduler
+from config.beat import DONE_HERE, Scheduler
+from config.celery import app
 from config.heartbeat import HEARTBEAT, HEARTBEAT_TASK
 from messaging.silence import Silence
+from messaging.wakeup import DRAIN_OUTBOX, PROCESS_INTAKE
 from oversight import doorbell
 
 HANGS = {"socket_connect_timeout": 1, "socket_timeout": 1}
@@ -66,6 +68,22 @@ def test_a_broker_that_answers_is_sent_the_sweeps(tmp_path: Path) -> None:
     sweeper = Sweeper("memory://", tmp_path)
     sweeper.tick()
     assert sweeper.done == []
+
+
+def test_what_dead_workers_held_does_not_wait_in_line_behind_the_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert DONE_HERE in {entry["task"] for entry in app.conf.beat_schedule.values()}
+    monkeypatch.setattr("config.beat.DONE_HERE", "sweep")
+    sweeper = Sweeper("memory://", tmp_path)
+    sweeper.tick()
+    assert sweeper.done == ["sweep"]
+
+
+def test_rings_for_the_outbox_pile_up_in_a_line_that_workers_serve_beside_the_other() -> None:
+    routes = {name: app.amqp.router.route({}, name)["queue"].name for name in (DRAIN_OUTBOX, PROCESS_INTAKE, DONE_HERE)}
+    assert routes == {DRAIN_OUTBOX: "outbox", PROCESS_INTAKE: "celery", DONE_HERE: "celery"}
+    assert set(app.amqp.queues.consume_from) == {"celery", "outbox"}
 
 
 def test_beat_does_the_sweeps_itself_while_the_broker_is_away(tmp_path: Path) -> None:

@@ -6,13 +6,26 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from config.errors import CannotStart
+from config.rolling import roll
 from config.supervisor import Child, Command, Supervisor
 
 SLEEPS = "import time\nprint('up', flush=True)\ntime.sleep(60)"
+FINISHES = """
+import signal, time
+def finish(*_):
+    time.sleep(0.3)
+    print("finished", flush=True)
+    raise SystemExit
+signal.signal(signal.SIGTERM, finish)
+print("up", flush=True)
+time.sleep(60)
+"""
 DEAF = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPS}"
 HAS_A_DEAF_CHILD = f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {DEAF!r}]).pid)\n{SLEEPS}"
 
@@ -127,3 +140,42 @@ async def test_a_child_that_never_serves_is_given_up_with_its_last_word(supervis
     child: Child = supervisor.start(command("print('no such file')\nraise SystemExit(1)"))
     with pytest.raises(CannotStart, match="child does not start: no such file"):
         await supervisor.wait_until_ready(child, lambda: False, deaths_allowed=1)
+
+
+async def test_a_relieved_child_finishes_and_its_successor_starts_at_once(supervisor: Supervisor, log: Log) -> None:
+    child = supervisor.start(replace(command(FINISHES), ready_line="up"))
+    await until(lambda: child.has_said_ready)
+    first = child.pid
+    await child.relieve()
+    assert log.has("finished")
+    await until(lambda: child.has_said_ready and child.pid != first)
+    assert not log.has("starts again")
+    assert child.failures == 0
+
+
+async def test_a_relieved_child_that_does_not_finish_is_killed(
+    supervisor: Supervisor, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.supervisor.RELIEF_PATIENCE", 0.2)
+    child = supervisor.start(replace(command(DEAF), ready_line="up"))
+    await until(lambda: child.has_said_ready)
+    first = child.pid
+    await child.relieve()
+    assert log.has("did not finish within 0.2 s")
+    await until(lambda: child.has_said_ready and child.pid != first)
+
+
+async def test_the_others_are_left_as_they_are_when_one_does_not_come_up_again(
+    supervisor: Supervisor, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.supervisor.FIRST_DELAY", 0.01)
+    broken = tmp_path / "broken"
+    source = f"import os, sys\nif os.path.exists({str(broken)!r}): sys.exit('no such setting')\n{SLEEPS}"
+    worker = supervisor.start(replace(command(source, name="worker"), ready_line="up"))
+    web = supervisor.start(replace(command(SLEEPS, name="web"), ready_line="up"))
+    await until(lambda: worker.has_said_ready and web.has_said_ready)
+    kept = web.pid
+    broken.touch()
+    await roll([worker, web], write=log.append)
+    assert log.has("worker does not start: no such setting. The other processes are left as they are.")
+    assert web.pid == kept

@@ -6,13 +6,11 @@ import time
 
 import pytest
 
-from messaging import bell
 from messaging.bell import Bell
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(bell, "PAUSE_SECONDS", 0.2)
+def heard() -> list[str]:
     return []
 
 
@@ -23,7 +21,7 @@ def wait_for(heard: list[str], amount: int) -> None:
 
 
 def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> None:
-    bell = Bell(heard.append)
+    bell = Bell(heard.append, pause_seconds=0.2)
     bell.ring("drain")
     wait_for(heard, 1)
     for _ in range(100):
@@ -34,7 +32,7 @@ def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> No
 
 
 def test_two_doors_are_rung_both(heard: list[str]) -> None:
-    bell = Bell(heard.append)
+    bell = Bell(heard.append, pause_seconds=0.2)
     bell.ring("drain")
     bell.ring("intake")
     wait_for(heard, 2)
@@ -42,7 +40,7 @@ def test_two_doors_are_rung_both(heard: list[str]) -> None:
 
 
 def test_what_is_due_rings_before_the_process_ends(heard: list[str]) -> None:
-    bell = Bell(heard.append)
+    bell = Bell(heard.append, pause_seconds=0.2)
     bell.ring("drain")
     wait_for(heard, 1)
     bell.ring("drain")

@@ -7,12 +7,13 @@ import pytest
 from mailboxes import clock
 from messaging.models import Attempt, Message, Recipient, RecipientState, Revision, Status
 from messaging.outbound import delivery, dispatch, mail, outbox
+from oversight import decisions
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
-from tests.fakes.sink import Sink
+from tests.fakes.sink import Mood, Sink
 from tests.messaging.outbound import alice as alice
-from tests.messaging.outbound import recipient_of
+from tests.messaging.outbound import make_due, recipient_of
 from tests.messaging.outbound import relay as relay
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +73,19 @@ def test_a_large_body_is_read_when_its_turn_has_come(
     (loaded,) = delivery.load(outbox.claim_due(limit=20, now=clock.now()))
     assert loaded.small_raw is None
     assert loaded.raw == bytes(Revision.objects.get(message=message).raw)
+
+
+def test_a_rejection_after_an_undo_leaves_a_refused_address_refused(alice: Tenant, relay: Sink) -> None:
+    relay.moods = {"kim@friends.example": Mood.REFUSE_AT_RCPT, "lee@friends.example": Mood.DEFER_AT_RCPT}
+    message = builders.submit(alice, to=tuple(relay.moods), oversight_mode="gated_all")
+    rhea = builders.reviewer(builders.member(alice.account))
+    review = decisions.approve(Review.objects.get(message=message), reviewer=rhea, version=1, now=clock.now()).review
+    make_due(message)
+    dispatch.drain()
+    decisions.undo(review, reviewer=rhea, now=clock.now())
+    decisions.reject(review, reviewer=rhea, version=None, reason="tone", now=clock.now())
+    assert {one.address: one.state for one in message.recipients.all()} == {
+        "kim@friends.example": RecipientState.FAILED,
+        "lee@friends.example": RecipientState.CANCELLED,
+    }
+    assert recipient_of(message).code == "550"

@@ -11,13 +11,18 @@ from http.client import HTTPConnection, HTTPException
 from itertools import count
 
 ANSWERS_WITHIN = 60.0
+# No answer; still in flight; not now.
+AGAIN = {0, 409, 503}
 _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request: when it began and ended (monotonic), its status (0: no answer), the message's id, Retry-After."""
+    """One request: for which mail, when it began and ended (monotonic), its status (0: no answer), the message's id,
+    Retry-After.
+    """
 
+    number: int
     begun: float
     ended: float
     status: int
@@ -46,6 +51,8 @@ class Load:
     target: Target
     per_second: float = 15.0
     most: int = 24
+    # Whoever is not answered, or is told to come again, asks once more with the same Idempotency-Key.
+    is_stubborn: bool = False
     answers: list[Answer] = field(default_factory=list)
 
     def __enter__(self) -> Load:
@@ -69,6 +76,14 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def answers_to(self, number: int) -> list[Answer]:
+        return [answer for answer in self.answers if answer.number == number]
+
+    @property
+    def unanswered(self) -> set[int]:
+        """Mails of which the client never learned whether they were accepted."""
+        return {answer.number for answer in self.answers} - {one.number for one in self.answers if one.is_accepted}
+
     @property
     def accepted(self) -> list[str]:
         return [answer.message_id for answer in self.answers if answer.is_accepted]
@@ -89,12 +104,16 @@ class Load:
 
     def _work(self) -> None:
         while self._turns.acquire() and not self._over.is_set():
-            self.answers.append(send(self.target))
+            number = next(_numbers)
+            self.answers.append(send(self.target, number))
+            while self.is_stubborn and self.answers_to(number)[-1].status in AGAIN:
+                time.sleep(0.5)
+                self.answers.append(send(self.target, number))
 
 
-def send(target: Target, *, subject: str = "Under load") -> Answer:
-    """One mail, asked for once: what is not answered is not asked again."""
-    number = next(_numbers)
+def send(target: Target, number: int | None = None, *, subject: str = "Under load") -> Answer:
+    """One request; who repeats it with the same number asks for the same mail."""
+    number = number or next(_numbers)
     body = {"to": [f"kim{number}@friends.example"], "subject": f"{subject} {number}", "bodyText": "Good day.\n" * 20}
     begun = time.monotonic()
     connection = HTTPConnection("127.0.0.1", target.port, timeout=ANSWERS_WITHIN)
@@ -103,7 +122,11 @@ def send(target: Target, *, subject: str = "Under load") -> Answer:
             "POST",
             f"/v1/mailboxes/{target.mailbox_id}/messages",
             json.dumps(body),
-            {"Authorization": f"Bearer {target.key}", "Content-Type": "application/json"},
+            {
+                "Authorization": f"Bearer {target.key}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": f"load-{number}",
+            },
         )
         response = connection.getresponse()
         text = response.read().decode(errors="replace")
@@ -113,4 +136,4 @@ def send(target: Target, *, subject: str = "Under load") -> Answer:
     finally:
         connection.close()
     message_id = json.loads(text)["message"]["id"] if 200 <= status < 300 else ""
-    return Answer(begun, time.monotonic(), status, message_id, retry_after, text[:400])
+    return Answer(number, begun, time.monotonic(), status, message_id, retry_after, text[:400])

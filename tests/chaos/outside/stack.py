@@ -35,10 +35,11 @@ WORDS = {
 UNLIMITED = dict.fromkeys(
     (
         *("SENDS_PER_MINUTE_PER_MAILBOX", "SENDS_PER_MINUTE_PER_ACCOUNT"),
-        *("DAILY_SENDS_PER_MAILBOX", "MONTHLY_SENDS_PER_MAILBOX"),
+        *("DAILY_SENDS_PER_MAILBOX", "MONTHLY_SENDS_PER_MAILBOX", "MONTHLY_INBOUND_PER_ACCOUNT"),
     ),
     "0",
 )
+LEFT = "SELECT phase, count(*) FROM messaging_attempt WHERE finished_at IS NULL AND NOT worker LIKE ANY(%s) GROUP BY 1"
 UNSETTLED = """
 SELECT count(*) FROM messaging_message WHERE id = ANY(%s::uuid[]) AND status IN ('accepted', 'queued', 'sending')
 """
@@ -108,7 +109,7 @@ class Stack:
     def pids(self, name: str) -> list[int]:
         """The processes of that name, the oldest (which is the parent) first."""
         words = WORDS[name]
-        return sorted(pid for pid, line in self.instance.processes().items() if words in line)
+        return sorted((pid for pid, line in self.instance.processes().items() if words in line), key=_begun_at)
 
     def pool(self) -> list[int]:
         return self.pids("worker")[1:]
@@ -137,8 +138,8 @@ class Stack:
         )
         return [postmaster, *(int(pid) for pid in children.stdout.split())]
 
-    def load(self, per_second: float = 15.0) -> Load:
-        return Load(self.target, per_second)
+    def load(self, per_second: float = 15.0, *, is_stubborn: bool = False) -> Load:
+        return Load(self.target, per_second, is_stubborn=is_stubborn)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read (or write) past the product, as the server's superuser."""
@@ -157,6 +158,29 @@ class Stack:
 
     def unsettled(self, ids: Sequence[str]) -> int:
         return int(self.rows(UNSETTLED, list(ids))[0][0])
+
+    def held(self) -> Counter[int]:
+        """How many mails each living process has in hand."""
+        rows = self.rows("SELECT worker, count(*) FROM messaging_attempt WHERE finished_at IS NULL GROUP BY 1")
+        held = {int(worker.rpartition(":")[2]): count for worker, count in rows}
+        return Counter({pid: held[pid] for pid in self.instance.processes() if pid in held})
+
+    def until_held(self, least: int = 5) -> int:
+        """Wait until some process has so many mails in hand; which one has the most."""
+        until(lambda: max(self.held().values(), default=0) >= least, seconds=60, what="no worker has mails in hand")
+        ((pid, _),) = self.held().most_common(1)
+        return pid
+
+    def left_by_the_dead(self) -> Counter[str]:
+        """What processes that are gone had in hand, and how far it had come."""
+        alive = [f"%:{pid}" for pid in self.instance.processes()]
+        return Counter(dict(self.rows(LEFT, alive)))
+
+    def until_taken_back(self, *, within: float) -> float:
+        """Wait until the sweep has taken back what the dead had only claimed; how long it took."""
+        begun = time.monotonic()
+        until(lambda: set(self.left_by_the_dead()) <= {"data"}, seconds=within, what=f"{self.left_by_the_dead()}")
+        return time.monotonic() - begun
 
     def end_leases_of_the_dead(self) -> int:
         """Warp the time: the lease of every attempt whose process is gone is over, and they are taken back."""
@@ -208,6 +232,13 @@ class Stack:
 
     def stop(self) -> None:
         self.instance.stop()
+
+
+def _begun_at(pid: int) -> int:
+    """Clock ticks since the machine started (proc(5)). Numbers begin anew, so that a child's may be the smaller one."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return 0
 
 
 # How often a message's Message-ID may stand at the relay: an attempt in flight counts as sent only when it is over.

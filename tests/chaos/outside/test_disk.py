@@ -70,6 +70,8 @@ def test_the_disk_is_full(small_disk: Path, relay: Relay, note: Note) -> None:
         stack.until_well(90)
         note(first_2xx_seconds=back, **figures, **stack.verdict(load))
         assert meanwhile[503] > 0
+        # What the server says where a table or the log must grow; "unavailable" while it restarts for want of room.
+        assert "disk_full" in {refusal["code"] for refusal in refusals}
         assert set(load.statuses()) <= {201, 503}
         # A small mail may still find room in a page that the table has; then it is kept like any other.
         assert inbound in {"250", "451", "452"}
