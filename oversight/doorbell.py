@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import threading
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 from django.dispatch import receiver
 
 from mailboxes.models import Event
 from mailboxes.signals import event_recorded
+from messaging.bell import Bell
 from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 RING_SECONDS = 2
 
 _silence = Silence()
+_of_thread = threading.local()
 
 
 def group_name(account_id: UUID) -> str:
@@ -45,17 +48,33 @@ class _Ring:
 
 
 def ring(account_id: UUID) -> None:
-    """Wake the account's open pages now. Never fails and never waits long: whoever calls has committed already."""
+    """Wake the account's open pages. Never fails and never waits: whoever calls has committed already."""
+    _bell.ring(group_name(account_id))
+
+
+def _ring_now(group: str) -> None:
     if _silence.is_kept():
         return
     try:
-        async_to_sync(_send)(account_id)
+        _loop().run(_send(group))
     except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
         _silence.begin()
-        log.warning("doorbell.lost", account_id=str(account_id), error=str(error) or type(error).__name__)
+        log.warning("doorbell.lost", group=group, error=str(error) or type(error).__name__)
 
 
-async def _send(account_id: UUID) -> None:
+def _loop() -> asyncio.Runner:
+    """The thread's own event loop, kept: the layer's connection to the broker belongs to it."""
+    if not hasattr(_of_thread, "runner"):
+        _of_thread.runner = asyncio.Runner()
+    runner: asyncio.Runner = _of_thread.runner
+    return runner
+
+
+async def _send(group: str) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await asyncio.wait_for(layer.group_send(group_name(account_id), {"type": "console.ring"}), RING_SECONDS)
+        await asyncio.wait_for(layer.group_send(group, {"type": "console.ring"}), RING_SECONDS)
+
+
+_bell = Bell(_ring_now)
+atexit.register(_bell.ring_out)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection, transaction
 
+from config.owner import as_owner
 from mailboxes import clock
 from messaging.models import Attempt, Message, Recipient, RecipientState, Revision, Status
 from messaging.outbound import delivery, dispatch, mail, outbox
 from oversight.models import Review
 from tests import builders
+from tests.bench.full_outbox import fill
 from tests.builders import Tenant
 from tests.fakes.sink import Sink
 from tests.messaging.outbound import alice as alice
@@ -72,3 +75,17 @@ def test_a_large_body_is_read_when_its_turn_has_come(
     (loaded,) = delivery.load(outbox.claim_due(limit=20, now=clock.now()))
     assert loaded.small_raw is None
     assert loaded.raw == bytes(Revision.objects.get(message=message).raw)
+
+
+def test_a_claim_sorts_nothing_when_the_planner_does_not_know_yet_how_much_is_due(alice: Tenant) -> None:
+    fill(alice, 500)
+    Recipient.objects.update(next_at=None)
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE messaging_recipient")
+    Recipient.objects.update(next_at=clock.now())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(outbox.NO_SORT)
+        cursor.execute(f"EXPLAIN (COSTS OFF) {outbox.DUE}", {"now": clock.now(), "limit": 20})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan using recipient_due" in plan
+    assert "Sort" not in plan, plan
