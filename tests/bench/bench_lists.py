@@ -31,7 +31,7 @@ from tests.oversight.console import seat
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FEW, MANY = 1_000, int(os.environ.get("ROWS", 1_000_000))
-CALLS = int(os.environ.get("CALLS", 20))
+CALLS = int(os.environ.get("CALLS", 14))
 ONLY_LIST = os.environ.get("LIST", "")  # a part of a list's name: only that one, with every statement
 # Not a page that anybody reads on to: rows that were never read are skipped one by one. Shown, and not wanted flat.
 LEAP = "API messages, a leap to half"
