@@ -18,6 +18,7 @@ from . import statements
 from .errors import LimitReached
 from .ids import new_id
 from .models import Account, Limit, LimitKind, Mailbox, Usage
+from .statements import Step
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UPGRADE = "Raise it by POST /v1/billing/upgrade."
@@ -29,14 +30,15 @@ SENDING = (
 )
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 
-TAKE = """
-INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
-SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, %(amount)s
-FROM unnest(%(ids)s::uuid[], %(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
-    AS one(id, subject_id, kind, period_start)
-ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
-RETURNING kind, used
-"""
+SPENT = """spent AS (
+    INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
+    SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, %(amount)s
+    FROM unnest(%(usage_ids)s::uuid[], %(subjects)s::uuid[], %(counted)s::text[], %(periods)s::timestamptz[])
+        AS one(id, subject_id, kind, period_start)
+    ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
+    RETURNING kind, used
+)"""
+TELL_SPENT = "SELECT kind, used FROM spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,13 @@ def take_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> None:
     take_all(mailbox.account, send_counters(mailbox.pk, mailbox.account_id), amount, now=now)
 
 
-def spend_sends(mailbox: Mailbox, amount: int, *, limits: Mapping[str, int], now: datetime) -> None:
-    """As `take_sends`, with limits that the caller has read, in the caller's transaction: it ends by LimitReached."""
-    counters = _in_lock_order(send_counters(mailbox.pk, mailbox.account_id))
-    check(_spend(mailbox.account, counters, amount, now=now), limits, 0, now=now)
+def spending_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> Step:
+    """`take_sends` as a step of the caller's own statement, which ends by TELL_SPENT; `check` what it tells.
+
+    An amount of 0 touches no counter.
+    """
+    counters = _in_lock_order(send_counters(mailbox.pk, mailbox.account_id)) if amount else []
+    return _spending(mailbox.account, counters, amount, now=now)
 
 
 def check(used: Mapping[str, int], limits: Mapping[str, int], amount: int, *, now: datetime) -> None:
@@ -149,18 +154,21 @@ def _in_lock_order(counters: Sequence[Counter]) -> list[Counter]:
 
 def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> dict[str, int]:
     """Add `amount` to every counter; what each kind has used since then."""
-    rows = statements.run(
-        TAKE,
+    return dict(statements.run_steps([_spending(account, counters, amount, now=now)], TELL_SPENT))
+
+
+def _spending(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> Step:
+    return Step(
+        SPENT,
         {
             "account": account.pk,
             "amount": amount,
-            "ids": [new_id() for _ in counters],
+            "usage_ids": [new_id() for _ in counters],
             "subjects": [counter.subject_id for counter in counters],
-            "kinds": [counter.kind.value for counter in counters],
+            "counted": [counter.kind.value for counter in counters],
             "periods": [period_start(counter.kind, now) for counter in counters],
         },
     )
-    return dict(rows)
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:

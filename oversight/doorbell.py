@@ -1,8 +1,13 @@
-"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event."""
+"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event.
+
+An open page that was rung awake looks again a moment later (`console.consumers`), so for as long the bell is still: a
+thousand sends a minute are not a thousand rings.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,8 +24,11 @@ from messaging.silence import Silence
 log = structlog.get_logger(__name__)
 
 RING_SECONDS = 2
+STILL_SECONDS = 0.25
+MOST_REMEMBERED = 1000
 
 _silence = Silence()
+_rung_at: dict[UUID, float] = {}
 
 
 def group_name(account_id: UUID) -> str:
@@ -46,13 +54,24 @@ class _Ring:
 
 def ring(account_id: UUID) -> None:
     """Wake the account's open pages now. Never fails and never waits long: whoever calls has committed already."""
-    if _silence.is_kept():
+    if _silence.is_kept() or _is_still(account_id):
         return
     try:
         async_to_sync(_send)(account_id)
     except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
         _silence.begin()
         log.warning("doorbell.lost", account_id=str(account_id), error=str(error) or type(error).__name__)
+
+
+def _is_still(account_id: UUID) -> bool:
+    """Whether the account's pages were rung so lately that they are going to look anyway."""
+    now = time.monotonic()
+    if now - _rung_at.get(account_id, float("-inf")) < STILL_SECONDS:
+        return True
+    if len(_rung_at) >= MOST_REMEMBERED:
+        _rung_at.clear()
+    _rung_at[account_id] = now
+    return False
 
 
 async def _send(account_id: UUID) -> None:

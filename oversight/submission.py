@@ -14,6 +14,7 @@ from mailboxes.ids import new_id, parse_id
 from mailboxes.models import Mailbox, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
+from mailboxes.statements import Step
 from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
@@ -27,10 +28,10 @@ from .policy.evaluate import evaluate
 from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
-KEEP = """
-INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
-VALUES (%(id)s, %(message)s, %(outcome)s, %(code)s, %(facts)s, %(trace)s, %(now)s)
-"""
+EVALUATED = """evaluated AS (
+    INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
+    VALUES (%(evaluation)s, %(id)s, %(outcome)s, %(code)s, %(facts)s, %(trace)s, %(now)s)
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,26 +145,31 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
     composed.message.quota_taken_at = None if is_refused else now
-    drafts.store(composed, is_shown=not is_refused, now=now)
-    _keep(composed.message, known, verdict, now=now)
-    # Counters last, so that their locks are held for a moment only; over a limit all of it is rolled back.
+    used = statements.run_steps(
+        [
+            drafts.storing(composed, is_shown=not is_refused, now=now),
+            _keeping(composed.message, known, verdict, now=now),
+            quotas.spending_sends(who.mailbox, 0 if is_refused else len(composed.recipients), now=now),
+        ],
+        quotas.TELL_SPENT,
+    )
     if not is_refused:
-        quotas.spend_sends(who.mailbox, len(composed.recipients), limits=who.limits, now=now)
+        quotas.check(dict(used), who.limits, 0, now=now)  # over a limit all of it is rolled back
+        drafts.show(composed, now=now)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
 
 
-def _keep(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> None:
-    trace = [finding.as_json() for finding in verdict.trace]
-    statements.run(
-        KEEP,
+def _keeping(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> Step:
+    return Step(
+        EVALUATED,
         {
-            "id": new_id(),
-            "message": message.pk,
+            "evaluation": new_id(),
+            "id": message.pk,
             "outcome": verdict.outcome.value,
             "code": verdict.code,
             "facts": Jsonb(known.as_json()),
-            "trace": Jsonb(trace),
+            "trace": Jsonb([finding.as_json() for finding in verdict.trace]),
             "now": now,
         },
     )

@@ -8,11 +8,11 @@ from datetime import datetime
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
-from mailboxes import statements
 from mailboxes.errors import Invalid
 from mailboxes.ids import new_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
+from mailboxes.statements import Step
 from messaging import threads
 from messaging.mime import build, conversation, markdown, seal
 from messaging.mime.refusals import Refused
@@ -21,8 +21,7 @@ from messaging.models import Direction, Message, Recipient, RecipientState, Revi
 
 # All that an accepted message begins with, by one statement: a round trip and a plan instead of four. A thread that
 # begins with this message is stored as it will stand when the message is shown.
-STORE = """
-WITH thread AS (
+STORED = """thread AS (
     INSERT INTO messaging_thread
         (id, account_id, mailbox_id, subject, subject_key, message_count, participants, last_message_at)
     SELECT %(thread)s, %(account)s, %(mailbox)s, %(thread_subject)s, %(thread_key)s, %(thread_count)s,
@@ -45,11 +44,11 @@ WITH thread AS (
 ), revision AS (
     INSERT INTO messaging_revision (id, message_id, version, raw, seal, made_by, created_at)
     VALUES (%(revision)s, %(id)s, 1, %(raw)s, %(seal)s, %(made_by)s, %(now)s)
-)
-INSERT INTO messaging_recipient (id, message_id, address, kind, state, attempts_count, code, text)
-SELECT one.id, %(id)s, one.address, one.kind, %(waiting)s, 0, '', ''
-FROM unnest(%(recipient_ids)s::uuid[], %(addresses)s::text[], %(kinds)s::text[]) AS one(id, address, kind)
-"""
+), recipients AS (
+    INSERT INTO messaging_recipient (id, message_id, address, kind, state, attempts_count, code, text)
+    SELECT one.id, %(id)s, one.address, one.kind, %(waiting)s, 0, '', ''
+    FROM unnest(%(recipient_ids)s::uuid[], %(addresses)s::text[], %(kinds)s::text[]) AS one(id, address, kind)
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +121,17 @@ def compose(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) ->
     )
 
 
-def store(composed: Composed, *, is_shown: bool, now: datetime) -> None:
-    """Write the message, its first revision and its recipients, and count it into its thread if it is shown.
+def storing(composed: Composed, *, is_shown: bool, now: datetime) -> Step:
+    """Writes the message, its first revision and its recipients: a step of the statement that accepts.
 
-    Lives inside the accept transaction.
+    A thread that begins with it counts it at once if it is shown; for any other, `show` it after that.
     """
-    statements.run(STORE, _stored(composed, is_shown=is_shown, now=now))
-    if is_shown and not composed.is_first_of_thread:
+    return Step(STORED, _stored(composed, is_shown=is_shown, now=now))
+
+
+def show(composed: Composed, *, now: datetime) -> None:
+    """Count a stored message into the thread that it continues."""
+    if not composed.is_first_of_thread:
         threads.show([composed.message], now=now)
 
 
