@@ -18,7 +18,7 @@ from . import statements
 from .errors import LimitReached
 from .ids import new_id
 from .models import Account, Limit, LimitKind, Mailbox, Usage
-from .statements import Step
+from .statements import Step, as_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UPGRADE = "Raise it by POST /v1/billing/upgrade."
@@ -33,8 +33,7 @@ VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINU
 SPENT = """spent AS (
     INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
     SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, %(amount)s
-    FROM unnest(%(usage_ids)s::uuid[], %(subjects)s::uuid[], %(counted)s::text[], %(periods)s::timestamptz[])
-        AS one(id, subject_id, kind, period_start)
+    FROM json_to_recordset(%(counted)s::json) AS one(id uuid, subject_id uuid, kind text, period_start timestamptz)
     ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
     RETURNING kind, used
 )"""
@@ -158,17 +157,16 @@ def _spend(account: Account, counters: Sequence[Counter], amount: int, *, now: d
 
 
 def _spending(account: Account, counters: Sequence[Counter], amount: int, *, now: datetime) -> Step:
-    return Step(
-        SPENT,
+    counted = [
         {
-            "account": account.pk,
-            "amount": amount,
-            "usage_ids": [new_id() for _ in counters],
-            "subjects": [counter.subject_id for counter in counters],
-            "counted": [counter.kind.value for counter in counters],
-            "periods": [period_start(counter.kind, now) for counter in counters],
-        },
-    )
+            "id": new_id(),
+            "subject_id": counter.subject_id,
+            "kind": counter.kind.value,
+            "period_start": period_start(counter.kind, now),
+        }
+        for counter in counters
+    ]
+    return Step(SPENT, {"account": account.pk, "amount": amount, "counted": as_json(counted)})
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:

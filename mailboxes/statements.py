@@ -5,6 +5,7 @@ Django's own cursor writes every value into the text, so that the server plans e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Model
 
 PREPARED_AFTER = 2
 
@@ -45,6 +47,16 @@ def run_steps(steps: Sequence[Step], answer: str) -> list[tuple[Any, ...]]:
     """
     parameters = {name: value for step in steps for name, value in step.parameters.items()}
     return run(_statement(tuple(step.text for step in steps), answer), parameters)
+
+
+def row_of(instance: Model) -> dict[str, object]:
+    """A row with all its columns, for `json_populate_record(NULL::table, …)`: no default of the table fills a None."""
+    return {field.column: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+def as_json(content: object) -> str:
+    """The text of a json parameter; ids and moments as PostgreSQL reads them."""
+    return json.dumps(content, default=str)
 
 
 @cache

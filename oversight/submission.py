@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from psycopg.types.json import Jsonb
 
 from mailboxes import accounts, quotas, statements
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
-from mailboxes.ids import new_id, parse_id
+from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
-from mailboxes.statements import Step
+from mailboxes.statements import Step, as_json, row_of
 from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
@@ -23,14 +22,14 @@ from messaging.outbound import drafts, outbox
 from messaging.outbound.clearance import Clearance
 
 from . import facts, quota_return, reviews, sender
-from .models import Review, ReviewState
+from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
 from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
 EVALUATED = """evaluated AS (
-    INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
-    VALUES (%(evaluation)s, %(id)s, %(outcome)s, %(code)s, %(facts)s, %(trace)s, %(now)s)
+    INSERT INTO oversight_evaluation
+    SELECT * FROM json_populate_record(NULL::oversight_evaluation, %(evaluation)s::json)
 )"""
 
 
@@ -161,18 +160,15 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
 
 
 def _keeping(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> Step:
-    return Step(
-        EVALUATED,
-        {
-            "evaluation": new_id(),
-            "id": message.pk,
-            "outcome": verdict.outcome.value,
-            "code": verdict.code,
-            "facts": Jsonb(known.as_json()),
-            "trace": Jsonb([finding.as_json() for finding in verdict.trace]),
-            "now": now,
-        },
+    evaluation = Evaluation(
+        message=message,
+        outcome=verdict.outcome.value,
+        reason_code=verdict.code,
+        facts=known.as_json(),
+        trace=[finding.as_json() for finding in verdict.trace],
+        evaluated_at=now,
     )
+    return Step(EVALUATED, {"evaluation": as_json(row_of(evaluation))})
 
 
 def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Review | None:
