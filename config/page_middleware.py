@@ -45,12 +45,11 @@ class PageMessages(_PagesOnly, MessageMiddleware):
     pass
 
 
-class ContentSecurityPolicy(CSPMiddleware):  # type: ignore[misc]
+class ContentSecurityPolicy(CSPMiddleware):
     """For `/v1` one that allows nothing: it costs no making."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(API):
             response.headers[HEADER] = API_POLICY
             return response
-        answered: HttpResponseBase = super().process_response(request, response)
-        return answered
+        return super().process_response(request, response)

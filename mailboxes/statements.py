@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -51,12 +53,18 @@ def run_steps(steps: Sequence[Step], answer: str) -> list[tuple[Any, ...]]:
 
 def row_of(instance: Model) -> dict[str, object]:
     """A row with all its columns, for `json_populate_record(NULL::table, …)`: no default of the table fills a None."""
-    return {field.column: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
 
 
 def as_json(content: object) -> str:
     """The text of a json parameter; ids and moments as PostgreSQL reads them."""
-    return json.dumps(content, default=str)
+    return json.dumps(content, default=_as_text)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, UUID | datetime):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of a row")  # a default of the database, for one
 
 
 @cache
