@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import threading
-import time
 
 import structlog
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import KombuError
 
+from .bell import Bell
 from .silence import Silence
 
 log = structlog.get_logger(__name__)
@@ -18,50 +17,12 @@ log = structlog.get_logger(__name__)
 DRAIN_OUTBOX = "messaging.drain_outbox"
 PROCESS_INTAKE = "messaging.process_intake"
 
-PAUSE_SECONDS = 0.02
-
-
-class Bell:
-    """Rings from a thread of its own: nobody waits for the broker, and what is rung during a pause rings once."""
-
-    def __init__(self) -> None:
-        self._due: set[str] = set()
-        self._is_due = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def ring(self, task_name: str) -> None:
-        with self._lock:
-            self._due.add(task_name)
-            # Also dead in a process that was forked since.
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
-                self._thread.start()
-        self._is_due.set()
-
-    def ring_out(self) -> None:
-        """Ring at once what is due: the process is about to end, and its threads with it."""
-        with self._lock:
-            due, self._due = self._due, set()
-        for task_name in sorted(due):
-            _ring_now(task_name)
-
-    def _run(self) -> None:
-        while True:
-            self._is_due.wait()
-            self._is_due.clear()
-            self.ring_out()
-            time.sleep(PAUSE_SECONDS)
-
-
-bell = Bell()
 _silence = Silence()
-atexit.register(bell.ring_out)
 
 
 def ring(task_name: str) -> None:
     """Wake a worker for `task_name` once the transaction is committed. Never fails the caller: rows are the truth."""
-    transaction.on_commit(lambda: bell.ring(task_name), robust=True)
+    transaction.on_commit(lambda: _bell.ring(task_name), robust=True)
 
 
 def _ring_now(task_name: str) -> None:
@@ -72,3 +33,7 @@ def _ring_now(task_name: str) -> None:
     except (OSError, KombuError) as error:
         _silence.begin()
         log.warning("wakeup.lost", task=task_name, error=str(error))
+
+
+_bell = Bell(_ring_now)
+atexit.register(_bell.ring_out)

@@ -7,18 +7,20 @@ thousand sends a minute are not a thousand rings.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import threading
 import time
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 from django.dispatch import receiver
 
 from mailboxes.models import Event
 from mailboxes.signals import event_recorded
+from messaging.bell import Bell
 from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,7 @@ MOST_REMEMBERED = 1000
 
 _silence = Silence()
 _rung_at: dict[UUID, float] = {}
+_of_thread = threading.local()
 
 
 def group_name(account_id: UUID) -> str:
@@ -53,14 +56,9 @@ class _Ring:
 
 
 def ring(account_id: UUID) -> None:
-    """Wake the account's open pages now. Never fails and never waits long: whoever calls has committed already."""
-    if _silence.is_kept() or _is_still(account_id):
-        return
-    try:
-        async_to_sync(_send)(account_id)
-    except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
-        _silence.begin()
-        log.warning("doorbell.lost", account_id=str(account_id), error=str(error) or type(error).__name__)
+    """Wake the account's open pages. Never fails and never waits: whoever calls has committed already."""
+    if not _is_still(account_id):
+        _bell.ring(group_name(account_id))
 
 
 def _is_still(account_id: UUID) -> bool:
@@ -74,7 +72,29 @@ def _is_still(account_id: UUID) -> bool:
     return False
 
 
-async def _send(account_id: UUID) -> None:
+def _ring_now(group: str) -> None:
+    if _silence.is_kept():
+        return
+    try:
+        _loop().run(_send(group))
+    except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
+        _silence.begin()
+        log.warning("doorbell.lost", group=group, error=str(error) or type(error).__name__)
+
+
+def _loop() -> asyncio.Runner:
+    """The thread's own event loop, kept: the layer's connection to the broker belongs to it."""
+    if not hasattr(_of_thread, "runner"):
+        _of_thread.runner = asyncio.Runner()
+    runner: asyncio.Runner = _of_thread.runner
+    return runner
+
+
+async def _send(group: str) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await asyncio.wait_for(layer.group_send(group_name(account_id), {"type": "console.ring"}), RING_SECONDS)
+        await asyncio.wait_for(layer.group_send(group, {"type": "console.ring"}), RING_SECONDS)
+
+
+_bell = Bell(_ring_now)
+atexit.register(_bell.ring_out)

@@ -21,7 +21,7 @@ from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
+BATCH = 50
 # Each worker process sends by so many: one waits for the relay or the database while the other one works.
 THREADS = 2
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and its memory be given back.

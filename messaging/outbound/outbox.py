@@ -29,21 +29,32 @@ from .outcomes import LEASE, REFUSALS
 
 log = structlog.get_logger(__name__)
 
-# FOR SHARE on the account: a stop that has committed is seen, and one that commits later waits for this claim.
+# Walked in the order of what is due longest, whatever the planner believes of tables that a burst has just filled:
+# LATERAL with OFFSET 0 or a lock is not turned around, and nothing that is due is sorted.
+# FOR SHARE on the account: a stop that has committed is seen, one that commits later waits for this claim.
+NO_SORT = "SET LOCAL enable_sort = off"
 DUE = """
 SELECT r.id
 FROM messaging_recipient r
-JOIN messaging_message m ON m.id = r.message_id
-JOIN mailboxes_account a ON a.id = m.account_id
-JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
+CROSS JOIN LATERAL (
+    SELECT m.account_id, m.mailbox_id FROM messaging_message m
+    WHERE m.id = r.message_id AND m.status IN ('queued', 'sending')
+    OFFSET 0
+) AS m
+CROSS JOIN LATERAL (
+    SELECT FROM mailboxes_mailbox b
+    WHERE b.id = m.mailbox_id AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
+    OFFSET 0
+) AS b
+CROSS JOIN LATERAL (
+    SELECT FROM mailboxes_account a
+    WHERE a.id = m.account_id AND a.stopped_at IS NULL AND a.suspended_at IS NULL
+    FOR SHARE
+) AS a
 WHERE r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
-    AND m.status IN ('queued', 'sending')
-    AND a.stopped_at IS NULL AND a.suspended_at IS NULL
-    AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
 ORDER BY r.next_at
 LIMIT %(limit)s
 FOR NO KEY UPDATE OF r SKIP LOCKED
-FOR SHARE OF a
 """
 TAKE = """
 WITH taken AS (
@@ -144,6 +155,7 @@ def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
 
 def _claim(*, limit: int, now: datetime, take: Callable[[list[UUID], datetime], list[Attempt]]) -> list[Attempt]:
     with transaction.atomic():
+        statements.run(NO_SORT, {})
         due = [recipient for (recipient,) in statements.run(DUE, {"now": now, "limit": limit})]
         attempts = take(due, now)
         if attempts:

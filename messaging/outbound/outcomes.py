@@ -98,7 +98,8 @@ WITH given AS (
 ), ended AS (
     SELECT t.recipient_id, t.number, t.finished_at IS NULL AS is_in_time, given.*
     FROM messaging_attempt t JOIN given ON given.id = t.id
-    WHERE t.finished_at IS NULL OR t.outcome = 'unknown' AND given.outcome IN ('sent', 'failed')
+    WHERE t.id = ANY(%(attempts)s)
+        AND (t.finished_at IS NULL OR t.outcome = 'unknown' AND given.outcome IN ('sent', 'failed'))
     ORDER BY t.recipient_id FOR NO KEY UPDATE OF t
 ), newest AS (
     SELECT r.id, ended.state, ended.next_at, ended.shown_code, ended.shown_text
@@ -179,7 +180,8 @@ def apply(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
         for attempt, outcome in outcomes
     ]
     given = [_row(attempt, outcome, one) for (attempt, outcome), one in zip(outcomes, shown, strict=True)]
-    moved = statements.run(FINISH, {"given": json.dumps(given), "now": now})
+    named = {"given": json.dumps(given), "attempts": [attempt.pk for attempt, _ in outcomes], "now": now}
+    moved = statements.run(FINISH, named)
     lifecycle.fold([message_id for (message_id,) in moved], now=now)
 
 

@@ -20,8 +20,6 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from config.embedded.places import find_places
-from config.embedded.valkey import EmbeddedValkey
 from mailboxes.models import Mailbox
 from tests import builders
 from tests.bench.processes import cpu_seconds, running
@@ -29,6 +27,7 @@ from tests.bench.side_by_side import Comparison, in_turn
 from tests.fakes.dns import name_server
 from tests.fakes.postfix import SOURCE
 from tests.fakes.postfix import environment as postfix_environment
+from tests.valkey import running_valkey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,26 +102,17 @@ def test_receiving_beside_bare_aiosmtpd() -> None:
 def _ours() -> Iterator[Ours]:
     box = builders.tenant().mailbox
     port = _free_port()
-    with name_server({}, quiet=True) as resolver, _broker() as broker:
+    with (
+        name_server({}, quiet=True) as resolver,
+        tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder,
+        running_valkey(Path(folder)) as broker,
+    ):
         env = _environment(port=port, broker=broker, resolver=resolver)
         smtpd = (sys.executable, "manage.py", "smtpd")
         with running(smtpd, env=env, says=True) as listener, running(WORKER, env=env) as worker:
             assert listener.stdout is not None
             assert listener.stdout.readline().startswith("SMTP listens")
             yield Ours(port, box, listener.pid, worker.pid)
-
-
-@contextmanager
-def _broker() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
-        valkey = EmbeddedValkey(find_places(Path(folder)))
-        valkey.prepare()
-        with running(valkey.argv):
-            until = time.monotonic() + 10
-            while not valkey.is_ready():
-                assert time.monotonic() < until, "the broker does not start"
-                time.sleep(0.05)
-            yield valkey.url
 
 
 def _environment(*, port: int, broker: str, resolver: str) -> dict[str, str]:

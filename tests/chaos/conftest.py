@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from config.embedded.places import find_places
-from config.embedded.valkey import EmbeddedValkey
+from tests.valkey import running_valkey
 
 from .points import MATRIX
-from .processes import Crew, Nursery, nursery, until
+from .processes import Crew, Nursery, nursery
 from .table import RESULTS, Table
 
 TABLE = pytest.StashKey[Table]()
@@ -33,15 +31,8 @@ def crew(warm: Nursery, tmp_path: Path) -> Iterator[Crew]:
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
     """A Valkey of its own, and its address as Celery writes it."""
-    server = EmbeddedValkey(find_places(tmp_path))
-    server.prepare()
-    process = subprocess.Popen(server.argv, **server.spawn_options())
-    try:
-        until(server.is_ready, "the broker serves")
-        yield server.url.replace("unix://", "redis+socket://", 1)
-    finally:
-        process.kill()
-        process.wait()
+    with running_valkey(tmp_path) as url:
+        yield url.replace("unix://", "redis+socket://", 1)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from tests.fakes.postfix import MESSAGE_ID
 from tests.fakes.proxy import FaultProxy
 
 END = b"\r\n.\r\n"
+DOT = b"."
 # Until the cable is cut; no longer, lest a run hang.
 HELD_FOR = 20.0
 _order = itertools.count()
@@ -64,40 +66,50 @@ class Witness:
 
 
 class _Ear:
-    """Follows one SMTP conversation. No pipelining: each line waits for its answer."""
+    """Follows one SMTP conversation, in which MAIL and RCPT may come in one piece."""
 
     def __init__(self, witness: Witness, worker: str, held_dot: int) -> None:
         self._witness, self._worker, self._held_dot = witness, worker, held_dot
         self._connection = next(_order)
         self._current: Transaction | None = None
-        self._is_body = self._is_ended = False
-        self._verb = b""
+        self._is_body = False
+        self._unanswered: deque[bytes] = deque()
         self._nth_dot = 0
 
     def client_said(self, piece: bytes) -> None:
         if self._is_body and self._current is not None:
             self._hear_body(self._current, piece)
             return
-        self._verb = piece[:4].upper()
-        if self._verb == b"MAIL":
-            self._current = Transaction(self._worker, self._connection)
-            self._witness.transactions.append(self._current)
-        elif self._verb == b"RCPT" and self._current is not None:
-            named = re.search(rb"<([^>]*)>", piece)
-            self._current.recipient = named.group(1).decode() if named else ""
+        for line in piece.splitlines():
+            self._hear_command(line)
 
     def answer_delay(self) -> float:
-        return HELD_FOR if self._is_ended and self._nth_dot == self._held_dot else 0
+        return HELD_FOR if DOT in self._unanswered and self._nth_dot == self._held_dot else 0
 
     def server_said(self, piece: bytes) -> None:
-        code, current = int(piece[:3]), self._current
-        if current is None or (self._is_body and not self._is_ended):
+        for line in piece.splitlines():
+            if line[3:4] != b"-" and self._unanswered:  # nobody asked for the greeting
+                self._hear_answer(self._unanswered.popleft(), int(line[:3]))
+
+    def _hear_command(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        self._unanswered.append(verb)
+        if verb == b"MAIL":
+            self._current = Transaction(self._worker, self._connection)
+            self._witness.transactions.append(self._current)
+        elif verb == b"RCPT" and self._current is not None:
+            named = re.search(rb"<([^>]*)>", line)
+            self._current.recipient = named.group(1).decode() if named else ""
+
+    def _hear_answer(self, verb: bytes, code: int) -> None:
+        current = self._current
+        if current is None:
             return
-        if self._verb == b"DATA" and code == 354 and not self._is_body:
+        if verb == b"DATA" and code == 354:
             current.is_invited = self._is_body = True
-        elif self._is_ended or (code >= 400 and self._verb in (b"MAIL", b"RCPT", b"DATA")):
+        elif verb == DOT or (code >= 400 and verb in (b"MAIL", b"RCPT", b"DATA")):
             current.answer = code
-            self._current, self._is_body, self._is_ended = None, False, False
+            self._current, self._is_body = None, False
 
     def _hear_body(self, current: Transaction, piece: bytes) -> None:
         if not current.body:
@@ -106,4 +118,4 @@ class _Ear:
         if current.is_complete:
             counts = self._witness.dots_count
             self._nth_dot = counts[self._worker] = counts.get(self._worker, 0) + 1
-            self._is_ended = True
+            self._unanswered.append(DOT)

@@ -64,13 +64,15 @@ class _FaultySmtp(SMTP):
 class Sink:
     """Use as a context manager. `moods` are those of single recipients.
 
-    `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` is required when it is set.
+    `tls` offers STARTTLS (`is_implicit_tls`: TLS from the first byte); `login` is required when it is set;
+    `is_pipelining` offers PIPELINING (aiosmtpd reads line by line, so it may).
     """
 
     mood: Mood = Mood.ACCEPT
     tls: ssl.SSLContext | None = None
     is_implicit_tls: bool = False
     login: tuple[str, str] | None = None
+    is_pipelining: bool = False
     port: int = 0
     moods: dict[str, Mood] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
@@ -105,7 +107,7 @@ class Sink:
     ) -> list[str]:
         session.host_name = hostname
         self.connections_count += session.ssl is None
-        return responses
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self.is_pipelining else responses
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -24,6 +24,7 @@ from messaging.outbound.transports.base import (
 from messaging.outbound.transports.connection import Timeouts
 from messaging.outbound.transports.relay import Relay, Tls, parse_relay_url
 from messaging.outbound.transports.smtp import SmtpTransport, stuffed
+from tests.fakes.proxy import FaultProxy
 from tests.fakes.sink import Mood, Sink
 from tests.fakes.tls import server_context
 
@@ -83,10 +84,11 @@ def test_the_relays_answer_is_kept_when_it_takes_the_mail(sink: Sink) -> None:
     ],
     ids=str,
 )
+@pytest.mark.parametrize("is_pipelining", [False, True], ids=["one by one", "pipelining"])
 def test_an_answer_is_classified_once_when_the_relay_does_not_take_the_mail(
-    sink: Sink, mood: Mood, failure: type[SendFailure], code: str, marks: int
+    sink: Sink, mood: Mood, failure: type[SendFailure], code: str, marks: int, is_pipelining: bool
 ) -> None:
-    sink.mood = mood
+    sink.mood, sink.is_pipelining = mood, is_pipelining
     marked = Marks()
     with pytest.raises(SendFailure) as caught:
         send(sink.url, on_data=marked)
@@ -112,14 +114,39 @@ def test_no_byte_of_the_body_leaves_when_the_mark_is_refused(sink: Sink) -> None
     assert sink.connections_count == 2, "a connection that waits for a body is of no more use"
 
 
-def test_one_connection_serves_many_mails_whatever_becomes_of_them(sink: Sink) -> None:
-    for mood in (Mood.ACCEPT, Mood.REFUSE_AT_RCPT, Mood.ACCEPT, Mood.DEFER_AFTER_DOT, Mood.ACCEPT):
+@pytest.mark.parametrize("is_pipelining", [False, True], ids=["one by one", "pipelining"])
+def test_one_connection_serves_many_mails_whatever_becomes_of_them(sink: Sink, is_pipelining: bool) -> None:
+    sink.is_pipelining = is_pipelining
+    refusals = (Mood.REFUSE_AT_RCPT, Mood.DEFER_AT_MAIL, Mood.DEFER_AFTER_DOT)
+    for mood in (Mood.ACCEPT, refusals[0], Mood.ACCEPT, *refusals[1:], Mood.ACCEPT):
         sink.mood = mood
         try:
             send(sink.url)
         except SendFailure:
             assert mood is not Mood.ACCEPT
     assert (len(sink.taken), sink.connections_count) == (3, 1)
+
+
+@pytest.mark.parametrize("is_pipelining", [False, True], ids=["one by one", "pipelining"])
+def test_the_recipient_waits_for_the_senders_answer_unless_the_relay_pipelines(sink: Sink, is_pipelining: bool) -> None:
+    sink.is_pipelining = is_pipelining
+    heard: list[bytes] = []
+
+    class Tap:
+        def client_said(self, piece: bytes) -> None:
+            heard.append(b"C " + piece)
+
+        def server_said(self, piece: bytes) -> None:
+            heard.append(b"S " + piece)
+
+        def answer_delay(self) -> float:
+            return 0
+
+    with FaultProxy(sink.port, new_tap=Tap) as proxy:
+        send(f"smtp://127.0.0.1:{proxy.port}")
+        smtp.close_kept()
+    (mail,) = [number for number, piece in enumerate(heard) if piece.startswith(b"C MAIL")]
+    assert (b"RCPT" in heard[mail]) is is_pipelining
 
 
 def test_a_kept_connection_is_replaced_when_it_has_served_long(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

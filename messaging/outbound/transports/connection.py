@@ -45,7 +45,33 @@ class Session:
 
     def command(self, line: str) -> tuple[int, str]:
         """The relay's answer. Raises OSError when the connection is gone."""
-        code, text = self.smtp.docmd(line)
+        self.smtp.putcmd(line)
+        return self._reply()
+
+    def commands(self, *lines: str) -> list[tuple[int, str]]:
+        """The answers, up to the first refusal at least: all lines in one write where the relay takes that (RFC 2920),
+        else one after another.
+        """
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ValueError("A command is one line.")
+        is_pipelined = self.smtp.has_extn("pipelining")
+        if is_pipelined:
+            self.smtp.send("".join(f"{line}\r\n" for line in lines))
+        replies: list[tuple[int, str]] = []
+        for line in lines:
+            is_refused = bool(replies) and replies[-1][0] >= 400
+            if is_refused and not is_pipelined:
+                break
+            try:
+                replies.append(self._reply() if is_pipelined else self.command(line))
+            except OSError:
+                if not is_refused:
+                    raise
+                break  # the refusal was the relay's last word
+        return replies
+
+    def _reply(self) -> tuple[int, str]:
+        code, text = self.smtp.getreply()
         return code, clean(text)
 
     def set_timeout(self, seconds: float) -> None:

@@ -36,9 +36,9 @@ class SmtpTransport:
     is_kept: bool = True
 
     def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
-        session = self._begin(envelope.sender, size=len(raw))
+        session = self._begin(envelope, size=len(raw))
         try:
-            self._offer(session, envelope)
+            _expect(session.command("DATA"), START_INPUT)
         except SendFailure as failure:
             self._after_refusal(session, failure)
             raise
@@ -55,15 +55,15 @@ class SmtpTransport:
         self._keep(session, code)
         return _result_of_dot(code, text)
 
-    def _begin(self, sender: str, *, size: int) -> Session:
-        """A session that has said MAIL. A kept one that died while idle is replaced: that says nothing of this mail."""
+    def _begin(self, envelope: Envelope, *, size: int) -> Session:
+        """A session that took the envelope. A kept one that died is replaced: that says nothing of this mail."""
         kept = _kept.sessions.pop(self.relay, None)
         if kept is not None and kept.is_worn:
             kept.end()
             kept = None
         if kept is not None:
             try:
-                return self._mail(kept, sender, size=size)
+                return self._address(kept, envelope, size=size)
             except OSError:
                 kept.drop()
             except TransientFailure as failure:
@@ -71,30 +71,27 @@ class SmtpTransport:
                     raise
         session = connect(self.relay, self.timeouts)
         try:
-            return self._mail(session, sender, size=size)
+            return self._address(session, envelope, size=size)
         except OSError as error:
             session.drop()
             raise TransientFailure("connection_lost", f"{self.relay.host} hung up: {error}") from error
 
-    def _mail(self, session: Session, sender: str, *, size: int) -> Session:
+    def _address(self, session: Session, envelope: Envelope, *, size: int) -> Session:
         faultpoint("smtp.after_connect")
         if session.is_dirty:
             session.command("RSET")
         session.is_dirty = True
         session.transactions_count += 1
         announced = f" SIZE={size}" if session.smtp.has_extn("size") else ""
+        (recipient,) = envelope.recipients
         try:
-            _expect(session, f"MAIL FROM:<{sender}>{announced}")
+            for reply in session.commands(f"MAIL FROM:<{envelope.sender}>{announced}", f"RCPT TO:<{recipient}>"):
+                _expect(reply)
         except SendFailure as failure:
             self._after_refusal(session, failure)
             raise
-        return session
-
-    def _offer(self, session: Session, envelope: Envelope) -> None:
-        (recipient,) = envelope.recipients
-        _expect(session, f"RCPT TO:<{recipient}>")
         faultpoint("smtp.after_rcpt")
-        _expect(session, "DATA", START_INPUT)
+        return session
 
     def _hand_over(self, session: Session, raw: bytes) -> tuple[int, str]:
         try:
@@ -141,8 +138,8 @@ def stuffed(raw: bytes) -> bytes:
     return b"." + doubled if doubled.startswith(b".") else doubled
 
 
-def _expect(session: Session, line: str, wanted: int = 250) -> None:
-    code, text = session.command(line)
+def _expect(reply: tuple[int, str], wanted: int = 250) -> None:
+    code, text = reply
     if code != wanted and not (wanted == 250 and code == 251):
         raise _refusal(code, text)
 

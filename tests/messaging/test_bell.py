@@ -6,16 +6,14 @@ import time
 
 import pytest
 
-from messaging import wakeup
-from messaging.wakeup import Bell
+from messaging import bell
+from messaging.bell import Bell
 
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    heard: list[str] = []
-    monkeypatch.setattr(wakeup, "_ring_now", heard.append)
-    monkeypatch.setattr(wakeup, "PAUSE_SECONDS", 0.2)
-    return heard
+    monkeypatch.setattr(bell, "PAUSE_SECONDS", 0.2)
+    return []
 
 
 def wait_for(heard: list[str], amount: int) -> None:
@@ -25,7 +23,7 @@ def wait_for(heard: list[str], amount: int) -> None:
 
 
 def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(heard.append)
     bell.ring("drain")
     wait_for(heard, 1)
     for _ in range(100):
@@ -36,7 +34,7 @@ def test_what_is_rung_during_a_pause_rings_once_after_it(heard: list[str]) -> No
 
 
 def test_two_doors_are_rung_both(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(heard.append)
     bell.ring("drain")
     bell.ring("intake")
     wait_for(heard, 2)
@@ -44,9 +42,17 @@ def test_two_doors_are_rung_both(heard: list[str]) -> None:
 
 
 def test_what_is_due_rings_before_the_process_ends(heard: list[str]) -> None:
-    bell = Bell()
+    bell = Bell(heard.append)
     bell.ring("drain")
     wait_for(heard, 1)
     bell.ring("drain")
     bell.ring_out()
     assert heard == ["drain", "drain"]
+
+
+def test_who_rings_does_not_wait_for_a_door_that_is_slow_to_hear() -> None:
+    bell = Bell(lambda _: time.sleep(2))
+    begun = time.monotonic()
+    for _ in range(10):
+        bell.ring("console")
+    assert time.monotonic() - begun < 1
