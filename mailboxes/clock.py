@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection
+from . import statements
 
 
 def now() -> datetime:
     """The database's wall clock (`clock_timestamp()`), aware, UTC. Workers' own clocks may be wrong."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (moment,) = cursor.fetchone()
+    ((moment,),) = statements.run("SELECT clock_timestamp()", {})
     assert isinstance(moment, datetime)
     return moment

@@ -12,15 +12,17 @@ from . import statements
 from .ids import new_id
 from .models import Account, Event
 from .signals import event_recorded
+from .statements import Step
 
 # One statement: the counter's row lock orders the account's writers, each hash is made where the previous one stands.
-RECORD = """
-WITH RECURSIVE given AS (
+# Whatever is done in the same statement is the step before, `done`: without a row of it nothing is recorded.
+RECORDED = """given AS (
     SELECT * FROM ROWS FROM (
         json_to_recordset(%(given)s::json) AS (id uuid, kind text, subject text, mailbox text, data text)
     ) WITH ORDINALITY AS given(id, kind, subject, mailbox, data, place)
 ), counter AS (
-    SELECT last_seq, last_hash FROM mailboxes_eventcounter WHERE account_id = %(account)s FOR NO KEY UPDATE
+    SELECT last_seq, last_hash FROM mailboxes_eventcounter
+    WHERE account_id = %(account)s AND EXISTS (SELECT FROM done) FOR NO KEY UPDATE
 ), chain AS (
     SELECT 0::bigint AS place, last_seq::bigint AS seq, last_hash::text AS hash FROM counter
     UNION ALL
@@ -32,7 +34,8 @@ WITH RECURSIVE given AS (
     UPDATE mailboxes_eventcounter SET last_seq = newest.seq, last_hash = newest.hash
     FROM (SELECT seq, hash FROM chain ORDER BY place DESC LIMIT 1) AS newest
     WHERE account_id = %(account)s
-)
+)"""
+TELL_RECORDED = """
 INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)
 SELECT given.id, %(account)s, chain.seq, given.kind, given.subject, NULLIF(given.mailbox, '')::uuid, given.data,
        %(at)s::timestamptz, chain.hash
@@ -41,7 +44,9 @@ ORDER BY place
 RETURNING seq, hash
 """
 
-# The hash of RECORD, made anew from each row and its predecessor; the ids of those rows where it differs.
+NOTHING_ELSE = Step("done AS (SELECT)", {})
+
+# The hash of RECORDED, made anew from each row and its predecessor; the ids of those rows where it differs.
 EXPECTED_HASH = """encode(sha256(convert_to(concat_ws(E'\\n',
     coalesce(lag(hash) OVER (PARTITION BY account_id ORDER BY seq), ''), seq, kind, subject,
     coalesce(mailbox_id::text, ''), to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
@@ -75,8 +80,13 @@ def record(
     return event
 
 
-def record_all(account: Account | UUID, happenings: Sequence[Happening], *, now: datetime) -> list[Event]:
+def record_all(
+    account: Account | UUID, happenings: Sequence[Happening], *, now: datetime, told_of: Step = NOTHING_ELSE
+) -> list[Event]:
     """Append events in this order to the account's log, in the caller's transaction.
+
+    `told_of` is what they tell of, where that is done by the same statement: a step named `done`. Unless it gives a
+    row, nothing is recorded, and the answer is empty.
 
     The counter stays locked until the transaction ends, so take every other row lock first; and the counters of several
     accounts in the order of their ids.
@@ -107,7 +117,9 @@ def record_all(account: Account | UUID, happenings: Sequence[Happening], *, now:
         for event in recorded
     ]
     named = {"account": account_id, "given": json.dumps(given), "at": moment_text(now)}
-    places = statements.run(RECORD, named)
+    places = statements.run_steps([told_of, Step(RECORDED, named)], TELL_RECORDED)
+    if not places:
+        return []
     for event, (seq, chain_hash) in zip(recorded, places, strict=True):
         event.seq, event.hash = seq, chain_hash
     for event in recorded:

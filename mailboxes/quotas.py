@@ -18,6 +18,7 @@ from . import statements
 from .errors import LimitReached
 from .ids import new_id
 from .models import Account, CountKind, Limit, LimitKind, Mailbox, Usage
+from .statements import Step, as_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UPGRADE = "Raise it by POST /v1/billing/upgrade."
@@ -30,14 +31,15 @@ SENDING = (
 DAILY = (LimitKind.DAILY_SENDS, CountKind.DAILY_INBOUND, CountKind.DAILY_BOUNCES)
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 
-TAKE = """
-INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
-SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, one.amount
-FROM unnest(%(ids)s::uuid[], %(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[], %(amounts)s::bigint[])
-    AS one(id, subject_id, kind, period_start, amount)
-ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
-RETURNING kind, used
-"""
+SPENT = """spent AS (
+    INSERT INTO mailboxes_usage (id, account_id, subject_id, kind, period_start, used)
+    SELECT one.id, %(account)s, one.subject_id, one.kind, one.period_start, one.amount
+    FROM json_to_recordset(%(counted)s::json)
+        AS one(id uuid, subject_id uuid, kind text, period_start timestamptz, amount bigint)
+    ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
+    RETURNING kind, used
+)"""
+TELL_SPENT = "SELECT kind, used FROM spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,13 @@ def take_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> None:
     take_all(mailbox.account, send_counters(mailbox.pk, mailbox.account_id), amount, now=now)
 
 
-def spend_sends(mailbox: Mailbox, amount: int, *, limits: Mapping[str, int], now: datetime) -> None:
-    """As `take_sends`, with limits that the caller has read, in the caller's transaction: it ends by LimitReached."""
-    counters = send_counters(mailbox.pk, mailbox.account_id)
-    check(_spend(mailbox.account, dict.fromkeys(counters, amount), now=now), limits, 0, now=now)
+def spending_sends(mailbox: Mailbox, amount: int, *, now: datetime) -> Step:
+    """`take_sends` as a step of the caller's own statement, which ends by TELL_SPENT; `check` what it tells.
+
+    An amount of 0 touches no counter.
+    """
+    counters = send_counters(mailbox.pk, mailbox.account_id) if amount else []
+    return _spending(mailbox.account, dict.fromkeys(counters, amount), now=now)
 
 
 def check(used: Mapping[str, int], limits: Mapping[str, int], amount: int, *, now: datetime) -> None:
@@ -154,19 +159,21 @@ def _in_lock_order(counters: Iterable[Counter]) -> list[Counter]:
 
 def _spend(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> dict[str, int]:
     """Add to every counter its amount; what each kind has used since then."""
-    counters = _in_lock_order(amounts)
-    rows = statements.run(
-        TAKE,
+    return dict(statements.run_steps([_spending(account, amounts, now=now)], TELL_SPENT))
+
+
+def _spending(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> Step:
+    counted = [
         {
-            "account": account.pk,
-            "amounts": [amounts[counter] for counter in counters],
-            "ids": [new_id() for _ in counters],
-            "subjects": [counter.subject_id for counter in counters],
-            "kinds": [counter.kind.value for counter in counters],
-            "periods": [period_start(counter.kind, now) for counter in counters],
-        },
-    )
-    return dict(rows)
+            "id": new_id(),
+            "subject_id": counter.subject_id,
+            "kind": counter.kind.value,
+            "period_start": period_start(counter.kind, now),
+            "amount": amounts[counter],
+        }
+        for counter in _in_lock_order(amounts)
+    ]
+    return Step(SPENT, {"account": account.pk, "counted": as_json(counted)})
 
 
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:

@@ -10,6 +10,7 @@ from uuid import UUID
 from mailboxes import events, statements
 from mailboxes.errors import Conflict
 from mailboxes.events import Happening
+from mailboxes.statements import Step
 
 from .models import Message, Status
 
@@ -29,6 +30,9 @@ FINAL = frozenset(
 SILENT = frozenset({Status.SENDING, Status.RELEASED, Status.ARRIVED, Status.ACCEPTED})
 
 
+NOTHING_ALONG = Step("along AS (SELECT)", {})
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a message is where it is: a code for machines, a sentence for people."""
@@ -38,14 +42,28 @@ class Reason:
     data: dict[str, object] = field(default_factory=dict)
 
 
-def advance(message: Message, to: Status, *, now: datetime, reason: Reason | None = None, **columns: object) -> None:
-    """Move the message to a state that follows its present one, and record the event.
+def advance(
+    message: Message,
+    to: Status,
+    *,
+    now: datetime,
+    reason: Reason | None = None,
+    only_with: Step | None = None,
+    **columns: object,
+) -> None:
+    """Move the message to a state that follows its present one, and record the event, by one statement.
 
-    `columns` are written by the same conditional UPDATE. Raises Conflict when the message has moved on meanwhile.
+    `columns` are written by the same conditional UPDATE. `only_with` is done along with it: a step named `along`;
+    unless that gives a row, the message stays. Raises Conflict then, and when the message has moved on meanwhile.
     """
+    assert to not in SILENT
     reason = reason or Reason()
     columns |= {"status": to.value, "reason_code": reason.code, "reason_text": reason.text}
-    if to not in MOVES.get(Status(message.status), ()) or not _move(message, columns):
+    moved = _move(message, columns, along=only_with)
+    told = [_happening(message.pk, message.mailbox_id, to, reason)]
+    if to not in MOVES.get(Status(message.status), ()) or not events.record_all(
+        message.account_id, told, now=now, told_of=moved
+    ):
         raise Conflict(
             f"The message can't become {to.value}: it is no longer {Status(message.status).value}.",
             code="state_changed",
@@ -53,16 +71,16 @@ def advance(message: Message, to: Status, *, now: datetime, reason: Reason | Non
         )
     for name, value in columns.items():
         setattr(message, name, value)
-    if to not in SILENT:
-        events.record_all(message.account_id, [_happening(message.pk, message.mailbox_id, to, reason)], now=now)
 
 
-def _move(message: Message, columns: dict[str, object]) -> bool:
+def _move(message: Message, columns: dict[str, object], *, along: Step | None) -> Step:
     """Write the columns if the message is still where we saw it."""
+    along = along or NOTHING_ALONG
     written = ", ".join(f"{name} = %({name})s" for name in columns)
-    where = {"id": message.pk, "was": str(message.status)}
-    move = f"UPDATE messaging_message SET {written} WHERE id = %(id)s AND status = %(was)s RETURNING id"  # noqa: S608
-    return bool(statements.run(move, {**columns, **where}))
+    where = "id = %(message)s AND status = %(was)s AND EXISTS (SELECT FROM along)"
+    move = f"UPDATE messaging_message SET {written} WHERE {where} RETURNING id"  # noqa: S608
+    named = {**along.parameters, **columns, "message": message.pk, "was": str(message.status)}
+    return Step(f"{along.text}, done AS ({move})", named)
 
 
 def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:

@@ -1,10 +1,15 @@
-"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event."""
+"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event.
+
+An open page that was rung awake looks again a moment later (`console.consumers`), so for as long the bell is still: a
+thousand sends a minute are not a thousand rings.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
 import threading
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,8 +26,11 @@ from messaging.silence import Silence
 log = structlog.get_logger(__name__)
 
 RING_SECONDS = 2
+STILL_SECONDS = 0.25
+MOST_REMEMBERED = 1000
 
 _silence = Silence()
+_rung_at: dict[UUID, float] = {}
 _of_thread = threading.local()
 
 
@@ -49,7 +57,19 @@ class _Ring:
 
 def ring(account_id: UUID) -> None:
     """Wake the account's open pages. Never fails and never waits: whoever calls has committed already."""
-    _bell.ring(group_name(account_id))
+    if not _is_still(account_id):
+        _bell.ring(group_name(account_id))
+
+
+def _is_still(account_id: UUID) -> bool:
+    """Whether the account's pages were rung so lately that they are going to look anyway."""
+    now = time.monotonic()
+    if now - _rung_at.get(account_id, float("-inf")) < STILL_SECONDS:
+        return True
+    if len(_rung_at) >= MOST_REMEMBERED:
+        _rung_at.clear()
+    _rung_at[account_id] = now
+    return False
 
 
 def _ring_now(group: str) -> None:

@@ -82,7 +82,7 @@ class Sender:
             raise suppressions.refusal(*self.suppressed)
 
     def check_limits(self, amount: int, *, now: datetime) -> None:
-        """Refuse early what the counters will refuse anyway; they alone have the last word (`quotas.spend_sends`)."""
+        """Refuse early what the counters will refuse anyway; theirs is the last word (`quotas.spending_sends`)."""
         quotas.check(self.used, self.limits, amount, now=now)
 
     def inbound_usage(self, *, now: datetime) -> InboundUsage:

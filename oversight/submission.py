@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from psycopg.types.json import Jsonb
 
 from mailboxes import accounts, quotas, statements
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
-from mailboxes.ids import new_id, parse_id
+from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
 from mailboxes.modes import OversightMode, stricter
 from mailboxes.principals import Principal
+from mailboxes.statements import Step, as_json, row_of
 from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
@@ -22,15 +22,15 @@ from messaging.outbound import drafts, outbox
 from messaging.outbound.clearance import Clearance
 
 from . import facts, quota_return, reviews, sender
-from .models import Review, ReviewState
+from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
 from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
-KEEP = """
-INSERT INTO oversight_evaluation (id, message_id, outcome, reason_code, facts, trace, evaluated_at)
-VALUES (%(id)s, %(message)s, %(outcome)s, %(code)s, %(facts)s, %(trace)s, %(now)s)
-"""
+EVALUATED = """evaluated AS (
+    INSERT INTO oversight_evaluation
+    SELECT * FROM json_populate_record(NULL::oversight_evaluation, %(evaluation)s::json)
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,29 +144,31 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
     composed.message.quota_taken_at = None if is_refused else now
-    drafts.store(composed, is_shown=not is_refused, now=now)
-    _keep(composed.message, known, verdict, now=now)
-    # Counters last, so that their locks are held for a moment only; over a limit all of it is rolled back.
+    used = statements.run_steps(
+        [
+            drafts.storing(composed, is_shown=not is_refused, now=now),
+            _keeping(composed.message, known, verdict, now=now),
+            quotas.spending_sends(who.mailbox, 0 if is_refused else len(composed.recipients), now=now),
+        ],
+        quotas.TELL_SPENT,
+    )
     if not is_refused:
-        quotas.spend_sends(who.mailbox, len(composed.recipients), limits=who.limits, now=now)
+        quotas.check(dict(used), who.limits, 0, now=now)  # over a limit all of it is rolled back
+        drafts.show(composed, now=now)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
 
 
-def _keep(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> None:
-    trace = [finding.as_json() for finding in verdict.trace]
-    statements.run(
-        KEEP,
-        {
-            "id": new_id(),
-            "message": message.pk,
-            "outcome": verdict.outcome.value,
-            "code": verdict.code,
-            "facts": Jsonb(known.as_json()),
-            "trace": Jsonb(trace),
-            "now": now,
-        },
+def _keeping(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> Step:
+    evaluation = Evaluation(
+        message=message,
+        outcome=verdict.outcome.value,
+        reason_code=verdict.code,
+        facts=known.as_json(),
+        trace=[finding.as_json() for finding in verdict.trace],
+        evaluated_at=now,
     )
+    return Step(EVALUATED, {"evaluation": as_json(row_of(evaluation))})
 
 
 def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Review | None:

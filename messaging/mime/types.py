@@ -24,7 +24,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an agent asked to send; every address is canonical already. Becomes a sealed message by `drafts.create`."""
+    """What an agent asked to send; every address is canonical already. Becomes a sealed message by `drafts.compose`."""
 
     mailbox_id: UUID
     to: tuple[str, ...]

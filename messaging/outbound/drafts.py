@@ -6,50 +6,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from psycopg.types.json import Jsonb
 
-from mailboxes import statements
 from mailboxes.errors import Invalid
 from mailboxes.ids import new_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
+from mailboxes.statements import Step, as_json, row_of
 from messaging import threads
 from messaging.mime import build, conversation, markdown, seal
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Address, Draft
-from messaging.models import Direction, Message, Recipient, RecipientState, Revision, Status
+from messaging.models import Direction, Message, Recipient, Revision, Status
 
-# All that an accepted message begins with, by one statement: a round trip and a plan instead of four. A thread that
-# begins with this message is stored as it will stand when the message is shown.
-STORE = """
-WITH thread AS (
+# All that an accepted message begins with, as rows written in JSON: each parameter of a statement costs more than the
+# reading of all of them. A thread that begins with this message is stored as it will stand when the message is shown.
+STORED = """thread AS (
     INSERT INTO messaging_thread
-        (id, account_id, mailbox_id, subject, subject_key, message_count, participants, last_message_at)
-    SELECT %(thread)s, %(account)s, %(mailbox)s, %(thread_subject)s, %(thread_key)s, %(thread_count)s,
-        %(thread_people)s::text[], %(thread_at)s::timestamptz
-    WHERE %(thread_is_new)s
+    SELECT * FROM json_populate_recordset(NULL::messaging_thread, %(new_threads)s::json)
 ), message AS (
-    INSERT INTO messaging_message (
-        id, account_id, mailbox_id, thread_id, direction, status, reason_code, reason_text, needs_decision,
-        oversight_mode, current_version, agent_id, key_id, member_id, message_id, in_reply_to, "references",
-        from_address, from_name, to_addresses, cc_addresses, bcc_addresses, reply_to, subject, body_text, body_html,
-        headers, metadata, has_attachments, attachments_dropped, defects, sender_checks, sender_new_to_thread,
-        is_automatic, quota_taken_at, created_at
-    ) VALUES (
-        %(id)s, %(account)s, %(mailbox)s, %(thread)s, %(direction)s, %(status)s, '', '', true,
-        %(mode)s, 1, %(agent)s, %(key)s, %(member)s, %(message_id)s, %(in_reply_to)s, %(references)s::text[],
-        %(from_address)s, %(from_name)s, %(to)s::text[], %(cc)s::text[], %(bcc)s::text[], %(reply_to)s, %(subject)s,
-        %(body_text)s, %(body_html)s, %(headers)s, %(metadata)s, false, '', '{}', '{}', false,
-        false, %(quota_taken_at)s, %(now)s
-    )
+    INSERT INTO messaging_message SELECT * FROM json_populate_record(NULL::messaging_message, %(message)s::json)
 ), revision AS (
     INSERT INTO messaging_revision (id, message_id, version, raw, seal, made_by, created_at)
     VALUES (%(revision)s, %(id)s, 1, %(raw)s, %(seal)s, %(made_by)s, %(now)s)
-)
-INSERT INTO messaging_recipient (id, message_id, address, kind, state, attempts_count, code, text)
-SELECT one.id, %(id)s, one.address, one.kind, %(waiting)s, 0, '', ''
-FROM unnest(%(recipient_ids)s::uuid[], %(addresses)s::text[], %(kinds)s::text[]) AS one(id, address, kind)
-"""
+), recipients AS (
+    INSERT INTO messaging_recipient
+    SELECT * FROM json_populate_recordset(NULL::messaging_recipient, %(recipients)s::json)
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +104,17 @@ def compose(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) ->
     )
 
 
-def store(composed: Composed, *, is_shown: bool, now: datetime) -> None:
-    """Write the message, its first revision and its recipients, and count it into its thread if it is shown.
+def storing(composed: Composed, *, is_shown: bool, now: datetime) -> Step:
+    """Writes the message, its first revision and its recipients: a step of the statement that accepts.
 
-    Lives inside the accept transaction.
+    A thread that begins with it counts it at once if it is shown; for any other, `show` it after that.
     """
-    statements.run(STORE, _stored(composed, is_shown=is_shown, now=now))
-    if is_shown and not composed.is_first_of_thread:
+    return Step(STORED, _stored(composed, is_shown=is_shown, now=now))
+
+
+def show(composed: Composed, *, now: datetime) -> None:
+    """Count a stored message into the thread that it continues."""
+    if not composed.is_first_of_thread:
         threads.show([composed.message], now=now)
 
 
@@ -186,47 +172,25 @@ def _references(draft: Draft, placement: threads.Placement | None) -> tuple[str,
 
 
 def _stored(composed: Composed, *, is_shown: bool, now: datetime) -> dict[str, object]:
-    message, thread = composed.message, composed.message.thread
-    assert thread is not None
+    message = composed.message
     return {
-        "thread_is_new": composed.is_first_of_thread,
-        "thread": thread.pk,
-        "thread_subject": thread.subject,
-        "thread_key": thread.subject_key,
-        "thread_count": int(is_shown),
-        "thread_people": threads.people_of(message) if is_shown else [],
-        "thread_at": now if is_shown else None,
+        "new_threads": as_json(_new_threads(composed, is_shown=is_shown, now=now)),
+        "message": as_json(row_of(message)),
+        "recipients": as_json([row_of(recipient) for recipient in composed.recipients]),
         "id": message.pk,
-        "account": message.account_id,
-        "mailbox": message.mailbox_id,
-        "direction": message.direction,
-        "status": message.status,
-        "mode": str(message.oversight_mode),
-        "agent": message.agent_id,
-        "key": message.key_id,
-        "member": message.member_id,
-        "message_id": message.message_id,
-        "in_reply_to": message.in_reply_to,
-        "references": message.references,
-        "from_address": message.from_address,
-        "from_name": message.from_name,
-        "to": message.to_addresses,
-        "cc": message.cc_addresses,
-        "bcc": message.bcc_addresses,
-        "reply_to": message.reply_to,
-        "subject": message.subject,
-        "body_text": message.body_text,
-        "body_html": message.body_html,
-        "headers": Jsonb(message.headers),
-        "metadata": Jsonb(message.metadata),
-        "quota_taken_at": message.quota_taken_at,
-        "now": now,
         "revision": new_id(),
         "raw": composed.raw,
         "seal": composed.seal,
         "made_by": composed.made_by,
-        "waiting": RecipientState.WAITING.value,
-        "recipient_ids": [recipient.pk for recipient in composed.recipients],
-        "addresses": [recipient.address for recipient in composed.recipients],
-        "kinds": [recipient.kind for recipient in composed.recipients],
+        "now": now,
     }
+
+
+def _new_threads(composed: Composed, *, is_shown: bool, now: datetime) -> list[dict[str, object]]:
+    message, thread = composed.message, composed.message.thread
+    if thread is None or not composed.is_first_of_thread:
+        return []
+    thread.created_at = now
+    if is_shown:
+        thread.message_count, thread.participants, thread.last_message_at = 1, threads.people_of(message), now
+    return [row_of(thread)]

@@ -17,6 +17,7 @@ from django.db import transaction
 from mailboxes import epoch, statements
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
+from mailboxes.statements import Step
 from messaging import lifecycle, wakeup
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
@@ -81,12 +82,12 @@ SET_ASIDE_FOR = timedelta(hours=1)
 
 # The policy clears what was sealed a moment ago in the same transaction, so the kept seal is compared, not the bytes
 # again; delivery compares those before they leave.
-OPEN_SEALED = """
-UPDATE messaging_recipient r SET next_at = %(not_before)s
-FROM messaging_message m JOIN messaging_revision v ON v.message_id = m.id AND v.version = m.current_version
-WHERE r.message_id = %(message)s AND m.id = %(message)s AND r.state = 'waiting' AND v.seal = %(seal)s
-RETURNING r.id
-"""
+OPEN_SEALED = """along AS (
+    UPDATE messaging_recipient r SET next_at = %(not_before)s
+    FROM messaging_message m JOIN messaging_revision v ON v.message_id = m.id AND v.version = m.current_version
+    WHERE r.message_id = %(message)s AND m.id = %(message)s AND r.state = 'waiting' AND v.seal = %(seal)s
+    RETURNING r.id
+)"""
 
 
 def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now: datetime) -> None:
@@ -95,10 +96,8 @@ def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now
     A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
     """
     if clearance.is_by_policy:
-        asked = {"message": message.pk, "seal": clearance.seal, "not_before": not_before}
-        if not statements.run(OPEN_SEALED, asked):
-            raise _seal_differs()
-        lifecycle.advance(message, Status.QUEUED, now=now, needs_decision=False)
+        opened = Step(OPEN_SEALED, {"message": message.pk, "seal": clearance.seal, "not_before": not_before})
+        lifecycle.advance(message, Status.QUEUED, now=now, only_with=opened, needs_decision=False)
     else:
         if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
             raise _seal_differs()

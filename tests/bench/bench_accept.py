@@ -86,14 +86,13 @@ def test_accepting_beside_a_bare_view(ours: Side, reference: Side) -> None:
         _check(ours)
         print(f"\n{ours.runs[0].statuses}, {ours.runs[0].rate:,.0f}/s, p99 {ours.runs[0].p99:,.0f} ms")
         return
-    for side in (ours, reference):  # imports, connections, prepared statements
+    for side in (ours, reference):  # imports, connections, prepared statements: no figure, but no failure either
         side.run(2)
-        side.runs.clear()
     mine, theirs = in_turn(ours.run, reference.run)
     _check(ours)
     beside = "bare DRF view, token by DB, one insert"
     Comparison("P8", "accept, sends/s at 32 connections", beside, "/s", mine, theirs, wanted=1.5).keep()
-    slowest = [[run.p99 for run in side.runs] for side in (ours, reference)]
+    slowest = [[run.p99 for run in side.runs[1:]] for side in (ours, reference)]
     Comparison(
         "P8 p99", "accept, p99 at 32 connections", beside, "ms", slowest[0], slowest[1], wanted=1, is_most=True
     ).keep()

@@ -86,7 +86,7 @@ def test_from_the_api_to_the_relay(stack: Stack, sink: PostfixSink) -> None:
 
 
 def _until_all_arrived(sink: PostfixSink, begin: Callable[[], float], amount: int) -> float:
-    """Mails a second; 0 when one is missing or came twice. `begin` tells when its first mail was asked for."""
+    """Mails a second; 0 when one came twice; fails when one is missing. `begin` tells when it asked for the first."""
     assert sink.dumps is not None
     for dump in sink.dumps.iterdir():
         dump.unlink()
@@ -95,6 +95,7 @@ def _until_all_arrived(sink: PostfixSink, begin: Callable[[], float], amount: in
     while (arrived := sum(1 for _ in sink.dumps.iterdir())) < amount and time.monotonic() < until:
         time.sleep(0.02)
     seconds = time.monotonic() - begun
+    assert arrived >= amount, f"{arrived} of {amount} arrived in {PATIENCE} s"
     time.sleep(1)  # a second copy would come by now
     copies: Counter[str] = sink.copies()
     is_exact = len(copies) == amount and set(copies.values()) == {1}

@@ -18,9 +18,9 @@ from tests.builders import Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# BEGIN and COMMIT included: the clock; the sender; message, verdict, counters; the move with its event; and besides:
-# for a queued one the opened recipients, for a held one the review with its event.
-QUEUED, HELD = 10, 11
+# BEGIN and COMMIT included: the clock; the sender; the message with verdict and counters; the move with its event; and
+# besides, for a held one, the review with its event.
+QUEUED, HELD = 6, 8
 # The key's lock, the answer that is there already, the answer that is kept, and a savepoint (two).
 IDEMPOTENT = 5
 

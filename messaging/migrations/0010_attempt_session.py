@@ -8,7 +8,7 @@ import messaging.models.attempt
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0008_direction_first'),
+        ('messaging', '0009_count_what_came'),
     ]
 
     operations = [
