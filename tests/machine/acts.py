@@ -59,7 +59,7 @@ ACTS: list[tuple[int, str, dict[str, st.SearchStrategy[Any]]]] = [
     (5, "claim", {"worker": worker, "limit": st.sampled_from([1, 2, 20])}),
     (4, "write", {"worker": worker}),
     (1, "give_back", {"worker": worker}),
-    (1, "crash", {"worker": worker}),
+    (2, "crash", {"worker": worker, "has_begun": st.sampled_from([True, False, True])}),
     (1, "crash_server", {"loses_marks": st.booleans(), "kills": st.sampled_from([["Ada"], [], ["Ada", "Bo"]])}),
     (2, "reap_in_time", {}),
     (2, "sweep", {"what": st.sampled_from(["reap", "expire", "cancel_departed"])}),

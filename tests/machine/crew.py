@@ -83,7 +83,10 @@ class Crew:
             self._hear(hand, "withdrawn")
         self.write(worker)
 
-    def crash(self, worker: str) -> None:
+    def crash(self, worker: str, has_begun: bool = False) -> None:
+        """The worker dies, in the middle of a body if `has_begun`, where it has one to begin."""
+        if has_begun and not self._hands[worker].promised.in_hand:
+            self.mark(worker)
         self._hands[worker] = Hand(worker)
 
     def crash_server(self, loses_marks: bool, kills: list[str]) -> None:

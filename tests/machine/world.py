@@ -81,8 +81,7 @@ def make_cast(modes: list[str]) -> Cast:
 
 
 def _send_all() -> None:
-    """What is in the outbox by now, the mail of the house, is nobody's business here. As a worker does it, step by step:
-    what goes wrong is told, while a worker would put it off."""
+    """The mail of the house is nobody's business here. Step by step: what goes wrong is told, and not put off."""
     worker = workers.Worker()
     worker.claim(limit=100, now=clock.now())
     while worker.waiting:
