@@ -48,7 +48,8 @@ CALLED_BACK_IS_NOT_SENT = """
 SELECT 'message ' || m.id FROM messaging_message m
 WHERE m.status IN ('held', 'refused', 'rejected', 'returned', 'expired', 'cancelled') AND EXISTS (
     SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id
-    WHERE r.message_id = m.id AND (t.finished_at IS NULL OR t.data_at IS NOT NULL))
+    WHERE r.message_id = m.id AND (
+        t.finished_at IS NULL OR t.data_at IS NOT NULL OR t.outcome IN ('sent', 'unknown')))
 """
 
 # Of the newest approval: an older one was undone, and what was tried under it kept its own time.

@@ -69,8 +69,9 @@ class Attempt(models.Model):
         return f"{self.recipient_id} #{self.number}"
 
 
-# Attempts that keep a message from being taken back: a worker holds it, or bytes may have left.
-IRREVOCABLE = Q(finished_at__isnull=True) | Q(data_at__isnull=False)
+# Attempts that keep a message from being taken back: a worker holds it, or bytes may have left. The outcome tells of
+# it where the mark was lost with the server.
+IRREVOCABLE = Q(finished_at__isnull=True) | Q(data_at__isnull=False) | Q(outcome__in=["sent", "unknown"])
 
 
 class Captured(models.Model):

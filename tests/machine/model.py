@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from .things import Attempt, Box, Copy, Message, Review, Standing, Worker
 
 UNDO, LEASE = timedelta(seconds=30), timedelta(minutes=15)
 REVIEW_EXPIRES, GIVE_UP_AFTER = timedelta(days=7), timedelta(days=5)
-DAILY_SENDS = 12
+DAILY_SENDS, AFTERWARDS = 12, timedelta(seconds=1)
 FREEDOM = ("read_only", "gated_all", "gated_send", "monitored", "autonomous")
 TAKEN = ("sent", "delivered", "bounced", "complained")
 GRAVITY = ("unknown", *TAKEN)
@@ -19,63 +20,6 @@ class Refused(Exception):
     """The verb must refuse with this code."""
 
 
-@dataclass(eq=False)
-class Box:
-    mode: str
-    is_paused: bool = False
-    is_deleted: bool = False
-
-    @property
-    def may_send(self) -> bool:
-        return not self.is_paused and not self.is_deleted and self.mode != "read_only"
-
-
-@dataclass(eq=False)
-class Copy:
-    """One recipient. `next_at` may be a span: the product adds chance to its pauses."""
-
-    address: str
-    state: str = "waiting"
-    next_at: datetime | tuple[datetime, datetime] | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-
-    @property
-    def suppression_key(self) -> str:
-        local, _, domain = self.address.partition("@")
-        return f"{local.split('+')[0]}@{domain}"
-
-
-@dataclass(eq=False)
-class Attempt:
-    message: Message
-    copy: Copy
-    number: int
-    started_at: datetime
-    lease_until: datetime
-    has_body_begun: bool = False
-    outcome: str = ""
-
-
-@dataclass(eq=False)
-class Review:
-    expires_at: datetime
-    state: str = "open"
-    version: int = 1
-
-
-@dataclass(eq=False)
-class Message:
-    box: Box
-    copies: list[Copy]
-    status: str
-    taken_at: datetime | None
-    review: Review | None = None
-
-    @property
-    def is_irrevocable(self) -> bool:
-        return any(not one.outcome or one.has_body_begun for copy in self.copies for one in copy.attempts)
-
-
 class Model:
     """One account. Verbs change it or raise Refused."""
 
@@ -85,6 +29,7 @@ class Model:
         self.messages: list[Message] = []
         self.suppressed: set[str] = set()
         self.is_stopped = False
+        self.crashed_at = now
 
     def submit(self, box: Box, mode: str | None, addresses: list[str]) -> Message:
         _refuse_if(box.is_deleted, "NOT_FOUND")
@@ -139,35 +84,72 @@ class Model:
             self._cancel(message)
         return len(gone)
 
-    def due(self) -> list[Copy]:
-        return [
-            copy
-            for message in self.messages
-            if message.box.may_send and not self.is_stopped
-            for copy in message.copies
-            if isinstance(copy.next_at, datetime) and copy.next_at <= self.now
-        ]
+    def leaving(self) -> list[tuple[Copy, datetime]]:
+        """What may be attempted when its time has come."""
+        sending = [one for one in self.messages if one.box.may_send and not self.is_stopped]
+        copies = [copy for message in sending for copy in message.copies]
+        return [(copy, copy.next_at) for copy in copies if isinstance(copy.next_at, datetime)]
 
-    def claim(self, copy: Copy) -> Attempt:
+    def due(self) -> list[Copy]:
+        return [copy for copy, at in self.leaving() if at <= self.now]
+
+    def next_due(self) -> datetime:
+        """When something is due; now, where nothing waits for its time only."""
+        return max(self.now, min((at for _, at in self.leaving()), default=self.now))
+
+    def claim(self, worker: Worker, copy: Copy) -> Attempt:
         message = next(one for one in self.messages if copy in one.copies)
-        attempt = Attempt(message, copy, len(copy.attempts) + 1, self.now, self.now + LEASE)
+        seen = Standing(True, copy.suppression_key in self.suppressed, True)
+        attempt = Attempt(message, copy, len(copy.attempts) + 1, self.now, self.now + LEASE, seen)
         copy.attempts.append(attempt)
         copy.state, copy.next_at = "sending", None
         _fold(message)
+        worker.waiting.append(attempt)
         return attempt
 
-    def begin(self, attempt: Attempt) -> str:
-        """The body is about to leave: "data", or the outcome that ended the attempt before it."""
-        if self.is_stopped or not attempt.message.box.may_send:
-            return self.answer(attempt, "withdrawn")
-        if attempt.copy.suppression_key in self.suppressed:
-            return self.answer(attempt, "failed")
+    def look(self, worker: Worker) -> str:
+        """The worker's next mail, as the worker read it: "go on", or the outcome that ends the attempt."""
+        attempt = worker.waiting[0]
+        return self._halt(worker, attempt.seen.halts_as) if attempt.seen.halts_as else "go on"
+
+    def mark(self, worker: Worker) -> str:
+        """The body is about to leave: "data", or the outcome that ends the attempt before it.
+
+        What the worker heard of the mail before is noted, whether this one may leave or not.
+        """
+        if worker.unnoted:
+            earlier, outcome = worker.unnoted
+            if earlier.is_marked and not earlier.outcome:
+                earlier.noted = outcome
+        worker.unnoted, attempt = None, worker.waiting[0]
+        standing = self._standing(attempt)
+        if not standing.is_open or standing.is_suppressed:
+            return self._halt(worker, standing.halts_as)
         if attempt.outcome:
-            return "withdrawn"
-        attempt.has_body_begun, attempt.lease_until = True, self.now + LEASE
+            return self._halt(worker, "withdrawn")
+        worker.in_hand = worker.waiting.pop(0)
+        attempt.is_marked, attempt.lease_until = True, self.now + LEASE
         return "data"
 
-    def answer(self, attempt: Attempt, outcome: str) -> str:
+    def hear(self, worker: Worker, outcome: str) -> None:
+        """The network's answer to the mail in hand, or to the one before whose body the worker was refused."""
+        if worker.in_hand:
+            worker.unnoted, worker.in_hand = (worker.in_hand, outcome), None
+            worker.heard.append(worker.unnoted)
+        else:
+            worker.heard.append((worker.waiting.pop(0), outcome))
+
+    def write(self, worker: Worker) -> None:
+        for attempt, outcome in worker.heard:
+            self.answer(attempt, outcome)
+        worker.heard, worker.unnoted = [], None
+
+    def lose_marks(self, attempts: list[Attempt]) -> None:
+        """The server crashed, and the last marks were not on the disk yet."""
+        for attempt in attempts:
+            attempt.is_marked = attempt.is_marked and bool(attempt.outcome)
+
+    def answer(self, attempt: Attempt, outcome: str) -> None:
         """What came of it. After the attempt was given up as unknown only a yes or a no is news."""
         is_late = attempt.outcome == "unknown" and outcome in ("sent", "failed")
         if not attempt.outcome or is_late:
@@ -175,14 +157,19 @@ class Model:
             attempt.outcome = outcome
             if attempt.copy.state == origin and attempt is attempt.copy.attempts[-1]:
                 self._move(attempt, outcome)
-        return outcome
+
+    def next_lease_over(self) -> datetime:
+        return max(self.now, min((one.lease_until + AFTERWARDS for one in self._unfinished()), default=self.now))
 
     def reap(self) -> int:
-        unfinished = [one for message in self.messages for copy in message.copies for one in copy.attempts]
-        overdue = [one for one in unfinished if not one.outcome and one.lease_until < self.now]
+        overdue = [one for one in self._unfinished() if one.lease_until < self.now]
         for attempt in overdue:
-            self.answer(attempt, "unknown" if attempt.has_body_begun else "withdrawn")
+            is_lost = attempt.is_marked or attempt.started_at < self.crashed_at
+            self.answer(attempt, attempt.noted or ("unknown" if is_lost else "withdrawn"))
         return len(overdue)
+
+    def suppress(self, address: str) -> None:
+        self.suppressed.add(Copy(address).suppression_key)
 
     def report(self, message: Message, copy: Copy, state: str) -> str:
         """A report of the next hop about one copy; it is about nothing where nothing was handed over."""
@@ -198,6 +185,23 @@ class Model:
     def used_today(self, box: Box) -> int:
         mine = [one for one in self.messages if one.box is box and one.taken_at]
         return sum(len(one.copies) for one in mine if one.taken_at and one.taken_at.date() == self.now.date())
+
+    def _unfinished(self) -> list[Attempt]:
+        attempts = [one for message in self.messages for copy in message.copies for one in copy.attempts]
+        return [one for one in attempts if not one.outcome]
+
+    def _standing(self, attempt: Attempt) -> Standing:
+        message, key = attempt.message, attempt.copy.suppression_key
+        is_open = message.box.may_send and not self.is_stopped
+        return Standing(is_open, key in self.suppressed, message.status == "sending")
+
+    def _halt(self, worker: Worker, outcome: str) -> str:
+        """The first one that waits ends so. After a stop the worker reads the others again."""
+        worker.heard.append((worker.waiting.pop(0), outcome))
+        if outcome == "withdrawn":
+            for attempt in worker.waiting:
+                attempt.seen = self._standing(attempt)
+        return outcome
 
     def _reviewed(self) -> list[tuple[Message, Review]]:
         return [(message, message.review) for message in self.messages if message.review]

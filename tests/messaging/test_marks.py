@@ -8,11 +8,13 @@ import pytest
 from django.db import connection, transaction
 
 from mailboxes import clock
+from mailboxes.errors import Conflict
 from messaging.models import Attempt, AttemptPhase, Message
 from messaging.outbound import delivery, outbox, outcomes
 from messaging.outbound.answers import Answers
 from messaging.outbound.mail import Mail
 from messaging.outbound.outcomes import Outcome, OutcomeKind
+from oversight import submission
 from tests import builders
 from tests.builders import Tenant
 from tests.messaging.outbound import alice as alice
@@ -121,6 +123,17 @@ def test_an_attempt_without_mark_is_unknown_when_the_server_crashed_after_it_beg
     told = dict(Attempt.objects.values_list("pk", "code"))
     assert (told[before.pk], told[after.pk]) == ("mark_lost", "lease_over")
     assert _statuses(before) == ["unknown"]
+
+
+@pytest.mark.django_db
+def test_a_message_is_not_taken_back_once_the_mark_of_one_copy_was_lost(alice: Tenant) -> None:
+    message = builders.submit(alice, to=("kim@friends.example", "lou@friends.example"))
+    (begun,) = outbox.claim_due(limit=1, now=clock.now())
+    since = asked("SELECT pg_postmaster_start_time() - interval '1 s'")
+    Attempt.objects.filter(pk=begun.pk).update(started_at=since, lease_until=clock.now())
+    outcomes.take_back(limit=10, now=clock.now())
+    with pytest.raises(Conflict, match="already handed"):
+        submission.cancel(alice.agent_actor, message.mailbox_id, message.pk, now=clock.now())
 
 
 @pytest.mark.django_db

@@ -10,10 +10,10 @@ import pytest
 from mailboxes import clock
 from mailboxes.models import Member
 from messaging.models import Message, Recipient, Status
+from messaging.outbound import outbox
 from oversight import decisions, reviews, submission
 from oversight.models import Decision, DecisionKind, Review, ReviewState
 from tests import builders
-from tests.machine import workers
 from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -25,7 +25,7 @@ LONG_AFTER = timedelta(minutes=10)
 def alice(settings: pytest.FixtureRequest) -> builders.Tenant:
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)  # type: ignore[attr-defined]
     tenant = builders.tenant()
-    workers.claim(limit=100, now=clock.now() + LONG_AFTER)  # the verification mail is not what is raced for
+    outbox.claim_due(limit=100, now=clock.now() + LONG_AFTER)  # the verification mail is not what is raced for
     return tenant
 
 
@@ -53,7 +53,7 @@ def cancelling(owner: builders.Tenant, message_pk: UUID) -> Act:
 
 
 def claiming() -> Act:
-    return lambda: workers.claim(limit=10, now=clock.now() + LONG_AFTER)
+    return lambda: outbox.claim_due(limit=10, now=clock.now() + LONG_AFTER)
 
 
 def claimed(results: list[object]) -> list[object]:
@@ -143,7 +143,7 @@ def test_cancel_against_approve_never_sends_what_was_answered_as_cancelled(
             assert len(winners(results)) <= len(cancelled) + 1
             assert refusals(results) <= {"already_decided"}
             assert Message.objects.get(pk=review.message_id).status == Status.CANCELLED
-            assert workers.claim(limit=10, now=clock.now() + LONG_AFTER) == []
+            assert outbox.claim_due(limit=10, now=clock.now() + LONG_AFTER) == []
             people.winners += 1
 
 

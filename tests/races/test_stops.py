@@ -13,6 +13,7 @@ from pytest_django import Settings
 from mailboxes import clock, stops
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Message, RecipientState, SuppressionReason
+from messaging.outbound import outbox
 from messaging.recipients import suppressions
 from tests import builders
 from tests.builders import Tenant
@@ -29,7 +30,7 @@ def alice(settings: Settings, transactional_db: None) -> Iterator[Tenant]:
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)
     with zeal.zeal_ignore():
         alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
-        workers.claim(limit=100, now=clock.now())  # the verification mail is not what is raced for
+        outbox.claim_due(limit=100, now=clock.now())  # the verification mail is not what is raced for
         yield alice
 
 
@@ -44,7 +45,7 @@ def test_no_attempt_is_claimed_and_no_body_begins_after_a_stop(alice: Tenant, ro
             assert not Attempt.objects.filter(started_at__gt=stopped_at).exists()
             assert not Attempt.objects.filter(data_at__gt=stopped_at).exists()
             assert _begun_after(results[1:], stopped_at) <= {"withdrawn"}
-            assert workers.claim(limit=100, now=clock.now()) == []
+            assert outbox.claim_due(limit=100, now=clock.now()) == []
             stops.resume(alice.account, member=alice.owner, now=clock.now())
             _drop(message)
             people.winners += 1
@@ -90,10 +91,12 @@ def _suppressing(owner: Tenant, address: str) -> Act:
 
 def _working() -> list[tuple[datetime, str]]:
     """When a worker looked at each mail of its claim, and what it then did with it."""
-    told = []
-    for claimed in workers.claim(limit=2, now=clock.now()):
-        looked_at = clock.now()
-        told.append((looked_at, workers.begin(claimed, now=looked_at)))
+    worker, told = workers.Worker(), []
+    worker.claim(limit=2, now=clock.now())
+    while worker.waiting:
+        looked_at, seen = clock.now(), worker.look()
+        told.append((looked_at, worker.mark() if seen == "go on" else seen))
+    worker.write()
     return told
 
 
