@@ -12,10 +12,12 @@ from messaging.models import RecipientState
 TAKEN = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.BOUNCED, RecipientState.COMPLAINED)
 
 # Address by address, and no further than the answer: one that was written to a million times is looked at once. Not
-# EXISTS, which PostgreSQL may answer by reading all mail of the account.
+# EXISTS and not a join, which PostgreSQL may answer by reading all mail of the account.
 TOOK = """(
-    SELECT true FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id
-    WHERE r.address = one.address AND r.state = ANY(%(taken)s) AND m.account_id = %(account)s LIMIT 1
+    SELECT true FROM messaging_recipient r
+    WHERE r.address = one.address AND r.state = ANY(%(taken)s)
+        AND (SELECT m.account_id FROM messaging_message m WHERE m.id = r.message_id) = %(account)s
+    LIMIT 1
 )"""
 WROTE = """(
     SELECT true FROM messaging_message m WHERE m.account_id = %(account)s AND m.direction = 'INBOUND'
