@@ -120,7 +120,8 @@ async def _start_valkey(supervisor: Supervisor) -> None:
 
 def _processes(door: int) -> list[Command]:
     """Our own processes, web first; the same that a production runs, one of each. Web inherits the socket `door`."""
-    celery = ("-m", "celery", "--quiet", "-A", "config")
+    # The system checks were run by the command that starts us; for each of these they cost memory, too.
+    celery = ("-m", "celery", "--quiet", "--skip-checks", "-A", "config")
     quiet = ("--without-mingle", "--without-gossip", "--without-heartbeat", "-O", "fair", "--loglevel", "WARNING")
     schedule = str(settings.DATA_DIR / "celerybeat-schedule")
     daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")

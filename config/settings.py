@@ -120,8 +120,9 @@ DATABASE_ADMIN = (
     else database_from_url(embedded_database_url(PLACES, role=OWNER_ROLE))
 )
 if _switch("DATABASE_POOL"):
-    # Web processes only: each of the threads that answer requests would keep a connection of its own.
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+    # Web processes only: each of the threads that answer requests would keep a connection of its own. As many as there
+    # are threads (`threaded.THREADS`) when all are busy, and some from the start: nobody waits for the pool to grow.
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 4, "max_size": 24, "timeout": 10}
 
 # --- Broker, cache, channel layer: doorbells and counters, never truth ---------------------------------------------
 _redis_url = REDIS_URL or f"unix://{PLACES.valkey_socket}"
