@@ -94,7 +94,7 @@ def history() -> Iterator[None]:
             yield
         finally:
             connection.close()
-            owner.execute(f"DROP DATABASE {COPY} WITH (FORCE)".encode())
+            owner.execute(f"DROP DATABASE {COPY}".encode())
 
 
 def epoch_file() -> Path:
