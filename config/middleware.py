@@ -20,7 +20,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
-        request.id = request_id  # type: ignore[attr-defined]
+        request.id = request_id  # type: ignore[attr-defined]  # ours, for the log
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)

@@ -26,7 +26,7 @@ class _PagesOnly:
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith(API):
             return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]
+        return super().__call__(request)  # type: ignore[misc]  # the one that it is mixed into
 
 
 class PageSession(_PagesOnly, SessionMiddleware):

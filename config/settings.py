@@ -12,7 +12,7 @@ from config.embedded.places import find_places, settle_places
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
 from config.logging import logging_config
 from config.secret import kept_secret_key
-from config.settings_fixed import *  # noqa: F403
+from config.settings_fixed import *  # noqa: F403 - settings are one namespace
 from config.settings_fixed import BASE_DIR
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.

@@ -78,7 +78,7 @@ def _move(message: Message, columns: dict[str, object], *, along: Step | None) -
     along = along or NOTHING_ALONG
     written = ", ".join(f"{name} = %({name})s" for name in columns)
     where = "id = %(message)s AND status = %(was)s AND EXISTS (SELECT FROM along)"
-    move = f"UPDATE messaging_message SET {written} WHERE {where} RETURNING id"  # noqa: S608
+    move = f"UPDATE messaging_message SET {written} WHERE {where} RETURNING id"  # noqa: S608 - our names
     named = {**along.parameters, **columns, "message": message.pk, "was": str(message.status)}
     return Step(f"{along.text}, done AS ({move})", named)
 

@@ -34,7 +34,7 @@ WHERE id IN (
     ORDER BY t.recipient_id FOR NO KEY UPDATE SKIP LOCKED
 )
 RETURNING id
-"""  # noqa: S608
+"""  # noqa: S608 - ours
 
 
 def end_leases(*, now: datetime) -> int:
