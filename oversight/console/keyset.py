@@ -81,9 +81,10 @@ def cut(rows: QuerySet[M], moment: str, after: str, *, is_descending: bool = Fal
     position = read(after)
     if position is not None:
         rows = rows.filter(_behind(position, moment, is_descending=is_descending))
-    # By ids first: with all that a row shows joined to them, PostgreSQL would sooner read every row and sort them all
-    # than walk along the index.
-    found = list(rows.filter(pk__in=rows.values("pk")[: PAGE_SIZE + 1]))
+    # The ids first, by a query of their own: with all that a row shows joined to them, PostgreSQL may sooner read every
+    # row and sort them all than walk along the index; as a subquery, too, when its statistics are unlucky.
+    ids = list(rows.values_list("pk", flat=True)[: PAGE_SIZE + 1])
+    found = list(rows.filter(pk__in=ids))
     return Slice(rows=found[:PAGE_SIZE], after=position, has_more=len(found) > PAGE_SIZE, moment=moment)
 
 
