@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from mailboxes import inbound_usage, keys, quotas, statements
+from mailboxes import inbound_usage, keys, quotas, standing, statements
 from mailboxes.errors import Forbidden, Invalid, NotFound
 from mailboxes.ids import parse_id
 from mailboxes.inbound_usage import InboundUsage
@@ -138,15 +138,7 @@ def _sender(row: Sequence[Any]) -> Sender:
 
 
 def _check_standing(mailbox: Mailbox, *, is_verified: bool) -> None:
-    account = mailbox.account
-    if account.suspended_at is not None:
-        raise Forbidden(
-            "This account is suspended and may not send.",
-            code="account_suspended",
-            fix="Write to POST /v1/support.",
-            suspended=True,
-            reason=account.suspended_reason,
-        )
+    standing.check_not_suspended(mailbox.account)
     if mailbox.status == MailboxStatus.SUSPENDED:
         raise Forbidden(
             "This mailbox is suspended and may not send.", code="mailbox_suspended", fix="Write to support."
@@ -158,8 +150,4 @@ def _check_standing(mailbox: Mailbox, *, is_verified: bool) -> None:
             fix='PATCH /v1/mailboxes/{id} {"status": "ACTIVE"} wakes it.',
         )
     if not is_verified:
-        raise Forbidden(
-            "The account's owner has not verified the signup address yet.",
-            code="email_not_verified",
-            fix="Ask your human to open the link in the mail; POST /v1/auth/resend-verification sends another.",
-        )
+        raise standing.not_verified()

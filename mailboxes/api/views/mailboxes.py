@@ -10,11 +10,10 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import accounts, mailbox, quotas
+from mailboxes import accounts, mailbox, quotas, standing
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
 from mailboxes.api.openapi import MAILBOX_ID, operation
-from mailboxes.api.permissions import require_not_suspended
 from mailboxes.api.serializers import (
     DeletedSerializer,
     MailboxAnswerSerializer,
@@ -76,7 +75,7 @@ class Mailboxes(MailboxView):
         Its oversight mode is the server's default one, or the stricter one that was asked for. Only a human loosens it.
         """
         self.principal.require_full_access()
-        require_not_suspended(self.principal.account)
+        standing.check_not_suspended(self.principal.account)
         asked = self.asked(NewMailboxRequest)
         wanted = mailbox.NewMailbox(
             address=asked["address"],
