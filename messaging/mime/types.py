@@ -23,6 +23,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingFile:
+    """A file to send along: its row's id, its content, and its Content-ID (no brackets) where it is inline."""
+
+    attachment_id: UUID
+    filename: str
+    content_type: str
+    content: bytes
+    sha256: str
+    content_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What an agent asked to send; every address is canonical already. Becomes a sealed message by `drafts.compose`."""
 
@@ -39,6 +51,7 @@ class Draft:
     headers: tuple[tuple[str, str], ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     oversight_mode: str | None = None
+    files: tuple[OutgoingFile, ...] = ()
 
     def recipients(self) -> tuple[tuple[RecipientKind, str], ...]:
         """Every envelope recipient once, under the first kind that names it (to before cc before bcc)."""
