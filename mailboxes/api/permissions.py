@@ -12,7 +12,7 @@ from . import authentication
 
 
 class HasKey(BasePermission):
-    """A good key. Which scopes it needs, and which mailboxes it reaches, the verbs ask themselves."""
+    """A good key or session. Which scopes it needs, and which mailboxes it reaches, the verbs ask themselves."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, Principal):
