@@ -15,7 +15,8 @@ def get_account(name: str) -> Account:
     by_slug = Account.objects.filter(slug=wanted, is_platform=False).first()
     if by_slug is not None:
         return by_slug
-    found = list(Account.objects.filter(members__user__email__iexact=wanted, is_platform=False).order_by("slug")[:10])
+    of_person = Account.objects.filter(members__user__email__iexact=wanted, is_platform=False, test_of__isnull=True)
+    found = list(of_person.order_by("slug")[:10])
     if not found:
         raise Invalid(
             f"There is no account {wanted}.",

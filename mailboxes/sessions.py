@@ -82,7 +82,11 @@ def over() -> Unauthenticated:
 
 def _find_managing_member(user: User) -> Member | None:
     managing = Member.objects.filter(
-        user=user, role__in=(Role.OWNER, Role.ADMIN), account__is_platform=False, account__agents__is_default=True
+        user=user,
+        role__in=(Role.OWNER, Role.ADMIN),
+        account__is_platform=False,
+        account__test_of__isnull=True,
+        account__agents__is_default=True,
     )
     # "owner" comes behind "admin" in the alphabet.
     return managing.select_related("account").order_by("-role", "created_at", "pk").first()

@@ -84,6 +84,7 @@ class Welcome(ApiView):
     def post(self, request: Request) -> Response:
         """Send the owner the welcome mail, once in the account's life; asked again, nothing is sent and all is well."""
         self.principal.require_full_access()
+        self.principal.require_live()
         self.asked(Nothing)
         standing.check_not_suspended(self.principal.account)
 

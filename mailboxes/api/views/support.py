@@ -26,6 +26,7 @@ class Support(ApiView):
     def post(self, request: Request) -> Response:
         """Ask this server's operator for help; a suspended account may too. The answer comes to the owner by mail."""
         self.principal.require_full_access()
+        self.principal.require_live()
         question = support.Question(**self.asked(SupportRequest))
 
         def act() -> Answer:
