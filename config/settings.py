@@ -200,7 +200,15 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": name}
         for name in (
-            "Signup", "Sign-in", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight", "Support"
+            "Signup",
+            "Sign-in",
+            "Account",
+            "API keys",
+            "Mailboxes",
+            "Messages",
+            "Threads",
+            "Oversight",
+            "Support",
         )
     ],
 }

@@ -84,6 +84,4 @@ def _authenticate(request: HttpRequest, email: str, password: str) -> User:
 
 def _told(member: Member, user: User) -> dict[str, object]:
     # The contract's user is our account.
-    return {
-        "user": {"id": member.account_id, "email": user.email, "emailVerified": user.email_verified_at is not None}
-    }
+    return {"user": {"id": member.account_id, "email": user.email, "emailVerified": user.email_verified_at is not None}}
