@@ -16,5 +16,9 @@ class HasKey(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, Principal):
-            raise authentication.refusal("This needs a key.", code="missing_key")
+            raise authentication.refusal(
+                "This needs a key.",
+                code="missing_key",
+                fix="Send Authorization: Bearer gp_live_… ; who lost the key signs in: POST /api/auth/sign-in/email.",
+            )
         return True

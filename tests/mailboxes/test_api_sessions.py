@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
@@ -78,6 +79,25 @@ class TestSigningIn:
         told = {(one.status, one.code, one.json["error"], "Set-Cookie" in one.headers) for one in answers}
         assert told == {(401, "wrong_password", "Email and password do not match.", False)}
         assert not ApiSession.objects.exists()
+
+    def test_takes_as_long_for_an_unknown_address_and_for_somebody_kept_out(
+        self, alice: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nearly all of the time is the hash of the password: it is made once, whoever asks."""
+        made: list[str] = []
+        encode = MD5PasswordHasher.encode
+
+        def noted(hasher: MD5PasswordHasher, password: str, salt: str) -> str:
+            made.append(password)
+            return str(encode(hasher, password, salt))
+
+        gone = builders.member(alice.account, "gone", Role.ADMIN)
+        people.set_active(gone.user, False, by="test", now=clock.now())
+        monkeypatch.setattr(MD5PasswordHasher, "encode", noted)
+        for email in (alice.owner.user.email, "nobody@people.example", gone.user.email):
+            made.clear()
+            assert Api().post(SIGN_IN, {"email": email, "password": "wrong"}).status == 401
+            assert made == ["wrong"]
 
     @pytest.mark.parametrize(
         "body",
