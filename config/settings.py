@@ -106,6 +106,12 @@ DEFAULT_LIMITS = {
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
 
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
+
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
 FAULTPOINTS = FAULTPOINTS_REQUESTED if DEBUG or TESTING else ""
@@ -190,7 +196,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "TAGS": [
-        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+        {"name": name}
+        for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight", "Billing")
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
