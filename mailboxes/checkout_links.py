@@ -1,7 +1,8 @@
 """The page of one checkout: whoever has its address may look at it, so the address can't be guessed.
 
 It is made of the checkout's id and the server's secret: nothing about it is stored, and an event that names the id
-gives nobody the address. Billing shows the page; the mail about it is written elsewhere, and both find the address here.
+gives nobody the address. Billing shows the page; the mail about it is written elsewhere; both find the address
+here.
 """
 
 from __future__ import annotations

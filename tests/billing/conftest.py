@@ -15,7 +15,7 @@ from tests.fakes.stripe import KEY, SECRET, FakeStripe, fake_stripe
 
 
 @pytest.fixture
-def alice(db: None) -> Tenant:
+def alice() -> Tenant:
     return builders.tenant()
 
 
@@ -30,7 +30,7 @@ def stripe(settings: Settings) -> Iterator[FakeStripe]:
 
 
 @pytest.fixture
-def operator(db: None) -> User:
+def operator() -> User:
     return User.objects.create_superuser("operator@gatepost.example", builders.PASSWORD)
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import zeal
 from django.test import Client
 from pytest_django import Settings
 
@@ -21,6 +20,8 @@ from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 from tests.fakes.stripe import FakeStripe, event, signature
+
+pytestmark = pytest.mark.django_db
 
 PATH = "/billing/upgrade"
 WEBHOOK = "/billing/stripe/webhook"
@@ -39,8 +40,7 @@ def tell(body: bytes, header: str | None = None) -> int:
 
 def look(*, later: timedelta = timedelta(0)) -> None:
     """What the worker does when it is rung or sweeps."""
-    with zeal.zeal_ignore():  # row by row is meant: each asks Stripe, and no transaction waits for that
-        reconciling.run(now=clock.now() + later)
+    reconciling.run(now=clock.now() + later)
 
 
 def plan_of(owner: Tenant) -> str:
@@ -116,25 +116,23 @@ def test_paid_in_the_last_minute_and_noticed_days_later_it_still_counts(alice: T
         signature(b"{}", age=301),
     ],
 )
-def test_what_stripe_has_not_just_signed_is_refused(stripe: FakeStripe, header: str, db: None) -> None:
+def test_what_stripe_has_not_just_signed_is_refused(stripe: FakeStripe, header: str) -> None:
     assert tell(b"{}", header) == 400
     assert not StripeEvent.objects.exists()
 
 
-def test_without_a_secret_nobody_is_heard(settings: Settings, db: None) -> None:
+def test_without_a_secret_nobody_is_heard(settings: Settings) -> None:
     settings.STRIPE_WEBHOOK_SECRET = ""
     assert tell(b"{}") == 404
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": 7, "type": "checkout.session.completed"}', event("x.y", {})])
-def test_signed_words_that_mean_nothing_to_us_are_accepted_and_change_nothing(
-    stripe: FakeStripe, body: bytes, db: None
-) -> None:
+def test_signed_words_that_mean_nothing_to_us_are_accepted_and_change_nothing(stripe: FakeStripe, body: bytes) -> None:
     assert tell(body) == 200
     assert not StripeEvent.objects.exists()
 
 
-def test_a_signed_body_that_is_no_text_is_a_400(stripe: FakeStripe, db: None) -> None:
+def test_a_signed_body_that_is_no_text_is_a_400(stripe: FakeStripe) -> None:
     assert tell(b"\xff\xfe", "t=1,v1=00") == 400
 
 
@@ -340,7 +338,6 @@ def test_the_ids_of_old_events_are_forgotten(alice: Tenant, stripe: FakeStripe) 
 
 
 def test_a_strangers_payment_is_not_alices(alice: Tenant, stripe: FakeStripe) -> None:
-    with zeal.zeal_ignore():
-        charlie = builders.tenant("charlie")
+    charlie = builders.tenant("charlie")
     pay(stripe, charlie)
     assert (plan_of(alice), plan_of(charlie)) == ("free", "developer")

@@ -6,7 +6,6 @@ import json
 from io import StringIO
 
 import pytest
-import zeal
 from django.core.management import CommandError, call_command
 
 from billing import plans, subscriptions
@@ -16,10 +15,11 @@ from tests import builders
 from tests.api_client import Api
 from tests.builders import Tenant
 
+pytestmark = pytest.mark.django_db
+
 
 def give(owner: Tenant, plan: str) -> None:
-    with zeal.zeal_ignore():  # one account after the other, each in its own transaction, is meant
-        subscriptions.grant(owner.account, plans.get(plan), period="monthly", by="operator:test", now=clock.now())
+    subscriptions.grant(owner.account, plans.get(plan), period="monthly", by="operator:test", now=clock.now())
 
 
 def grow(owner: Tenant, amount: int) -> list[Mailbox]:
@@ -148,8 +148,7 @@ def test_a_new_mailbox_needs_a_place_in_the_smaller_plan(alice: Tenant) -> None:
 
 
 def test_another_account_keeps_its_plan(alice: Tenant) -> None:
-    with zeal.zeal_ignore():
-        charlie = builders.tenant("charlie")
+    charlie = builders.tenant("charlie")
     give(alice, "scale")
     charlie.account.refresh_from_db()
     assert charlie.account.plan == "free"
