@@ -44,7 +44,7 @@ def test_the_address_that_agents_are_told_is_there(alice: Tenant) -> None:
     assert page.status_code == 200
     assert "no-store" in page.headers["Cache-Control"]
     text = page.content.decode()
-    assert f"{alice.account.slug} has the plan free" in text
+    assert f"{alice.account.slug} has the plan <strong>free</strong>" in text
     for words in ("1 of 3", "0 of 100", "0 bytes of 1 GB", "USD 19", "USD 199", "15,000", "unlimited"):
         assert words in text
 
