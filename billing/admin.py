@@ -104,7 +104,7 @@ class AccountPlanAdmin(OperatorAdmin[AccountPlan]):
     readonly_fields = ("slug", "name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountPlan]:
-        return super().get_queryset(request).filter(is_platform=False)
+        return super().get_queryset(request).filter(is_platform=False, test_of__isnull=True)
 
     def has_change_permission(self, request: HttpRequest, obj: AccountPlan | None = None) -> bool:
         return self.has_operate_permission(request)

@@ -11,7 +11,7 @@ from mailboxes import checkout_links, events
 from mailboxes.errors import Conflict
 from mailboxes.models import Account, Member, Role
 
-from . import locks, plans, stripe_api, subscriptions
+from . import endings, locks, plans, stripe_api, subscriptions
 from .models import Checkout, CheckoutState, Via
 from .plans import Plan
 from .stripe_api import Session, StripeFailed, Wanted
@@ -94,7 +94,9 @@ def ask_stripe(checkout: Checkout, *, now: datetime) -> Checkout:
             next_check_at=now + FIRST_CHECK,
         )
         current = Checkout.objects.filter(pk=checkout.pk).first()
-        if current is not None and is_first:
+        if current is None:
+            endings.add([session.session_id], now=now)
+        elif is_first:
             record_opened(current, now=now)
     if current is None:
         raise Conflict("The account is gone.", code="account_gone", fix="There is nothing left to upgrade.")

@@ -13,13 +13,14 @@ from . import plans
 from .plans import Plan
 
 SIZES = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "kB"), (1, "bytes"))
-# In the order in which they are shown.
+# By the names of LimitKind, in the order in which they are shown.
 WORDS = {
-    LimitKind.MAILBOXES: "Mailboxes",
-    LimitKind.DAILY_SENDS: "Sends a day and mailbox",
-    LimitKind.MONTHLY_SENDS: "Sends a month and mailbox",
-    LimitKind.MONTHLY_INBOUND: "Received messages a month",
-    LimitKind.STORAGE_BYTES: "Storage for attachments",
+    "mailboxes": "Mailboxes",
+    "domains": "Domains of your own",
+    "daily_sends": "Sends a day and mailbox",
+    "monthly_sends": "Sends a month and mailbox",
+    "monthly_inbound": "Received messages a month",
+    "storage_bytes": "Storage for attachments",
 }
 OF_THE_ACCOUNT = (LimitKind.MAILBOXES, LimitKind.MONTHLY_INBOUND, LimitKind.STORAGE_BYTES)
 
@@ -47,8 +48,8 @@ def meters(account: Account, *, now: datetime) -> list[Meter]:
 
 def allowances(plan: Plan) -> list[tuple[str, str]]:
     """What a plan allows, as (words, amount)."""
-    limits = plans.limits_of(plan)
-    return [(words, amount_text(kind, limits[kind])) for kind, words in WORDS.items()]
+    amounts = {kind.value: amount_text(kind, amount) for kind, amount in plans.limits_of(plan).items()}
+    return [(words, amounts[name]) for name, words in WORDS.items() if name in amounts]
 
 
 def amount_text(kind: LimitKind, amount: int) -> str:

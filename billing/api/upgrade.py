@@ -55,6 +55,7 @@ class Upgrade(ApiView):
         is suspended.
         """
         self.principal.require_full_access()
+        self.principal.require_live()
         asked = self.asked(UpgradeRequest)
         account = self.principal.account
         # Stripe is asked outside of the transaction in which `once` keeps the answer. That is safe: asked twice, it is

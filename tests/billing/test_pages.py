@@ -10,7 +10,7 @@ from billing import checkouts, subscriptions
 from billing.checkouts import Asked
 from billing.models import Checkout, CheckoutState
 from billing.plans import get
-from mailboxes import checkout_links, clock
+from mailboxes import checkout_links, clock, test_accounts
 from mailboxes.models import Member, Role, User
 from tests import builders
 from tests.api_client import Api
@@ -185,3 +185,14 @@ def test_a_failing_stripe_is_told_on_the_page(alice: Tenant, stripe: FakeStripe)
     page = browser(alice.owner).post("/billing/upgrade/", {"plan": "growth", "period": "monthly"})
     assert page.status_code == 502
     assert "nothing was charged" in page.content.decode()
+
+
+def test_who_looks_at_test_data_sees_the_bill_of_the_account_itself(alice: Tenant) -> None:
+    twin = test_accounts.open_for(alice.account, now=clock.now())
+    member = browser(alice.owner)
+    session = member.session
+    session["account"] = str(twin.pk)
+    session.save()
+    assert f"{alice.account.slug} has the plan" in member.get("/billing/").content.decode()
+    member.post("/billing/upgrade/", {"plan": "growth", "period": "monthly"})
+    assert Checkout.objects.get().account == alice.account

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from billing import checkouts, subscriptions
 from billing.models import Checkout, CheckoutState
 from billing.plans import get
-from mailboxes import checkout_links, suspensions
+from mailboxes import checkout_links, quotas, suspensions
 from mailboxes import clock as the_clock
-from mailboxes.models import Event
+from mailboxes.models import Account, Event
 from messaging.models import Message
 from tests import builders
 from tests.api_client import Api
@@ -124,3 +124,12 @@ def test_the_account_tells_how_it_pays(alice: Tenant) -> None:
     paid = api.get("/account").json["account"]
     assert (paid["plan"], paid["billingPeriod"], paid["billingLinked"]) == ("growth", "annual", False)
     assert (paid["monthlyInboundLimit"], paid["storageLimitBytes"]) == (20_000, 25 * 1024**3)
+
+
+def test_a_test_key_pays_nothing_and_its_data_has_the_accounts_limits(alice: Tenant) -> None:
+    key = Api(alice.key_text).post("/api-keys", {"environment": "test"}).json["key"]
+    answer = Api(key).post(PATH)
+    assert (answer.status, answer.code) == (403, "wrong_environment")
+    subscriptions.grant(alice.account, get("growth"), period="monthly", by="operator:test", now=the_clock.now())
+    twin = Account.objects.get(test_of=alice.account)
+    assert (twin.plan, quotas.limits_of(twin)) == ("growth", quotas.limits_of(alice.account))

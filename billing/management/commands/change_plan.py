@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
 
 def _find(name: str) -> Account:
-    accounts = Account.objects.filter(is_platform=False)
+    accounts = Account.objects.filter(is_platform=False, test_of__isnull=True)
     owned = accounts.filter(members__user__email__iexact=name, members__role=Role.OWNER).distinct()
     found = list((owned if "@" in name else accounts.filter(slug=name))[:2])
     if not found:
