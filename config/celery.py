@@ -41,6 +41,7 @@ app.conf.beat_schedule = {
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
     "process intake": _every(5.0, "messaging.process_intake"),
+    "reconcile billing": _every(60.0, "billing.reconcile"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

@@ -111,6 +111,12 @@ DEFAULT_LIMITS = {
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
 
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
+
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
 FAULTPOINTS = FAULTPOINTS_REQUESTED if DEBUG or TESTING else ""
@@ -208,6 +214,7 @@ SPECTACULAR_SETTINGS = {
             "Messages",
             "Threads",
             "Oversight",
+            "Billing",
             "Support",
         )
     ],

@@ -57,6 +57,15 @@ def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> An
     return answer
 
 
+def find(request: Request, *, account_id: UUID) -> Answer | None:
+    """The answer that `once` would give without doing anything; None if there is none yet."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    _check(key)
+    return _Claim(str(account_id), f"{request.method} {request.path}", key, _fingerprint(request.data)).find()
+
+
 def forget_old(*, now: datetime) -> int:
     """Drop the answers that are older than two days; how many. Their keys are free again then."""
     return IdempotentAnswer.objects.filter(created_at__lt=now - KEPT_FOR).delete()[0]

@@ -17,6 +17,7 @@ from tests.letters import letter
 
 from .shapes import (
     ACCOUNT,
+    CHECKOUT,
     EMAIL,
     FLAG,
     KEY,
@@ -146,6 +147,7 @@ OPERATIONS = [
         200,
         {"mailboxes": [MAILBOX | {"receivedThisMonth": WHOLE}]},
     ),
+    Operation("createUpgradeCheckout", lambda scene: scene.api.post("/billing/upgrade"), 201, CHECKOUT),
     Operation("createMailbox", lambda scene: scene.api.post("/mailboxes", {"address": "desk"}), 201, ONE_MAILBOX),
     Operation("getMailbox", lambda scene: scene.api.get(scene.box), 200, ONE_MAILBOX),
     Operation("updateMailbox", lambda scene: scene.api.patch(scene.box, {"displayName": "Hal"}), 200, ONE_MAILBOX),
