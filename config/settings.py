@@ -85,6 +85,7 @@ MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
@@ -193,7 +194,18 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "TAGS": [
-        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+        {"name": name}
+        for name in (
+            "Signup",
+            "Account",
+            "API keys",
+            "Mailboxes",
+            "Messages",
+            "Threads",
+            "Oversight",
+            "Webhooks",
+            "Suppressions",
+        )
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

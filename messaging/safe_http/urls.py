@@ -78,12 +78,19 @@ def parse(url: str, *, schemes: Collection[str]) -> Target:
     return Target(parts.scheme, host, port, path, literal)
 
 
-def host_of(url: str) -> str:
-    """The host that a URL names, in one spelling; "" for what is no URL. Says nothing about whether it may be asked."""
+def is_same_origin(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same server: scheme, host and port, however they are written."""
+    origin = origin_of(one)
+    return origin is not None and origin == origin_of(other)
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port in one spelling; None for what can't be read. Says nothing of whether it may be asked."""
     try:
-        return _host(_split(url).hostname or "")[0]
-    except Refused:
-        return ""
+        parts = _split(url)
+        return parts.scheme, _host(parts.hostname or "")[0], _port(parts) or PORTS[parts.scheme][0]
+    except (Refused, KeyError):
+        return None
 
 
 def _split(url: str) -> SplitResult:
@@ -158,6 +165,7 @@ def _to_ascii(text: str) -> str:
 def _check_name(host: str, literal: Address | None) -> None:
     if literal is not None:
         return
-    own = {host_name for host_name in (host_of(settings.PUBLIC_URL), settings.MAIL_HOST.lower()) if host_name}
-    if "." not in host or host.rpartition(".")[2] in PRIVATE_SUFFIXES or host in own:
+    public = origin_of(settings.PUBLIC_URL)
+    is_own = host == settings.MAIL_HOST.lower() or (public is not None and host == public[1])
+    if is_own or "." not in host or host.rpartition(".")[2] in PRIVATE_SUFFIXES:
         raise Refused("blocked_host", "The URL's host is on a private network or this server itself.")

@@ -90,6 +90,15 @@ def test_a_post_carries_its_body_and_headers_and_keeps_those_that_are_ours() -> 
     assert "Content-Length: 7" in web.head
     assert "X-Sig: 1" in web.head
     assert "internal" not in web.head
+    assert "User-Agent: Gatepost" in web.head
+
+
+def test_a_post_says_who_asks_as_its_caller_wishes_and_headers_in_utf8() -> None:
+    with web_server(saying(bytes_of())) as web:
+        post(f"http://127.0.0.1:{web.port}/", body=b"", headers={"user-agent": "Mine/1", "X-Name": "Zoë"})
+    assert "user-agent: Mine/1" in web.head
+    assert "Gatepost" not in web.head
+    assert "Zoë".encode() in web.requests[-1]
 
 
 def test_nothing_is_taken_from_the_environments_proxies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,12 +180,18 @@ def test_a_host_name_longer_than_names_are_is_refused() -> None:
             check_url(f"https://{host}/")
 
 
-def test_the_host_is_told_in_one_spelling_whatever_was_written() -> None:
-    spellings = ("https://FASS.example/a", "https://fass.example:8443/b?c", "https://ｆass.example")  # noqa: RUF001
-    assert {urls.host_of(url) for url in spellings} == {"fass.example"}
-    assert urls.host_of("https://faß.example/") == "xn--fa-hia.example"
-    assert urls.host_of("https://[2606:4700::0001]/") == "2606:4700::1"
-    assert urls.host_of("no url") == ""
+def test_two_urls_lead_to_the_same_server_however_they_are_written() -> None:
+    for url in ("https://FASS.example/a", "https://fass.example:443/b?c", "https://ｆass.example"):  # noqa: RUF001
+        assert urls.is_same_origin("https://fass.example/", url)
+    for url in (
+        "http://fass.example/",
+        "https://fass.example:8443/",
+        "https://faß.example/",
+        "no url",
+        "ftp://x.example",
+    ):
+        assert not urls.is_same_origin("https://fass.example/", url)
+    assert not urls.is_same_origin("no url", "no url")
 
 
 def test_a_host_of_the_operators_own_is_asked_when_the_setting_names_it(settings: Settings) -> None:
