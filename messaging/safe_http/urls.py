@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from threading import BoundedSemaphore
 from urllib.parse import SplitResult, urlsplit
 
 import idna
@@ -18,6 +19,9 @@ from .timing import Deadline
 
 MAX_LENGTH = 2048
 CHECK_SECONDS = 3.0
+# Names whose servers are slow on purpose must not hold every thread that answers requests. Beyond that a name is taken
+# as if nobody resolved it: it is looked at when it is asked.
+_looking = BoundedSemaphore(4)
 PORTS: dict[str, tuple[int, ...]] = {"https": (443, 8443), "http": (80, 8080)}
 # Names that are not in the public DNS, or mean another machine on each network (RFC 6761, 6762, 8375, 9476).
 PRIVATE_SUFFIXES = frozenset(
@@ -54,12 +58,16 @@ def check_url(url: str, *, schemes: Collection[str] = ("https",), seconds: float
     `seconds`, so not inside a transaction.
     """
     target = parse(url, schemes=schemes)
+    if not _looking.acquire(blocking=target.literal is not None):
+        return
     try:
         names.resolve(target.host, target.literal, deadline=Deadline(seconds))
     except Refused:
         raise
     except Failure:
         return
+    finally:
+        _looking.release()
 
 
 def parse(url: str, *, schemes: Collection[str]) -> Target:

@@ -66,10 +66,8 @@ def check_url(url: str) -> CheckedUrl:
 
 def visible(actor: Principal) -> QuerySet[WebhookEndpoint]:
     """The endpoints that this principal may see: a scoped key those of its mailboxes, never the whole account's."""
-    mine = WebhookEndpoint.objects.filter(account=actor.account)
-    if actor.mailbox_ids is not None:
-        mine = mine.filter(mailbox__in=actor.mailbox_ids)
-    return mine.filter(Q(mailbox__isnull=True) | Q(mailbox__deleted_at__isnull=True))
+    mine = _of(actor.account)
+    return mine if actor.mailbox_ids is None else mine.filter(mailbox__in=actor.mailbox_ids)
 
 
 def get(actor: Principal, endpoint_id: object) -> WebhookEndpoint:
@@ -143,6 +141,12 @@ def secret_of(endpoint: WebhookEndpoint) -> str:
     return vault.unseal(bytes(endpoint.secret), purpose=SECRET_PURPOSE).decode()
 
 
+def _of(account: Account) -> QuerySet[WebhookEndpoint]:
+    """The account's endpoints; those of deleted mailboxes are gone with them."""
+    is_there = Q(mailbox__isnull=True) | Q(mailbox__deleted_at__isnull=True)
+    return WebhookEndpoint.objects.filter(is_there, account=account)
+
+
 def _found(endpoints: QuerySet[WebhookEndpoint], endpoint_id: object) -> WebhookEndpoint:
     parsed = parse_id(endpoint_id)
     endpoint = endpoints.filter(pk=parsed).first() if parsed else None
@@ -155,7 +159,7 @@ def _check_room(account: Account) -> None:
     # The account's row lock puts those who make webhooks in order, so the count stays true until they have committed.
     Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     most = settings.WEBHOOKS_PER_ACCOUNT
-    if most and WebhookEndpoint.objects.filter(account=account).count() >= most:
+    if most and _of(account).count() >= most:
         raise Forbidden(
             f"An account has at most {most} webhooks.",
             code="webhook_limit",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
+from django.core.checks import run_checks
 from pytest_django import Settings
 
 from messaging.safe_http import Refused, addresses, check_url, urls
@@ -229,3 +230,10 @@ def test_this_servers_own_name_is_refused(settings: Settings) -> None:
 def test_an_address_of_this_machine_is_known_as_its_own_when_it_would_send_from_there() -> None:
     assert addresses.is_own(ip_address("127.0.0.1"))
     assert not addresses.is_own(ip_address("127.0.0.2"))  # it would send from 127.0.0.1
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/33", "n8n.lan:5678", "http://n8n.lan", "n8n lan", "*.lan"])
+def test_an_exception_that_never_applies_is_told_at_start(entry: str, settings: Settings) -> None:
+    settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "localhost", "10.0.0.1/8", "fd00::/8", entry]
+    [problem] = [found for found in run_checks() if found.id == "messaging.E002"]
+    assert repr(entry) in problem.msg
