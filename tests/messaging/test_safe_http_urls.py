@@ -232,6 +232,15 @@ def test_an_address_of_this_machine_is_known_as_its_own_when_it_would_send_from_
     assert not addresses.is_own(ip_address("127.0.0.2"))  # it would send from 127.0.0.1
 
 
+def test_this_machines_own_address_is_not_asked_when_it_is_public_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "DENIED_IPV4", [])  # now loopback stands for a public address of this machine
+    with pytest.raises(Refused) as refused:
+        check_url("https://127.0.0.1/")
+    assert refused.value.code == "blocked_address"
+
+
 @pytest.mark.parametrize("entry", ["10.0.0.0/33", "n8n.lan:5678", "http://n8n.lan", "n8n lan", "*.lan"])
 def test_an_exception_that_never_applies_is_told_at_start(entry: str, settings: Settings) -> None:
     settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "localhost", "10.0.0.1/8", "fd00::/8", entry]
