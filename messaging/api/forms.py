@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mailboxes.api.fields import Text
@@ -14,6 +15,7 @@ from messaging.safe_http.urls import MAX_LENGTH
 SETTABLE = [EndpointStatus.ACTIVE.value, EndpointStatus.PAUSED.value]
 
 
+@extend_schema_field({"type": "string", "format": "email"})
 class CanonicalAddress(Text):
     """One bare address, in the spelling that is stored, sent and suppressed."""
 
@@ -22,6 +24,11 @@ class CanonicalAddress(Text):
             return addresses.canonical(super().to_internal_value(data))
         except Refused as refused:
             raise serializers.ValidationError(refused.sentence, code="invalid") from refused
+
+
+@extend_schema_field({"type": "string", "format": "uri", "pattern": "^https://", "maxLength": MAX_LENGTH})
+class Url(Text):
+    """What it leads to is looked at by the verb."""
 
 
 class EventNames(serializers.ListField):
@@ -33,7 +40,7 @@ class Headers(serializers.DictField):
 
 
 class WebhookRequest(Form):
-    url = Text(max_length=MAX_LENGTH, help_text="https, on the public internet.")
+    url = Url(max_length=MAX_LENGTH, help_text="https, on the public internet.")
     events = EventNames(allow_empty=False, max_length=20)
     mailboxId = Text(
         required=False, allow_null=True, max_length=80, help_text="Left out: the whole account; a scoped key names one."
@@ -42,7 +49,7 @@ class WebhookRequest(Form):
 
 
 class WebhookChange(Form):
-    url = Text(required=False, max_length=MAX_LENGTH, help_text="To another server, the headers do not go along.")
+    url = Url(required=False, max_length=MAX_LENGTH, help_text="To another server, the headers do not go along.")
     events = EventNames(required=False, allow_empty=False, max_length=20)
     status = serializers.ChoiceField(
         required=False, choices=SETTABLE, help_text="ACTIVE also ends FAILED and clears failureCount."

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
+import httpx2
 import pytest
 from django.core.checks import run_checks
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from pytest_django import Settings
 
 from messaging.safe_http import Refused, addresses, check_url, urls
@@ -246,3 +251,30 @@ def test_an_exception_that_never_applies_is_told_at_start(entry: str, settings: 
     settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "localhost", "10.0.0.1/8", "fd00::/8", entry]
     [problem] = [found for found in run_checks() if found.id == "messaging.E002"]
     assert repr(entry) in problem.msg
+
+
+WORDS = "https: http: // / \\ @ : # ? [ ] % . .. 0x7f 127 1 ::1 443 x hooks.example localhost xn-- xn--fa-hia"
+LETTERS = "\u00df\uff11\u3002\u212a\u0130\u200d\u2024"
+PIECES = st.sampled_from([*WORDS.split(), *LETTERS])
+URLISH = st.one_of(
+    st.text(max_size=40),
+    st.lists(PIECES, max_size=12).map("".join),
+    st.lists(PIECES).map(lambda pieces: "https://" + "".join(pieces)),
+)
+
+
+@given(URLISH)
+@settings_of_hypothesis(max_examples=1500, deadline=None)
+def test_any_text_is_refused_or_leads_where_every_reader_of_it_would_go(text: str) -> None:
+    try:
+        target = urls.parse(text, schemes=("https",))
+    except Refused:
+        return
+    assert target.host == target.host.lower()
+    assert target.literal is not None or re.fullmatch(r"[a-z0-9_.-]*[a-z_-][a-z0-9_-]*", target.host.rpartition(".")[2])
+    try:
+        theirs = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        return  # it knows a mistake that leads nowhere
+    assert (theirs.scheme, theirs.port or 443) == ("https", target.port)
+    assert target.literal is not None or theirs.raw_host.decode() == target.host
