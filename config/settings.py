@@ -86,6 +86,7 @@ MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
@@ -94,6 +95,8 @@ SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
 SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -216,6 +219,8 @@ SPECTACULAR_SETTINGS = {
             "Oversight",
             "Billing",
             "Support",
+            "Webhooks",
+            "Suppressions",
         )
     ],
 }

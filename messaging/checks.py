@@ -1,4 +1,4 @@
-"""System checks of the way out: a relay or provider that can't work is told at start, not per mail."""
+"""System checks of the ways out: settings that can't work are told at start, not per mail or request."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from .outbound import delivery
+from .safe_http import addresses
 
 
 @register(Tags.compatibility)
 def check_way_out(**_kwargs: Any) -> list[CheckMessage]:
     return [Error(problem, id="messaging.E001") for problem in delivery.transport_problems()]
+
+
+@register(Tags.compatibility)
+def check_private_hosts(**_kwargs: Any) -> list[CheckMessage]:
+    return [Error(problem, id="messaging.E002") for problem in addresses.problems()]

@@ -4,6 +4,7 @@ from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
 from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
+from .webhook import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 __all__ = [
     "DUE_STATES",
@@ -12,7 +13,9 @@ __all__ = [
     "Attempt",
     "AttemptPhase",
     "Captured",
+    "DeliveryStatus",
     "Direction",
+    "EndpointStatus",
     "Message",
     "RawMessage",
     "Recipient",
@@ -22,4 +25,7 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "Thread",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]

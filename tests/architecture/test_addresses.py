@@ -11,8 +11,10 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import Client
 
+from mailboxes import clock
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey
+from messaging.recipients import suppressions
 from tests import builders
 from tests.builders import Tenant
 
@@ -50,6 +52,8 @@ def scene() -> Scene:
         "review": review.pk,
         "key": ApiKey.objects.get(agent=alice.agent).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
+        "webhook": builders.webhook(alice)[0].pk,
+        "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,17 @@ from .shapes import (
     LIST_METADATA,
     MAILBOX,
     MESSAGE,
+    PLAIN_WEBHOOK,
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
+    SUPPRESSION,
     TEXT,
     THREAD,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
     WHOLE,
+    Kind,
     Maybe,
     one_of,
     wrong,
@@ -76,6 +82,9 @@ class Scene:
         self.box = f"/mailboxes/{self.alice.mailbox.pk}"
         self.sent = f"{self.box}/messages/{self.review.message_id}"
         self.review_path = f"/oversight/reviews/{self.review.pk}"
+        webhook, _ = builders.webhook(self.alice, box=self.alice.mailbox, headers={"X-Key": "secret"})
+        builders.webhook_delivery(webhook)
+        self.webhook = f"/webhooks/{webhook.pk}"
 
     def key_id(self) -> str:
         return str(self.api.get("/api-keys").json["keys"][-1]["id"])
@@ -104,7 +113,14 @@ def sign_in(scene: Scene) -> Answer:
     return Api().post("/api/auth/sign-in/email", asked)
 
 
+def unsuppress(scene: Scene) -> Answer:
+    made = scene.api.post("/suppressions", {"email": "gone@friends.example", "reason": "MANUAL"})
+    return scene.api.delete(f"/suppressions/{made.json['suppression']['id']}")
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
+ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
+NEW_WEBHOOK = {"url": "https://hooks.example/", "events": ["message.received"], "headers": {"X-Key": "secret"}}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
     Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
@@ -190,6 +206,38 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation("listWebhooks", lambda scene: scene.api.get("/webhooks"), 200, {"webhooks": [PLAIN_WEBHOOK]}),
+    Operation(
+        "createWebhook",
+        lambda scene: scene.api.post("/webhooks", NEW_WEBHOOK),
+        201,
+        {
+            "webhook": WEBHOOK
+            | {"secret": Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))}
+        },
+    ),
+    Operation("getWebhook", lambda scene: scene.api.get(scene.webhook), 200, ONE_WEBHOOK),
+    Operation("updateWebhook", lambda scene: scene.api.patch(scene.webhook, {"status": "PAUSED"}), 200, ONE_WEBHOOK),
+    Operation("deleteWebhook", lambda scene: scene.api.delete(scene.webhook), 200, {"deleted": FLAG}),
+    Operation(
+        "listWebhookDeliveries",
+        lambda scene: scene.api.get(f"{scene.webhook}/deliveries"),
+        200,
+        {"deliveries": [WEBHOOK_DELIVERY]},
+    ),
+    Operation(
+        "createSuppression",
+        lambda scene: scene.api.post("/suppressions", {"email": "Gone@Friends.example"}),
+        201,
+        {"suppression": SUPPRESSION},
+    ),
+    Operation(
+        "listSuppressions",
+        lambda scene: scene.api.get("/suppressions"),
+        200,
+        {"suppressions": [SUPPRESSION], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation("deleteSuppression", unsuppress, 200, {"deleted": FLAG}),
 ]
 
 
