@@ -86,6 +86,13 @@ MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# Files: one of them (sent or received), how many a received and a sent message may have, and all of a sent one together.
+MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
+MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
+MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
+MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
+FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
+UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
@@ -171,9 +178,25 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 # Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
 STATIC_ROOT = _text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+# Contents of attachments: a folder, or any S3 (needs boto3: `pip install django-storages[s3]`).
+FILES_DIR = (BASE_DIR / (_text("FILES_DIR") or DATA_DIR / "files")).resolve()
+FILES_BUCKET = _text("FILES_BUCKET")
+_bucket = {
+    "bucket_name": FILES_BUCKET,
+    "endpoint_url": _text("FILES_ENDPOINT") or None,
+    "region_name": _text("FILES_REGION") or None,
+    "access_key": _text("FILES_ACCESS_KEY") or None,
+    "secret_key": _text("FILES_SECRET_KEY") or None,
+    "querystring_auth": False,
+    # What is read is kept in memory up to here, on disk beyond.
+    "max_memory_size": 1024**2,
+}
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _bucket}
+    if FILES_BUCKET
+    else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {
         "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -190,7 +213,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "TAGS": [
-        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+        {"name": name}
+        for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Attachments", "Oversight")
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
