@@ -96,6 +96,8 @@ UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
