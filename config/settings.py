@@ -86,7 +86,7 @@ MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
-# Files: one of them (sent or received), how many a received and a sent message may have, and all of a sent one together.
+# One file, sent or received; how many a received and a sent message may have; all of a sent one together.
 MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
 MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
 MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
