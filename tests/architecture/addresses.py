@@ -38,6 +38,7 @@ ADDRESSES: dict[str, Address] = {
     "health/live": Address(Door.OPEN),
     "health/ready": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),
+    "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),
     "logout/": Address(Door.OPEN, "POST"),
     "verify/again/": Address(Door.OPEN, "POST"),
@@ -50,6 +51,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/account": Address(Door.KEY),
     "v1/api-keys": Address(Door.KEY),
     "v1/api-keys/<str:id>": Address(Door.KEY, "DELETE", {"id": "key"}),
+    "v1/attachments": Address(Door.KEY, "POST"),
+    "v1/attachments/<str:id>": Address(Door.KEY, objects={"id": "attachment"}),
     "v1/mailboxes": Address(Door.KEY),
     "v1/mailboxes/<str:id>": Address(Door.KEY, objects=MAILBOX),
     "v1/mailboxes/<str:id>/messages": Address(Door.KEY, objects=MAILBOX),
