@@ -73,6 +73,7 @@ ADDRESSES: dict[str, Address] = {
     "mailboxes/<uuid:mailbox_id>/": Address(Door.MEMBER, objects={"mailbox_id": "mailbox"}),
     "messages/<uuid:message_id>/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
     "messages/<uuid:message_id>/body/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
+    "messages/<uuid:message_id>/files/<int:index>/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
     "messages/<uuid:message_id>/link/<int:number>/": Address(Door.MEMBER, objects=CONSOLE_MESSAGE),
     "monitor/": Address(Door.MEMBER),
     "review/": Address(Door.MEMBER),

@@ -106,7 +106,8 @@ def test_its_owner_gets_more_than_a_404(route: str, scene: Scene) -> None:
     address = OBJECTS[route]
     client, headers = visitors(scene.alice, address)[0]
     answer = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
-    assert answer.status_code == (404 if "/link/" in route else 200)  # her message has no link
+    has_none = "/link/" in route or "/files/" in route  # her message has no link and no file
+    assert answer.status_code == (404 if has_none else 200)
 
 
 @pytest.mark.parametrize("route", KEYED)
