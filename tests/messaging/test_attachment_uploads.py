@@ -156,6 +156,16 @@ def test_a_name_is_made_safe(api: Api, written: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    ["filename*=bogus''a%ff", "filename*=utf-8''%ff%00", "filename*=utf-8", 'filename="\x00\xff"', "filename=;;"],
+)
+def test_a_name_in_no_known_form_is_a_name_or_a_400(api: Api, written: str) -> None:
+    head = f'--{files.BOUNDARY}\r\nContent-Disposition: form-data; name="file"; {written}\r\n\r\nx\r\n'
+    raw = files.body(head.encode("latin-1"))
+    assert api.send("POST", "/attachments", raw, Content_Type=files.MULTIPART).status in {201, 400}
+
+
+@pytest.mark.parametrize(
     ("declared", "filename", "kept"),
     [
         ("text/plain; charset=utf-8", "a.txt", "text/plain"),
