@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from mailboxes.models import Environment, SupportCategory
 from mailboxes.modes import OversightMode
 
 from .fields import EmailAddress, Metadata, Text
 from .reading import Form
+
+
+class Nothing(Form):
+    """No body, or {}."""
 
 
 class SignupRequest(Form):
@@ -26,6 +31,17 @@ class ResendRequest(Form):
     email = EmailAddress()
 
 
+class SignInRequest(Form):
+    email = EmailAddress()
+    password = Text(max_length=1000)
+
+
+class SupportRequest(Form):
+    category = serializers.ChoiceField(choices=SupportCategory.values)
+    subject = Text(max_length=200)
+    message = Text(max_length=5000)
+
+
 class NewKeyRequest(Form):
     name = Text(required=False, allow_blank=True, allow_null=True, max_length=100)
     mailboxIds = serializers.ListField(
@@ -34,6 +50,12 @@ class NewKeyRequest(Form):
         allow_null=True,
         max_length=200,
         help_text="Left out or empty: full access. Else the key reads and sends in these mailboxes and nowhere else.",
+    )
+    environment = serializers.ChoiceField(
+        choices=Environment.values,
+        required=False,
+        allow_null=True,
+        help_text="`test`: a key with data of its own, of which nothing leaves. Left out: the calling key's.",
     )
 
 
