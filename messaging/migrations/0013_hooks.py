@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0009_test_accounts'),
-        ('messaging', '0010_attempt_session'),
+        ('messaging', '0011_files'),
     ]
 
     operations = [
