@@ -2,9 +2,10 @@
 
 from celery import shared_task
 
+from mailboxes import clock
 from messaging import wakeup
 
-from .inbound import intake
+from .inbound import holding, intake, withholding
 from .outbound import dispatch
 
 
@@ -24,3 +25,15 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name=wakeup.UNLOCK_WITHHELD)
+def unlock_withheld() -> None:
+    """Unlock what a month's end or a raised limit gives free. Rung by a change of a limit, and swept."""
+    withholding.unlock_due(now=clock.now())
+
+
+@shared_task(name="messaging.settle_held")
+def settle_held() -> None:
+    """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
+    holding.settle()

@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import quotas
+from mailboxes import inbound_usage, quotas
 from mailboxes.api.base import ApiView
 from mailboxes.api.openapi import operation
 from mailboxes.api.serializers import AccountAnswerSerializer
@@ -49,7 +49,7 @@ class AccountView(ApiView):
             "monthlyInboundLimit": usage.limit,
             "monthlyInboundPercentage": usage.percentage,
             "monthlyInboundResetAt": usage.resets_at,
-            "overLimitMessageCount": 0,
+            "overLimitMessageCount": inbound_usage.withheld_of(account),
         }
 
     def _sending(self, account: Account) -> dict[str, object]:

@@ -1,0 +1,53 @@
+"""Mail for a paused mailbox: taken from its sender, held unread, and filed once the mailbox is active again.
+
+What is held has no `due_at`. The mailbox's row decides, and is locked by whoever pauses or wakes it; what passed by
+meanwhile (a mail stored in that moment, a status written past the verbs) the sweep puts right.
+"""
+
+from __future__ import annotations
+
+import json
+
+from django.dispatch import receiver
+
+from mailboxes import statements
+from mailboxes.models import Event, MailboxStatus
+from mailboxes.signals import event_recorded
+from messaging import wakeup
+
+HOLD = """
+UPDATE messaging_rawmessage SET due_at = NULL
+WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NOT NULL
+"""
+# In the order in which it came, before what comes from now on.
+FREE = """
+UPDATE messaging_rawmessage SET due_at = received_at
+WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NULL
+RETURNING id
+"""
+SETTLE = """
+UPDATE messaging_rawmessage AS raw SET due_at = CASE WHEN raw.due_at IS NULL THEN raw.received_at END
+FROM mailboxes_mailbox AS box
+WHERE box.id = raw.mailbox_id AND raw.processed_at IS NULL
+    AND (raw.due_at IS NULL) <> (box.status = 'PAUSED' AND box.deleted_at IS NULL)
+RETURNING raw.due_at IS NOT NULL
+"""
+
+
+@receiver(event_recorded)
+def on_mailbox_changed(*, event: Event, **_: object) -> None:
+    """Hold the mail of a mailbox that was paused; let go that of one that is active again, or deleted."""
+    if event.kind not in ("mailbox.changed", "mailbox.deleted") or event.mailbox_id is None:
+        return
+    is_paused = event.kind == "mailbox.changed" and json.loads(event.data)["status"] == MailboxStatus.PAUSED
+    freed = statements.run(HOLD if is_paused else FREE, {"mailbox": event.mailbox_id})
+    if freed:
+        wakeup.ring(wakeup.PROCESS_INTAKE)
+
+
+def settle() -> int:
+    """Hold and let go whatever is otherwise than its mailbox says; how many mails were let go."""
+    freed_count = [is_freed for (is_freed,) in statements.run(SETTLE, {})].count(True)
+    if freed_count:
+        wakeup.ring(wakeup.PROCESS_INTAKE)
+    return freed_count
