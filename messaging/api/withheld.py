@@ -13,7 +13,10 @@ from mailboxes import inbound_usage
 from mailboxes.api.fields import Moment, moment_text
 from mailboxes.api.openapi import ErrorSerializer
 from mailboxes.errors import Problem
+from mailboxes.ids import parse_id
+from mailboxes.principals import Principal
 from messaging.models import Message
+from messaging.visibility import ANNOUNCED
 
 # So often, in seconds, the sweep looks for what a month's end unlocks.
 SWEPT_EVERY = 60
@@ -56,9 +59,13 @@ def check_message(message: Message, *, now: datetime) -> None:
     _check(message, "message", message.pk, now=now)
 
 
-def check_attachment(attachment_id: UUID, message: Message, *, now: datetime) -> None:
-    """Refuse to show a file of a withheld message."""
-    _check(message, "attachment", attachment_id, now=now)
+def check_attachment(actor: Principal, attachment_id: object, *, now: datetime) -> None:
+    """Refuse to show a file of a withheld message in the actor's scope; anything else passes, and is looked up as ever."""
+    parsed = parse_id(attachment_id)
+    withheld = Message.objects.filter(ANNOUNCED, withheld_at__isnull=False, mailbox__in=actor.mailboxes())
+    message = withheld.filter(attachments__pk=parsed).first() if parsed else None
+    if parsed is not None and message is not None:
+        _check(message, "attachment", parsed, now=now)
 
 
 def upgrade_hint() -> dict[str, object]:

@@ -6,40 +6,46 @@ meanwhile (a mail stored in that moment, a status written past the verbs) the sw
 
 from __future__ import annotations
 
-import json
-
 from django.dispatch import receiver
 
 from mailboxes import statements
-from mailboxes.models import Event, MailboxStatus
+from mailboxes.models import Event, Mailbox, MailboxStatus
 from mailboxes.signals import event_recorded
 from messaging import wakeup
 
+# What a worker has in its hands is passed over, since the event's counter is locked already: the lock order has raw
+# messages before it. The sweep finds it, if it is still there.
 HOLD = """
-UPDATE messaging_rawmessage SET due_at = NULL
-WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NOT NULL
+UPDATE messaging_rawmessage SET due_at = NULL WHERE id IN (
+    SELECT id FROM messaging_rawmessage
+    WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NOT NULL
+    FOR NO KEY UPDATE SKIP LOCKED)
 """
 # In the order in which it came, before what comes from now on.
 FREE = """
-UPDATE messaging_rawmessage SET due_at = received_at
-WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NULL
+UPDATE messaging_rawmessage SET due_at = received_at WHERE id IN (
+    SELECT id FROM messaging_rawmessage
+    WHERE mailbox_id = %(mailbox)s AND processed_at IS NULL AND due_at IS NULL
+    FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
 SETTLE = """
-UPDATE messaging_rawmessage AS raw SET due_at = CASE WHEN raw.due_at IS NULL THEN raw.received_at END
-FROM mailboxes_mailbox AS box
-WHERE box.id = raw.mailbox_id AND raw.processed_at IS NULL
-    AND (raw.due_at IS NULL) <> (box.status = 'PAUSED' AND box.deleted_at IS NULL)
-RETURNING raw.due_at IS NOT NULL
+UPDATE messaging_rawmessage SET due_at = CASE WHEN due_at IS NULL THEN received_at END WHERE id IN (
+    SELECT raw.id FROM messaging_rawmessage AS raw JOIN mailboxes_mailbox AS box ON box.id = raw.mailbox_id
+    WHERE raw.processed_at IS NULL
+        AND (raw.due_at IS NULL) <> (box.status = 'PAUSED' AND box.deleted_at IS NULL)
+    FOR NO KEY UPDATE OF raw SKIP LOCKED)
+RETURNING due_at IS NOT NULL
 """
 
 
 @receiver(event_recorded)
 def on_mailbox_changed(*, event: Event, **_: object) -> None:
     """Hold the mail of a mailbox that was paused; let go that of one that is active again, or deleted."""
-    if event.kind not in ("mailbox.changed", "mailbox.deleted") or event.mailbox_id is None:
+    if not event.kind.startswith("mailbox.") or event.mailbox_id is None:
         return
-    is_paused = event.kind == "mailbox.changed" and json.loads(event.data)["status"] == MailboxStatus.PAUSED
+    paused = Mailbox.objects.filter(status=MailboxStatus.PAUSED, deleted_at__isnull=True)
+    is_paused = paused.filter(pk=event.mailbox_id).exists()
     freed = statements.run(HOLD if is_paused else FREE, {"mailbox": event.mailbox_id})
     if freed:
         wakeup.ring(wakeup.PROCESS_INTAKE)

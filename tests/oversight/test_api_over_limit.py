@@ -100,11 +100,16 @@ def test_a_file_of_a_withheld_message_is_refused_alike(scene: Scene) -> None:
     scene.receive("One", "Two")
     message = arrive(scene.alice.mailbox, WITH_FILES)
     [file] = message.attachments.all()
+    charlie = builders.tenant("charlie")
+    withheld.check_attachment(charlie.agent_actor, file.pk, now=scene.clock.now())  # a stranger learns nothing
     with pytest.raises(Withheld) as refused:
-        withheld.check_attachment(file.pk, message, now=scene.clock.now())
+        withheld.check_attachment(scene.alice.agent_actor, file.pk, now=scene.clock.now())
     assert (refused.value.status, refused.value.code) == (402, "INBOUND_LIMIT_EXCEEDED")
     assert refused.value.extra["resource"] == {"type": "attachment", "id": str(file.pk)}
     assert refused.value.headers["X-Robotomail-Reset-At"] == RESET
+    scene.allow(2000)
+    scene.unlock()
+    withheld.check_attachment(scene.alice.agent_actor, file.pk, now=scene.clock.now())
 
 
 def test_lists_leave_it_out_and_count_what_is_withheld_in_their_mailbox(scene: Scene) -> None:
