@@ -60,7 +60,7 @@ def check_message(message: Message, *, now: datetime) -> None:
 
 
 def check_attachment(actor: Principal, attachment_id: object, *, now: datetime) -> None:
-    """Refuse to show a file of a withheld message in the actor's scope; anything else passes, and is looked up as ever."""
+    """Refuse to show a file of a withheld message in the actor's scope; anything else passes."""
     parsed = parse_id(attachment_id)
     withheld = Message.objects.filter(ANNOUNCED, withheld_at__isnull=False, mailbox__in=actor.mailboxes())
     message = withheld.filter(attachments__pk=parsed).first() if parsed else None
