@@ -8,20 +8,24 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pytest_django import Settings
 
 from mailboxes import inbound_usage, keys, limits, mailbox
+from mailboxes.api.openapi import document
 from mailboxes.models import LimitKind, Mailbox
 from messaging.api import withheld
 from messaging.api.withheld import Withheld
 from messaging.inbound import withholding
 from messaging.models import Message
+from oversight.api.error_codes import CODES
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
 from tests.conftest import Clock
 from tests.contract.shapes import LIST_METADATA, wrong
+from tests.contract.test_document import schema_of
 from tests.letters import letter
 from tests.messaging.test_intake import WITH_FILES
 
@@ -94,6 +98,20 @@ def assert_headers(answer: Answer, scene: Scene) -> None:
     assert answer.headers["X-Robotomail-Reset-At"] == RESET
     assert answer.headers["X-Robotomail-Inbound-Quota"] == "3/2"
     assert answer.headers["X-Robotomail-Inbound-Warning"] == "reached"
+
+
+def test_the_refusal_is_as_documented(scene: Scene) -> None:
+    *_, third = scene.receive("One", "Two", "Three")
+    answer = scene.api.get(f"{scene.box}/messages/{third.pk}")
+    schema = schema_of(document(), "getMessage", 402)
+    assert "INBOUND_LIMIT_EXCEEDED" in CODES[402]
+    assert {"resource", "recovery", "resetAt", "upgrade"} <= set(schema_members(schema))
+    assert [problem.message for problem in Draft202012Validator(schema).iter_errors(answer.json)] == []
+
+
+def schema_members(schema: dict[str, Any]) -> list[str]:
+    name = schema["$ref"].rpartition("/")[2]
+    return list(schema["components"]["schemas"][name]["required"])
 
 
 def test_a_file_of_a_withheld_message_is_refused_alike(scene: Scene) -> None:
