@@ -110,6 +110,9 @@ class MessageAdmin(OperatorAdmin[Message]):
         "created_at",
         "sent_at",
         "released_at",
+        "received_at",
+        "withheld_at",
+        "unlocked_at",
     )
     inlines = (RecipientInline, RevisionInline, AttachmentInline)
 
@@ -215,6 +218,7 @@ class RawMessageAdmin(OperatorAdmin[RawMessage]):
         "duplicate_of_id",
         "processed_at",
         "received_at",
+        "due_at",
     )
     readonly_fields = fields
 

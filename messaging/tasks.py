@@ -6,7 +6,7 @@ from mailboxes import clock
 from messaging import wakeup
 
 from .attachments import sweeping
-from .inbound import intake
+from .inbound import holding, intake, withholding
 from .outbound import dispatch
 
 
@@ -40,3 +40,15 @@ def forget_unsent_files() -> None:
     now = clock.now()
     sweeping.forget_unsent(now=now)
     sweeping.give_up_unused(now=now)
+
+
+@shared_task(name=wakeup.UNLOCK_WITHHELD)
+def unlock_withheld() -> None:
+    """Unlock what a month's end or a raised limit gives free. Rung by a change of a limit, and swept."""
+    withholding.unlock_due(now=clock.now())
+
+
+@shared_task(name="messaging.settle_held")
+def settle_held() -> None:
+    """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
+    holding.settle()

@@ -63,6 +63,7 @@ CODES: dict[int, dict[str, str]] = {
         "wrong_password": "Email and password do not match, or nobody has that address.",
         "key_in_query": "A key stood in the address, where it is logged: revoke it.",
     },
+    402: {"INBOUND_LIMIT_EXCEEDED": "It came over the month's inbound limit; an upgrade unlocks it, or `resetAt`."},
     403: {
         "forbidden": "The caller may not do this.",
         "https_required": "The request came over plain http.",

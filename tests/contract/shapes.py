@@ -143,6 +143,7 @@ PLAIN_MESSAGE = {
     "overLimitReason": Maybe(one_of("MONTHLY", "TRIAL")),
     "pendingSseEventData": one_of(None),
     "createdAt": MOMENT,
+    "receivedAt": Maybe(MOMENT),
     "state": TEXT,
     "stateReason": Maybe(REASON),
     "recipients": [RECIPIENT],

@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import plan_facts, quotas, standing, welcome
+from mailboxes import inbound_usage, plan_facts, quotas, standing, welcome
 from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import Nothing
@@ -53,7 +53,7 @@ class AccountView(ApiView):
             "monthlyInboundLimit": usage.limit,
             "monthlyInboundPercentage": usage.percentage,
             "monthlyInboundResetAt": usage.resets_at,
-            "overLimitMessageCount": 0,
+            "overLimitMessageCount": inbound_usage.withheld_of(account),
         }
 
     def _sending(self, account: Account) -> dict[str, object]:
