@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0010_over_limit'),
-        ('messaging', '0010_attempt_session'),
+        ('messaging', '0013_hooks'),
     ]
 
     operations = [
