@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import keys
-from mailboxes.api import pagination
-from mailboxes.api.base import ApiView
+from mailboxes.api import idempotency, pagination
+from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import NewKeyRequest
-from mailboxes.api.openapi import AFTER, operation, path_id
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import AFTER, IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
@@ -47,7 +48,8 @@ class Keys(ApiView):
         tag="API keys",
         request=NewKeyRequest,
         answers={201: CreatedKeySerializer},
-        errors=(400, 403, 404),
+        errors=(400, 403, 404, 409, 422),
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """A new key of the calling agent, shown this once. No key that this makes ever decides."""
@@ -56,15 +58,19 @@ class Keys(ApiView):
         agent = self.principal.agent
         if agent is None:
             raise Forbidden("Only an agent's key makes keys.", code="not_an_agent")
-        key, text = keys.create_agent_key(
-            agent,
-            name=asked.get("name") or "",
-            mailboxes=self._mailboxes(asked.get("mailboxIds") or ()),
-            environment=self.principal.environment,
-            now=self.now,
-        )
-        told = {"id": key.pk, "key": text, "prefix": key.prefix, "scoped": key.is_scoped}
-        return Response(CreatedKeySerializer(told).data, status=201)
+
+        def act() -> Answer:
+            key, text = keys.create_agent_key(
+                agent,
+                name=asked.get("name") or "",
+                mailboxes=self._mailboxes(asked.get("mailboxIds") or ()),
+                environment=self.principal.environment,
+                now=self.now,
+            )
+            told = {"id": key.pk, "key": text, "prefix": key.prefix, "scoped": key.is_scoped}
+            return Answer(201, dict(CreatedKeySerializer(told).data))
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
 
     def _mailboxes(self, asked: Sequence[str]) -> list[Mailbox]:
         wanted = {text.lower() for text in asked}
