@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from mailboxes import clock, reputation
 from messaging import wakeup
 
 from .inbound import intake
@@ -24,3 +25,9 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name="messaging.judge_senders")
+def judge_senders() -> None:
+    """Suspend accounts whose mail bounces or is complained about too often. Swept only."""
+    reputation.suspend_due(now=clock.now())
