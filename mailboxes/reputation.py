@@ -26,7 +26,7 @@ WITH evidence AS (
     FROM mailboxes_usage u JOIN mailboxes_account a ON a.id = u.account_id
     WHERE u.kind IN ('daily_bounces', 'daily_complaints') AND u.used > 0
         AND u.period_start >= %(since)s AND (a.judged_from IS NULL OR u.period_start >= a.judged_from)
-        AND a.suspended_at IS NULL AND NOT a.is_platform
+        AND a.suspended_at IS NULL AND NOT a.is_platform AND a.test_of_id IS NULL
     GROUP BY a.id
 )
 SELECT e.id, e.bounces, e.complaints, (
