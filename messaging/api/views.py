@@ -15,6 +15,7 @@ from mailboxes.api.base import ApiView
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
+from messaging import answered
 from messaging.models import Message, Recipient, Thread
 from messaging.visibility import visible
 
@@ -61,6 +62,9 @@ class MailView(ApiView):
         return found
 
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        answers_to = answered.find(messages)
+        for message in messages:
+            message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]
         return list(self.message_serializer(messages, many=True).data)
 
 

@@ -27,7 +27,13 @@ def encode_body(text: str) -> tuple[str, bytes]:
     quoted = binascii.b2a_qp(content)
     if len(quoted) * 3 <= len(content) * 4:
         return "quoted-printable", _TOUCHY_START.sub(_quote_first, quoted)
-    return "base64", _in_lines(base64.b64encode(content))
+    return "base64", in_lines(base64.b64encode(content))
+
+
+def in_lines(encoded: bytes) -> bytes:
+    """Base64 symbols in lines of 76, each with its end."""
+    lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def decode_body(content: bytes, encoding: str | None) -> tuple[bytes, bool]:
@@ -55,8 +61,3 @@ def _from_base64(content: bytes) -> tuple[bytes, bool]:
 def _quote_first(found: re.Match[bytes]) -> bytes:
     start = found.group()
     return b"=%02X" % start[0] + start[1:]
-
-
-def _in_lines(encoded: bytes) -> bytes:
-    lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
-    return b"\r\n".join(lines) + b"\r\n"
