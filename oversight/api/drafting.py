@@ -1,9 +1,9 @@
-"""From the JSON of a send to a draft."""
+"""From the JSON of a send to a draft, and then to one with its files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,6 +11,8 @@ from uuid import UUID
 from mailboxes.api import reading
 from mailboxes.errors import Invalid, Problem
 from mailboxes.principals import Principal
+from messaging.attachments import outgoing
+from messaging.attachments.outgoing import Asked
 from messaging.mime import conversation, headers
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Draft
@@ -23,9 +25,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """The draft, and the custom headers that it does without because they are not the caller's to set."""
+    """The draft without its files; which files were asked for; the custom headers that are not the caller's to set."""
 
     draft: Draft
+    asked_files: tuple[Asked, ...]
     dropped_headers: tuple[str, ...]
 
 
@@ -45,6 +48,22 @@ def read(data: Mapping[str, Any], *, mailbox_id: UUID, actor: Principal, now: da
         raise
 
 
+def with_files(drafted: Drafted, *, actor: Principal, now: datetime) -> Draft:
+    """The draft with the content of its files, from storage or fetched from where they lie.
+
+    Call it outside of any transaction: it may wait for others. Nothing is fetched for who may not send, or not there.
+    """
+    draft = drafted.draft
+    if not drafted.asked_files:
+        return draft
+    recipients = [address for _, address in draft.recipients()]
+    who = sender.get(actor, draft.mailbox_id, recipients=recipients, now=now)
+    who.check()
+    who.check_recipients()
+    who.check_limits(sender.amount_of(draft), now=now)
+    return replace(draft, files=outgoing.gather(actor, drafted.asked_files, now=now))
+
+
 def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
     kept, dropped = _field("headers", lambda: headers.filter_headers(asked.get("headers") or {}))
     parent = asked.get("inReplyTo")
@@ -61,9 +80,10 @@ def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
         in_reply_to=_field("inReplyTo", lambda: conversation.check_message_id(parent)) if parent else None,
         headers=kept,
         metadata=asked.get("metadata") or {},
+        tags=tuple(dict.fromkeys(asked.get("tags") or ())),
         oversight_mode=asked.get("oversightMode"),
     )
-    return Drafted(draft, dropped)
+    return Drafted(draft, tuple(asked.get("attachments") or ()), dropped)
 
 
 def _field(name: str, check: Callable[[], Value]) -> Value:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mailboxes.api.fields import Metadata, Text, WholeNumber
 from mailboxes.api.reading import Form
-from mailboxes.errors import Invalid
+from mailboxes.ids import parse_id
 from mailboxes.modes import OversightMode
 from messaging.mime import addresses
+from messaging.mime.characters import CONTROL
 from messaging.mime.refusals import Refused
 from oversight.decisions import NOTE_LENGTH, REASON_LENGTH, REJECT_REASONS
 
 MAX_RECIPIENTS = 50
+MAX_FILES = 10
+MAX_TAGS = 10
+TAG_LENGTH = 50
 
 
 class Recipient(Text):
@@ -28,20 +34,49 @@ class Recipient(Text):
             raise serializers.ValidationError(refused.sentence, code="invalid") from refused
 
 
-class Attachments(serializers.ListField):
-    """Ids of uploaded files; this version takes none."""
+class FileByAddress(Form):
+    filename = Text(max_length=255)
+    url = Text(max_length=2048)
 
-    child = Text()
 
-    def to_internal_value(self, data: Any) -> list[str]:
-        if data:
-            raise Invalid(
-                "Attachments can't be sent yet: they come with a later version of this server.",
-                code="attachments_unavailable",
-                fix="Leave attachments out, and put a link into the text if you can.",
-                field="attachments",
-            )
-        return list(super().to_internal_value(data))
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "format": "uuid", "description": "An uploaded or received file."},
+            {
+                "type": "object",
+                "description": "A file that is fetched once, now.",
+                "properties": {"filename": {"type": "string"}, "url": {"type": "string", "format": "uri"}},
+                "required": ["filename", "url"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
+class FileReference(serializers.Field[Any, Any, Any, Any]):
+    """A file to send along: the id of an attachment, or a name and the address where it lies."""
+
+    def to_internal_value(self, data: object) -> UUID | tuple[str, str]:
+        if isinstance(data, dict):
+            asked = FileByAddress().run_validation(data)
+            return asked["filename"], asked["url"]
+        parsed = parse_id(data) if isinstance(data, str) else None
+        if parsed is None:
+            raise serializers.ValidationError("Not the id of an attachment, nor {filename, url}.", code="invalid")
+        return parsed
+
+
+class Tag(Text):
+    """A short word of the sender's own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=TAG_LENGTH, **options)
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if CONTROL.search(text) or text != text.strip():
+            raise serializers.ValidationError("A tag has no line break, no control and no space around it.")
+        return text
 
 
 def recipients(*, is_optional: bool = False, help_text: str = "Up to 50 bare addresses.") -> serializers.ListField:
@@ -66,8 +101,19 @@ class SendRequest(Form):
         allow_null=True,
         help_text="`X-*`, `List-Unsubscribe`, `List-Unsubscribe-Post`; other names are dropped.",
     )
-    attachments = Attachments(required=False, allow_null=True, help_text="Not yet: anything but [] is refused.")
-    metadata = Metadata(required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it.")
+    attachments = serializers.ListField(
+        child=FileReference(),
+        required=False,
+        allow_null=True,
+        max_length=MAX_FILES,
+        help_text="Up to 10 files, 25 MB together: ids of attachments, or `{filename, url}`.",
+    )
+    metadata = Metadata(
+        required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it; answers carry them."
+    )
+    tags = serializers.ListField(
+        child=Tag(), required=False, allow_null=True, max_length=MAX_TAGS, help_text="Up to 10 words, kept with it."
+    )
     oversightMode = serializers.ChoiceField(
         choices=[mode.value for mode in OversightMode],
         required=False,
@@ -78,6 +124,8 @@ class SendRequest(Form):
     def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:
         if not attrs.get("bodyText") and not attrs.get("bodyMarkdown"):
             raise serializers.ValidationError({"bodyText": ["This field is required."]}, code="required")
+        if len(set(ids := attrs.get("attachments") or ())) != len(ids):
+            raise serializers.ValidationError({"attachments": ["A file is named twice."]})
         return attrs
 
 

@@ -22,6 +22,7 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from messaging.api.serializers import ThreadListSerializer
 from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
+from messaging.mime.types import Draft
 from messaging.models import Direction, Status
 from oversight import submission
 from oversight.models import Review
@@ -100,7 +101,7 @@ class Messages(ReviewedMail, MessageListView):
         if mailbox_id is None or not self.principal.may_see(mailbox_id):
             raise NotFound("mailbox")
         drafted = drafting.read(self.content, mailbox_id=mailbox_id, actor=self.principal, now=self.now)
-        answer = idempotency.once(request, account_id=self.principal.account.pk, act=lambda: self._submit(drafted))
+        answer = self._answer(request, drafted)
         response = respond(answer)
         seconds = waiting.seconds_asked(request.headers.get("Prefer", ""))
         if seconds and answer.status == 201:
@@ -110,8 +111,17 @@ class Messages(ReviewedMail, MessageListView):
             response.headers["Preference-Applied"] = f"wait={seconds}"
         return response
 
-    def _submit(self, drafted: Drafted) -> Answer:
-        submitted = submission.submit_in_full(drafted.draft, actor=self.principal, now=self.now)
+    def _answer(self, request: Request, drafted: Drafted) -> Answer:
+        account_id = self.principal.account.pk
+        # Files may be fetched from elsewhere: before the transaction, and not when this was answered already.
+        kept = idempotency.find(request, account_id=account_id) if drafted.asked_files else None
+        if kept is not None:
+            return kept
+        draft = drafting.with_files(drafted, actor=self.principal, now=self.now)
+        return idempotency.once(request, account_id=account_id, act=lambda: self._submit(draft, drafted))
+
+    def _submit(self, draft: Draft, drafted: Drafted) -> Answer:
+        submitted = submission.submit_in_full(draft, actor=self.principal, now=self.now)
         self.inbound_usage = submitted.sender.inbound_usage(now=self.now)
         message = submitted.message
         if message.status == Status.REFUSED:  # committed, so an answer and not an exception
