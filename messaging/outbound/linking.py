@@ -1,7 +1,7 @@
 """A message's files become its own in the statement that stores it.
 
-An upload that belongs to no message yet is linked, by compare-and-set. A file of another message, received or sent, is
-copied: a row of its own over the same content.
+An upload that belongs to no message yet is linked, by compare-and-set. A file of another message is copied: a row of its
+own over the same content.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from mailboxes.statements import Step, as_json
 
 from .drafts import Composed
 
-# A copy has the columns of its original, whatever they are, but for these. Neither step sees what the other writes.
-LINKED = """named AS (
-    SELECT * FROM json_to_recordset(%(files)s::json) AS named(id uuid, copy uuid)
+# Whoever waited for a row sees how it is then, so of two sends with one upload the second gets a copy. A copy has the
+# columns of its original, whatever they are, but for these.
+LINKED = """held AS (
+    SELECT a AS file, named.copy
+    FROM json_to_recordset(%(files)s::json) AS named(id uuid, copy uuid)
+    JOIN messaging_attachment a ON a.id = named.id AND a.account_id = %(account)s
+    ORDER BY a.id FOR NO KEY UPDATE OF a
 ), linked AS (
-    UPDATE messaging_attachment a SET message_id = %(id)s FROM named
-    WHERE a.id = named.id AND a.account_id = %(account)s AND a.message_id IS NULL
-    RETURNING a.id
+    UPDATE messaging_attachment SET message_id = %(id)s FROM held
+    WHERE id = (held.file).id AND (held.file).message_id IS NULL
+    RETURNING id
 ), copied AS (
     INSERT INTO messaging_attachment
-    SELECT copy.* FROM named JOIN messaging_attachment a ON a.id = named.id, LATERAL json_populate_record(
-        a, json_build_object('id', named.copy, 'message_id', %(id)s, 'part_index', NULL, 'created_at', %(now)s)
-    ) AS copy
-    WHERE a.account_id = %(account)s AND a.message_id IS NOT NULL
+    SELECT copied.* FROM held, LATERAL json_populate_record(
+        held.file, json_build_object('id', held.copy, 'message_id', %(id)s::uuid, 'created_at', %(now)s::timestamptz)
+    ) AS copied
+    WHERE (held.file).message_id IS NOT NULL
     RETURNING id
 )"""
 TELL_LINKED = "SELECT 'linked' AS kind, (SELECT count(*) FROM linked) + (SELECT count(*) FROM copied) AS used"
@@ -42,11 +46,11 @@ def linking(composed: Composed, *, now: datetime) -> Step:
 
 
 def check(composed: Composed, linked: int) -> None:
-    """Refuse the send when a file has gone, or become another message's, since it was read."""
+    """Refuse the send when a file has gone since it was read."""
     if linked != len(composed.files):
         raise Invalid(
-            "One of the attachments was deleted, or taken by another send, at this moment.",
+            "One of the attachments was deleted at this moment.",
             code="attachment_gone",
-            fix="Send again; upload the file anew if it is gone.",
+            fix="Upload the file anew, or send without it.",
             field="attachments",
         )

@@ -28,7 +28,7 @@ CODES: dict[int, dict[str, str]] = {
         "mailbox_inactive": "The mailbox is paused.",
         "suppressed_recipient": "A recipient is on the suppression list.",
         "refused_recipient": "A recipient is at a test or throw-away domain, and this server writes to none.",
-        "attachment_gone": "An attachment was deleted, or taken by another send, at the same moment.",
+        "attachment_gone": "An attachment was deleted at the same moment.",
         "subject_characters": "The subject holds a line break or control character.",
         "subject_length": "The subject is blank or longer than 998 characters.",
         "message_id": "`inReplyTo` is not one Message-ID.",
