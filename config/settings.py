@@ -109,9 +109,18 @@ MAX_BOUNCE_PERCENT = _percent("MAX_BOUNCE_PERCENT", "3")
 MAX_COMPLAINT_PERCENT = _percent("MAX_COMPLAINT_PERCENT", "0.05")
 REPUTATION_DAYS = _number("REPUTATION_DAYS", 7)
 REPUTATION_MIN_SENDS = _number("REPUTATION_MIN_SENDS", 50)
+# Files: one of them (sent or received), how many a received and a sent message may have, and all of a sent one together.
+MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
+MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
+MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
+MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
+FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
+UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -194,9 +203,25 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 # Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
 STATIC_ROOT = _text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+# Contents of attachments: a folder, or any S3 (needs boto3: `pip install django-storages[s3]`).
+FILES_DIR = (BASE_DIR / (_text("FILES_DIR") or DATA_DIR / "files")).resolve()
+FILES_BUCKET = _text("FILES_BUCKET")
+_bucket = {
+    "bucket_name": FILES_BUCKET,
+    "endpoint_url": _text("FILES_ENDPOINT") or None,
+    "region_name": _text("FILES_REGION") or None,
+    "access_key": _text("FILES_ACCESS_KEY") or None,
+    "secret_key": _text("FILES_SECRET_KEY") or None,
+    "querystring_auth": False,
+    # What is read is kept in memory up to here, on disk beyond.
+    "max_memory_size": 1024**2,
+}
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _bucket}
+    if FILES_BUCKET
+    else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {
         "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -213,7 +238,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "TAGS": [
-        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+        {"name": name}
+        for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Attachments", "Oversight")
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

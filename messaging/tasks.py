@@ -5,6 +5,7 @@ from celery import shared_task
 from mailboxes import clock, reputation
 from messaging import wakeup
 
+from .attachments import sweeping
 from .inbound import intake
 from .outbound import dispatch
 
@@ -31,3 +32,17 @@ def process_intake() -> None:
 def judge_senders() -> None:
     """Suspend accounts whose mail bounces or is complained about too often. Swept only."""
     reputation.suspend_due(now=clock.now())
+
+
+@shared_task(name=wakeup.SWEEP_FILES)
+def sweep_files() -> None:
+    """Remove objects from storage that nothing refers to. Rung by whoever deletes, and swept."""
+    sweeping.remove_remnants(now=clock.now())
+
+
+@shared_task(name="messaging.forget_unsent_files")
+def forget_unsent_files() -> None:
+    """Delete files that were never sent, and contents that lost their attachments. Swept only."""
+    now = clock.now()
+    sweeping.forget_unsent(now=now)
+    sweeping.give_up_unused(now=now)

@@ -32,7 +32,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     createdAt = Moment(source="created_at")
 
     def get_r2Key(self, attachment: Attachment) -> str:
-        return f"sha256/{attachment.sha256}"
+        return attachment.storage_key
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0010_reputation'),
-        ('messaging', '0010_attempt_session'),
+        ('messaging', '0011_files'),
     ]
 
     operations = [

@@ -2,6 +2,7 @@
 
 from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
 from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
+from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
 
@@ -17,8 +18,10 @@ __all__ = [
     "RawMessage",
     "Recipient",
     "RecipientState",
+    "Remnant",
     "Revision",
     "Status",
+    "StoredFile",
     "Suppression",
     "SuppressionReason",
     "Thread",

@@ -241,7 +241,11 @@ class RawMessage(models.Model):
 
 
 class Attachment(models.Model):
-    """A file of a message. `part_index` is the MIME part that holds the content (`mime.parse.attachment_content`)."""
+    """A file of a message, or one that waits to be sent.
+
+    The content of a received file is a part of the raw message: `part_index` (`mime.parse.attachment_content`). Every
+    other content is the account's StoredFile of that `sha256`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
@@ -255,5 +259,18 @@ class Attachment(models.Model):
     is_inline = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        indexes: ClassVar = [
+            models.Index("account", "sha256", condition=Q(part_index__isnull=True), name="attachment_by_content"),
+            models.Index("created_at", condition=Q(message__isnull=True), name="attachment_unsent"),
+        ]
+
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def storage_key(self) -> str:
+        """Where its content is: in the account's storage, or as a part of the received mail. Stable."""
+        if self.part_index is not None:
+            return f"received/{self.message_id}/{self.part_index}"
+        return f"attachments/{self.account_id}/{self.sha256}"
