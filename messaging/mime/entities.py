@@ -28,7 +28,7 @@ _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0
 # What must not be base64 (RFC 2046 sections 5.1 and 5.2), and what a receiving program might act upon.
 _NO_FILE_TYPE = re.compile(r"multipart/|message/")
 _UNKNOWN_TYPE = "application/octet-stream"
-_CONTENT_ID = re.compile(r"[!-;=?-~]{1,250}")
+CONTENT_ID = re.compile(r"[!-;=?-~]{1,250}")
 # Short enough for a folded line with the name of the parameter before it.
 _SEGMENT = 60
 
@@ -103,7 +103,7 @@ def _file(file: OutgoingFile, disposition: str) -> Leaf:
         header("Content-Disposition", [f"{disposition};", *_named("filename", file.filename)]),
     ]
     if file.content_id is not None:
-        if not _CONTENT_ID.fullmatch(file.content_id):
+        if not CONTENT_ID.fullmatch(file.content_id):
             raise WireDefect("content id")
         headers.append(header("Content-ID", [f"<{file.content_id}>"]))
     return Leaf(tuple(headers), in_lines(base64.b64encode(file.content)))

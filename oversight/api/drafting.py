@@ -12,13 +12,12 @@ from mailboxes.api import reading
 from mailboxes.errors import Invalid, Problem
 from mailboxes.principals import Principal
 from messaging.attachments import outgoing
-from messaging.attachments.outgoing import Asked
 from messaging.mime import conversation, headers
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Draft
 from oversight import sender
 
-from .forms import RecipientsOnly, SendRequest
+from .forms import AskedFile, RecipientsOnly, SendRequest
 
 Value = TypeVar("Value")
 
@@ -28,7 +27,7 @@ class Drafted:
     """The draft without its files; which files were asked for; the custom headers that are not the caller's to set."""
 
     draft: Draft
-    asked_files: tuple[Asked, ...]
+    asked_files: tuple[AskedFile, ...]
     dropped_headers: tuple[str, ...]
 
 
@@ -61,7 +60,11 @@ def with_files(drafted: Drafted, *, actor: Principal, now: datetime) -> Draft:
     who.check()
     who.check_recipients()
     who.check_limits(sender.amount_of(draft), now=now)
-    return replace(draft, files=outgoing.gather(actor, drafted.asked_files, now=now))
+    files = outgoing.gather(actor, [asked.source for asked in drafted.asked_files], now=now)
+    shown = zip(files, drafted.asked_files, strict=True)
+    return replace(
+        draft, files=tuple(replace(one, content_id=asked.content_id or one.content_id) for one, asked in shown)
+    )
 
 
 def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:

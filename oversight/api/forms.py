@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,11 @@ from mailboxes.ids import parse_id
 from mailboxes.modes import OversightMode
 from messaging.mime import addresses
 from messaging.mime.characters import CONTROL
+from messaging.mime.entities import CONTENT_ID
 from messaging.mime.refusals import Refused
 from oversight.decisions import NOTE_LENGTH, REASON_LENGTH, REJECT_REASONS
 
 MAX_RECIPIENTS = 50
-MAX_FILES = 10
 MAX_TAGS = 10
 TAG_LENGTH = 50
 
@@ -34,19 +35,56 @@ class Recipient(Text):
             raise serializers.ValidationError(refused.sentence, code="invalid") from refused
 
 
+class ContentId(Text):
+    """By which the HTML shows a file: `<img src="cid:…">` (RFC 2392)."""
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if not CONTENT_ID.fullmatch(text):
+            raise serializers.ValidationError("A Content-ID has 1 to 250 of ASCII, without space, '<' and '>'.")
+        return text
+
+
+class FileById(Form):
+    id = serializers.UUIDField()
+    contentId = ContentId(required=False, allow_null=True)
+
+
 class FileByAddress(Form):
     filename = Text(max_length=255)
     url = Text(max_length=2048)
+    contentId = ContentId(required=False, allow_null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFile:
+    """A file to send along: an attachment's id, or a name and the address where it lies."""
+
+    source: UUID | tuple[str, str]
+    content_id: str | None = None
+
+
+_SHOWN_AS = {"contentId": {"type": "string", "description": "Shown in the HTML by `cid:` and this."}}
 
 
 @extend_schema_field(
     {
         "oneOf": [
-            {"type": "string", "format": "uuid", "description": "An uploaded or received file."},
+            {"type": "string", "format": "uuid", "description": "An uploaded file, or one of a message of yours."},
+            {
+                "type": "object",
+                "properties": {"id": {"type": "string", "format": "uuid"}, **_SHOWN_AS},
+                "required": ["id"],
+                "additionalProperties": False,
+            },
             {
                 "type": "object",
                 "description": "A file that is fetched once, now.",
-                "properties": {"filename": {"type": "string"}, "url": {"type": "string", "format": "uri"}},
+                "properties": {
+                    "filename": {"type": "string"},
+                    "url": {"type": "string", "format": "uri"},
+                    **_SHOWN_AS,
+                },
                 "required": ["filename", "url"],
                 "additionalProperties": False,
             },
@@ -54,16 +92,15 @@ class FileByAddress(Form):
     }
 )
 class FileReference(serializers.Field[Any, Any, Any, Any]):
-    """A file to send along: the id of an attachment, or a name and the address where it lies."""
-
-    def to_internal_value(self, data: object) -> UUID | tuple[str, str]:
+    def to_internal_value(self, data: object) -> AskedFile:
         if isinstance(data, dict):
-            asked = FileByAddress().run_validation(data)
-            return asked["filename"], asked["url"]
+            form = FileById() if "id" in data else FileByAddress()
+            asked = form.run_validation(data)
+            return AskedFile(asked.get("id") or (asked["filename"], asked["url"]), asked.get("contentId"))
         parsed = parse_id(data) if isinstance(data, str) else None
         if parsed is None:
-            raise serializers.ValidationError("Not the id of an attachment, nor {filename, url}.", code="invalid")
-        return parsed
+            raise serializers.ValidationError("Neither an attachment's id nor {filename, url}.", code="invalid")
+        return AskedFile(parsed)
 
 
 class Tag(Text):
@@ -105,8 +142,7 @@ class SendRequest(Form):
         child=FileReference(),
         required=False,
         allow_null=True,
-        max_length=MAX_FILES,
-        help_text="Up to 10 files, 25 MB together: ids of attachments, or `{filename, url}`.",
+        help_text="Up to 10 files, 25 MB together: ids of attachments, or `{filename, url}`; with a `contentId` too.",
     )
     metadata = Metadata(
         required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it; answers carry them."
@@ -124,8 +160,6 @@ class SendRequest(Form):
     def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:
         if not attrs.get("bodyText") and not attrs.get("bodyMarkdown"):
             raise serializers.ValidationError({"bodyText": ["This field is required."]}, code="required")
-        if len(set(ids := attrs.get("attachments") or ())) != len(ids):
-            raise serializers.ValidationError({"attachments": ["A file is named twice."]})
         return attrs
 
 
