@@ -11,14 +11,13 @@ multipart/mixed                 where there are files that are not shown in plac
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from messaging.mime.body_encoding import encode_body, in_lines
+from messaging.mime.body_encoding import base64_lines, encode_body
 from messaging.mime.encoded_words import encode
 from messaging.mime.header_lines import PRINTABLE, header, quoted
 from messaging.mime.refusals import WireDefect
@@ -106,7 +105,7 @@ def _file(file: OutgoingFile, disposition: str) -> Leaf:
         if not CONTENT_ID.fullmatch(file.content_id):
             raise WireDefect("content id")
         headers.append(header("Content-ID", [f"<{file.content_id}>"]))
-    return Leaf(tuple(headers), in_lines(base64.b64encode(file.content)))
+    return Leaf(tuple(headers), base64_lines(file.content))
 
 
 def _media_type(file: OutgoingFile) -> str:

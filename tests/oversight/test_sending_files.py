@@ -72,19 +72,18 @@ def test_a_received_file_is_sent_on_and_stays_where_it_was() -> None:
     received = arrive(alice.mailbox, WITH_A_FILE)
     file = Attachment.objects.get(message=received)
     sent = send_files(alice, str(file.pk)).json["message"]
-    assert sorted(message for _, message in rows(alice)) == sorted([str(received.pk), sent["id"]])
+    assert {message for _, message in rows(alice)} == {str(received.pk), sent["id"]}
     assert b"aGVsbG8=" in bytes(Message.objects.get(pk=sent["id"]).revisions.get().raw)
 
 
 @pytest.mark.parametrize("whose", ["nobody", "charlie", "deleted"])
 def test_a_file_that_is_not_there_is_a_400_and_nothing_is_sent(whose: str) -> None:
     alice, charlie = builders.tenant(), builders.tenant("charlie")
-    file_id = {
-        "nobody": lambda: "b7f1b9f2-0000-7000-8000-000000000000",
-        "charlie": lambda: upload(charlie),
-        "deleted": lambda: upload(alice),
-    }[whose]()
+    file_id = "b7f1b9f2-0000-7000-8000-000000000000"
+    if whose == "charlie":
+        file_id = upload(charlie)
     if whose == "deleted":
+        file_id = upload(alice)
         Api(alice.key_text).delete(f"/attachments/{file_id}")
     answer = send_files(alice, file_id)
     assert (answer.status, answer.code, answer.json["field"]) == (400, "unknown_attachment", "attachments[0]")
@@ -201,9 +200,7 @@ class TestByAddress:
             ({"to": ["a@friends.example", "b@friends.example"]}, 429),
         ],
     )
-    def test_nothing_is_fetched_for_a_send_that_can_not_be(
-        self, web: Web, change: dict[str, object], status: int
-    ) -> None:
+    def test_nothing_is_fetched_for_a_send_that_can_not_be(self, web: Web, change: dict[str, Any], status: int) -> None:
         alice = builders.tenant()
         builders.limit(alice.account, "daily_sends", 1)
         assert send_files(alice, self.asked(web), **change).status == status

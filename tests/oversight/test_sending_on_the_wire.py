@@ -29,7 +29,7 @@ def delivered(owner: Tenant, relay: Sink, **change: object) -> list[EmailMessage
     assert answer.status == 201, answer.json
     dispatch.drain()
     assert Message.objects.get(pk=answer.json["message"]["id"]).status == Status.SENT
-    return [email.message_from_bytes(one.content, policy=email.policy.default) for one in relay.taken]  # type: ignore[misc]
+    return [email.message_from_bytes(one.content, policy=email.policy.default) for one in relay.taken]
 
 
 def test_a_blind_recipient_gets_the_mail_and_is_in_nobodys_bytes(alice: Tenant, relay: Sink) -> None:

@@ -91,4 +91,3 @@ def test_an_owner_who_is_not_approved_yet_has_a_code_of_its_own() -> None:
     alice = builders.tenant(is_verified=False)
     answer = Api(alice.key_text).post(f"/mailboxes/{alice.mailbox.pk}/messages", {"nonsense": 1})
     assert (answer.status, answer.code) == (403, "email_not_verified")
-
