@@ -109,7 +109,7 @@ MAX_BOUNCE_PERCENT = _percent("MAX_BOUNCE_PERCENT", "3")
 MAX_COMPLAINT_PERCENT = _percent("MAX_COMPLAINT_PERCENT", "0.05")
 REPUTATION_DAYS = _number("REPUTATION_DAYS", 7)
 REPUTATION_MIN_SENDS = _number("REPUTATION_MIN_SENDS", 50)
-# Files: one of them (sent or received), how many a received and a sent message may have, and all of a sent one together.
+# One file, sent or received; how many a received and a sent message may have; all of a sent one together.
 MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
 MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
 MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)

@@ -1,4 +1,4 @@
-"""One file out of a multipart body: hashed while it is read, never whole in memory, refused at the first byte too many."""
+"""One file out of a multipart body: hashed while it is read, never whole in memory, refused where it is too large."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def received(request: Request) -> Iterator[Incoming]:
     _check_length(request)
     handler = _Handler(limit=settings.MAX_FILE_BYTES)
     try:
-        names = [*_read(request, handler), *handler.names]
-        if handler.file is None or names != [PART]:
-            raise _wrong_parts(names)
+        fields = _read(request, handler)
+        if handler.file is None or fields or handler.names != [PART]:
+            raise _wrong_parts(fields, handler.names)
         yield handler.file
     finally:
         handler.close()
@@ -59,14 +59,16 @@ def _read(request: Request, handler: _Handler) -> list[str]:
     except OSError as error:  # no room for the temporary file
         log.error("attachments.not_taken_in", error=repr(error))
         raise StorageUnavailable from error
-    return [f"{name}, without a filename" if name == PART else name for name in fields]
+    return list(fields)
 
 
-def _wrong_parts(names: Sequence[str]) -> Invalid:
-    other = next((name[:80] for name in names if name != PART), None)
+def _wrong_parts(fields: Sequence[str], files: Sequence[str]) -> Invalid:
+    other = next((name[:80] for name in (*fields, *files) if name != PART), None)
     if other is not None:
         return Invalid(f"A part '{other}' has no place here.", code="unknown_field", fix=FIX, field=other, nearest=PART)
-    if names:
+    if fields:
+        return Invalid("The part has no filename, so it is no file.", code="missing_field", fix=FIX, field=PART)
+    if files:
         return Invalid("There is more than one file.", code="invalid_field", fix="Upload them one by one.", field=PART)
     return Invalid("There is no file in the request.", code="missing_field", fix=FIX, field=PART)
 

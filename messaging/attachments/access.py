@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
-from mailboxes.models import Scope
+from mailboxes.models import Account, Mailbox, Scope
 from mailboxes.principals import Principal
 from messaging.models import Attachment, Message
 from messaging.visibility import RECEIVED, SENT
@@ -24,13 +24,16 @@ def get(actor: Principal, attachment_id: object, *, scope: str = Scope.READ) -> 
 
 def reachable(actor: Principal) -> QuerySet[Attachment]:
     """What is linked to a message that the actor may see; for full access what waits to be sent, too."""
-    linked = Q(message__in=shown_messages(actor))
-    may_see_unsent = actor.mailbox_ids is None and Scope.ADMIN in actor.scopes
-    return Attachment.objects.filter(
-        linked | Q(message__isnull=True) if may_see_unsent else linked, account=actor.account
-    )
+    if actor.mailbox_ids is None and Scope.ADMIN in actor.scopes:
+        return of_account(actor.account)
+    return Attachment.objects.filter(message__in=_shown(actor.mailboxes()), account=actor.account)
 
 
-def shown_messages(actor: Principal) -> QuerySet[Message]:
-    """The messages of the actor's mailboxes that are shown."""
-    return Message.objects.filter(RECEIVED | SENT, mailbox__in=actor.mailboxes())
+def of_account(account: Account) -> QuerySet[Attachment]:
+    """Everything of the account that its full-access keys may see."""
+    boxes = Mailbox.objects.filter(account=account, deleted_at__isnull=True)
+    return Attachment.objects.filter(Q(message__in=_shown(boxes)) | Q(message__isnull=True), account=account)
+
+
+def _shown(boxes: QuerySet[Mailbox]) -> QuerySet[Message]:
+    return Message.objects.filter(RECEIVED | SENT, mailbox__in=boxes)

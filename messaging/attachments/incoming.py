@@ -41,7 +41,7 @@ class Intake:
         self._limit = limit
         self._digest = hashlib.sha256()
         self._size = 0
-        self._content: IO[bytes] = tempfile.TemporaryFile(prefix="gatepost-")
+        self._content: IO[bytes] = tempfile.TemporaryFile(prefix="gatepost-")  # noqa: SIM115 - lives until `close`
 
     def add(self, piece: bytes) -> None:
         """Take the next piece. Raises FileTooLarge for the first byte that is too many, and keeps nothing then."""

@@ -44,13 +44,21 @@ def content_of(attachment: Attachment) -> bytes:
 
 def _part(attachment: Attachment, index: int) -> IO[bytes]:
     with _taking_out:
-        raw = RawMessage.objects.filter(message_id=attachment.message_id).values_list("raw", flat=True).first()
+        raw = RawMessage.objects.filter(message=attachment.message).values_list("raw", flat=True).first()
         content = parser_process.attachment_content(bytes(raw), index) if raw is not None else None
         # The parser's own word is not enough: it has read a hostile mail, and an older version may have counted parts.
         if content is None or hashlib.sha256(content).hexdigest() != attachment.sha256:
             log.error("attachments.part_not_read", attachment=str(attachment.pk))
             raise StorageUnavailable
-        opened = tempfile.TemporaryFile(prefix="gatepost-")  # noqa: SIM115 - the caller closes it
+        return _in_temporary_file(content)
+
+
+def _in_temporary_file(content: bytes) -> IO[bytes]:
+    opened = tempfile.TemporaryFile(prefix="gatepost-")  # noqa: SIM115 - the caller closes it
+    try:
         opened.write(content)
-    opened.seek(0)
+        opened.seek(0)
+    except OSError as error:  # no room
+        opened.close()
+        raise StorageUnavailable from error
     return opened

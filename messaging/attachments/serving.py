@@ -24,9 +24,8 @@ HEADERS = {
 class FileAnswer(FileResponse):
     """Streams by pieces under ASGI, too, where Django would read the whole file into memory first."""
 
-    file_to_stream: IO[bytes]
-
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        assert self.file_to_stream is not None
         read = sync_to_async(self.file_to_stream.read, thread_sensitive=False)
         while piece := await read(self.block_size):
             yield piece

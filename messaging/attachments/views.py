@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
@@ -26,7 +28,7 @@ class Download(OpenView):
         return serving.answer(content, filename=found.filename, content_type=found.content_type, etag=found.sha256)
 
 
-def _attachment(attachment_id: object) -> Attachment:
+def _attachment(attachment_id: UUID) -> Attachment:
     gone = Mailbox.objects.filter(deleted_at__isnull=False)
     found = Attachment.objects.filter(pk=attachment_id).exclude(message__mailbox__in=gone).first()
     if found is None:
