@@ -77,7 +77,7 @@ _ANSWERED = AnsweredSerializer()
 class PlainMessageSerializer(serializers.Serializer[Any]):
     """One mail, sent or received. Wants its recipients prefetched, in reading order, as `shown_recipients`.
 
-    Of received mail `answers_to` is the message that it answers (`messaging.answered`), if there is one.
+    Of received mail `answers_to` is the message that it answers (`messaging.replies`), if there is one.
     """
 
     id = serializers.UUIDField()

@@ -15,7 +15,7 @@ from mailboxes.api.base import ApiView
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
-from messaging import answered
+from messaging import replies
 from messaging.models import Message, Recipient, Thread
 from messaging.visibility import visible
 
@@ -62,7 +62,7 @@ class MailView(ApiView):
         return found
 
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        answers_to = answered.find(messages)
+        answers_to = replies.find(messages)
         for message in messages:
             message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]
         return list(self.message_serializer(messages, many=True).data)
