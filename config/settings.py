@@ -212,14 +212,11 @@ _bucket = {
     "region_name": _text("FILES_REGION") or None,
     "access_key": _text("FILES_ACCESS_KEY") or None,
     "secret_key": _text("FILES_SECRET_KEY") or None,
-    "querystring_auth": False,
-    # What is read is kept in memory up to here, on disk beyond.
-    "max_memory_size": 1024**2,
 }
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "attachments": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _bucket}
+    "attachments": {"BACKEND": "messaging.attachments.bucket.Bucket", "OPTIONS": _bucket}
     if FILES_BUCKET
     else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {

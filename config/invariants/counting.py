@@ -35,9 +35,16 @@ WITH taken AS (
     UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'storage_bytes', timestamp '1970-01-01', sum(size) FROM (
+        SELECT account_id, size_bytes AS size FROM messaging_storedfile
+        UNION ALL
+        SELECT f.account_id, f.size_bytes FROM messaging_attachment f JOIN messaging_message m ON m.id = f.message_id
+        WHERE f.part_index IS NOT NULL AND m.released_at IS NOT NULL
+    ) AS kept GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
-    WHERE kind <> 'storage_bytes' AND used <> 0
+    WHERE used <> 0
 )
 SELECT kind || ' of ' || subject_id FROM derived FULL JOIN counted USING (subject_id, kind, period)
 WHERE coalesce(derived.used, 0) <> coalesce(counted.used, 0)

@@ -7,9 +7,10 @@ from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from csp.constants import HEADER as POLICY_HEADER
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header
 
 from .incoming import UNKNOWN
 
@@ -38,6 +39,13 @@ def answer(content: IO[bytes], *, filename: str, content_type: str, etag: str) -
     )
     response.block_size = 64 * 1024
     return response
+
+
+def whole(content: bytes, *, filename: str, content_type: str) -> HttpResponse:
+    """The same for a content that is in memory, without an ETag."""
+    disposition = content_disposition_header(True, filename) or "attachment"
+    headers = {**HEADERS, "Content-Disposition": disposition}
+    return HttpResponse(content, content_type=content_type or UNKNOWN, headers=headers)
 
 
 def unchanged(request: Any, *, etag: str) -> HttpResponseBase | None:

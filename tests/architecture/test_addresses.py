@@ -13,7 +13,7 @@ from django.test import Client
 
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey
-from tests import builders
+from tests import builders, files
 from tests.builders import Tenant
 
 from .addresses import ADDRESSES, Address, Door, routes
@@ -49,6 +49,7 @@ def scene() -> Scene:
         "thread": review.message.thread_id,
         "review": review.pk,
         "key": ApiKey.objects.get(agent=alice.agent).pk,
+        "attachment": files.upload(alice).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
     }
     return Scene(alice, charlie, ids)
@@ -105,7 +106,8 @@ def test_its_owner_gets_more_than_a_404(route: str, scene: Scene) -> None:
     address = OBJECTS[route]
     client, headers = visitors(scene.alice, address)[0]
     answer = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
-    assert answer.status_code == (404 if "/link/" in route else 200)  # her message has no link
+    has_none = "/link/" in route or "/files/" in route  # her message has no link and no file
+    assert answer.status_code == (404 if has_none else 200)
 
 
 @pytest.mark.parametrize("route", KEYED)

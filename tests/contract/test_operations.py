@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from tests import builders
+from tests import builders, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
@@ -17,7 +17,9 @@ from tests.letters import letter
 
 from .shapes import (
     ACCOUNT,
+    ATTACHMENT,
     FLAG,
+    ID,
     KEY,
     LIST_METADATA,
     MAILBOX,
@@ -102,6 +104,24 @@ OPERATIONS = [
     Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
     Operation(
         "checkSlugAvailability", lambda scene: Api().get("/signup/check-slug", slug="fresh"), 200, {"available": FLAG}
+    ),
+    Operation(
+        "uploadAttachment",
+        lambda scene: files.post(scene.api),
+        201,
+        {"id": ID, "filename": TEXT, "sizeBytes": WHOLE},
+    ),
+    Operation(
+        "downloadAttachment",
+        lambda scene: scene.api.get(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        ATTACHMENT | {"url": TEXT},
+    ),
+    Operation(
+        "deleteAttachment",
+        lambda scene: scene.api.delete(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        {"deleted": FLAG},
     ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
     Operation(

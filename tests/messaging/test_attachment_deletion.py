@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -12,7 +13,7 @@ from pytest_django import Settings
 
 from mailboxes import clock as clocks
 from mailboxes.models import Account, Event
-from messaging.attachments import deletion, objects, sweeping, uploads
+from messaging.attachments import contents, deletion, objects, sweeping, uploads
 from messaging.attachments.refusals import StorageUnavailable
 from messaging.models import Attachment, Message, RawMessage, Remnant, StoredFile
 from messaging.tasks import forget_unsent_files, sweep_files
@@ -77,7 +78,7 @@ def test_an_attachment_of_a_message_can_be_deleted_and_the_message_stays(alice: 
     file.message = builders.submit(alice)
     file.save(update_fields=["message"])
     assert delete(alice, file) == 200
-    assert Message.objects.filter(pk=file.message_id).exists()
+    assert Message.objects.filter(pk=file.message.pk).exists()
     assert files.used(alice) == 0
 
 
@@ -115,17 +116,17 @@ def test_a_content_that_is_deleted_while_it_is_uploaded_again_is_written_anew(
     alice: Tenant, files_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = files.upload(alice)
-    seen = uploads.contents.is_stored
+    seen = contents.is_stored
     asked: list[bool] = []
 
-    def look(account_id: object, sha256: str) -> bool:
-        found = seen(account_id, sha256)  # type: ignore[arg-type]
+    def look(account_id: UUID, sha256: str) -> bool:
+        found = seen(account_id, sha256)
         asked.append(found)
         if found:
             deletion.delete(alice.agent_actor, first.pk, now=clocks.now())
         return found
 
-    monkeypatch.setattr(uploads.contents, "is_stored", look)
+    monkeypatch.setattr(contents, "is_stored", look)
     again = files.upload(alice)
     sweep()
     assert asked == [True, False]
@@ -154,7 +155,8 @@ def test_an_upload_that_the_sweep_overtook_does_not_refer_to_the_object(alice: T
     with pytest.raises(StorageUnavailable):
         files.upload(alice)
     assert not StoredFile.objects.exists()
-    assert files.upload(alice).pk
+    files.upload(alice)
+    assert StoredFile.objects.exists()
 
 
 def test_files_that_were_never_sent_go_after_a_week(

@@ -6,6 +6,7 @@ from mailboxes.ids import new_id
 from tests import builders
 from tests.arrivals import arrive
 from tests.builders import Tenant
+from tests.contract.test_operations import WITH_A_FILE
 
 from .forging import Forgery, approved, attempted, forge
 
@@ -23,6 +24,20 @@ def received_mail_is_counted_once_only(alice: Tenant) -> None:
 def bounce_is_not_counted(alice: Tenant) -> None:
     builders.submit(alice)
     forge("UPDATE messaging_recipient SET state = 'bounced'")
+
+
+def stored_file_is_not_counted(alice: Tenant) -> None:
+    forge(
+        "INSERT INTO messaging_storedfile (id, account_id, sha256, size_bytes, name, created_at)"
+        " VALUES (%(id)s, %(a)s, 'x', 5, 'x', now())",
+        id=new_id(),
+        a=alice.account.pk,
+    )
+
+
+def received_file_is_not_counted(alice: Tenant) -> None:
+    arrive(alice.mailbox, WITH_A_FILE)
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'storage_bytes'")
 
 
 def two_answers_to_one_key(alice: Tenant) -> None:
@@ -49,6 +64,8 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I22", quota_is_reset),
     ("I22", received_mail_is_counted_once_only),
     ("I22", bounce_is_not_counted),
+    ("I22", stored_file_is_not_counted),
+    ("I22", received_file_is_not_counted),
     ("I23", two_answers_to_one_key),
     ("I50", attempts_are_miscounted),
     ("I50", state_does_not_follow_from_recipients),
