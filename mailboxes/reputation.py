@@ -40,7 +40,7 @@ FROM evidence e ORDER BY e.id
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What became of the account's mail in the days that count. All of them count recipients."""
+    """What became of the account's mail in the days that count, in recipients; `sent` as COUNT_SENDS_BY says."""
 
     account_id: UUID
     bounces: int

@@ -94,7 +94,9 @@ class Messages(ReviewedMail, MessageListView):
 
         201 with status QUEUED: taken, not sent yet. `state` says more: `held` waits for a human and `review` names the
         review; `queued` leaves soon. It is SENT once the next mail server took it. A refusal of the policy is a 403
-        that says why. Every address of to, cc and bcc counts toward the limits once.
+        that says why. Every address of to, cc and bcc counts toward the limits once, unless the operator counts
+        messages. Files named by URL are fetched once, now. `metadata` and `tags` stay here: they are told with the
+        message, and with the mail that answers it.
         """
         self.principal.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
         mailbox_id = parse_id(id)
