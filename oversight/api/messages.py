@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +41,9 @@ from .serializers import (
     ThreadAnswerSerializer,
     sent_answer,
 )
+
+# Files stand in memory several times while a mail is made of them: not in every thread of the web server at once.
+_building = threading.BoundedSemaphore(4)
 
 MESSAGE_ID = path_id("msgId", "message")
 MESSAGE_FILTERS = [
@@ -120,7 +125,8 @@ class Messages(ReviewedMail, MessageListView):
         if kept is not None:
             return kept
         draft = drafting.with_files(drafted, actor=self.principal, now=self.now)
-        return idempotency.once(request, account_id=account_id, act=lambda: self._submit(draft, drafted))
+        with _building if draft.files else nullcontext():
+            return idempotency.once(request, account_id=account_id, act=lambda: self._submit(draft, drafted))
 
     def _submit(self, draft: Draft, drafted: Drafted) -> Answer:
         submitted = submission.submit_in_full(draft, actor=self.principal, now=self.now)
