@@ -44,6 +44,7 @@ app.conf.beat_schedule = {
     "sweep files": _every(60.0, "messaging.sweep_files"),
     "forget unsent files": _every(3600.0, "messaging.forget_unsent_files"),
     "process intake": _every(5.0, "messaging.process_intake"),
+    "reconcile billing": _every(60.0, "billing.reconcile"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

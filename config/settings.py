@@ -87,6 +87,7 @@ DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
+SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
 SENDS_PER_MINUTE_PER_ACCOUNT = _number("SENDS_PER_MINUTE_PER_ACCOUNT", 60)
 DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
@@ -117,6 +118,9 @@ MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
 FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
 UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
+# Who is asked for help. Empty: nobody by mail; the tickets stand in the admin.
+SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
+SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
 # Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
@@ -137,6 +141,12 @@ DEFAULT_LIMITS = {
     "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
+
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
@@ -189,6 +199,9 @@ _cookie_prefix = "__Host-gatepost" if HTTPS else f"gatepost_{_public.port or 80}
 SESSION_COOKIE_NAME = f"{_cookie_prefix}_session"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# For /v1 alone, so it can't have the prefix __Host-, which asks for the path /.
+API_SESSION_COOKIE_NAME = f"{'__Secure-gatepost' if HTTPS else _cookie_prefix}_api"
+API_SESSION_HOURS = _number("API_SESSION_HOURS", 24)
 LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}_language"
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -236,7 +249,19 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "TAGS": [
         {"name": name}
-        for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Attachments", "Oversight")
+        for name in (
+            "Signup",
+            "Sign-in",
+            "Account",
+            "API keys",
+            "Mailboxes",
+            "Messages",
+            "Threads",
+            "Attachments",
+            "Oversight",
+            "Billing",
+            "Support",
+        )
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

@@ -210,6 +210,8 @@ ACCOUNT = {
     "trial": one_of(None),
 }
 
+CHECKOUT = {"checkout_url": TEXT, "expires_at": WHOLE, "message": TEXT}
+
 SIGNUP = {
     "user": {"id": TEXT, "email": EMAIL, "slug": TEXT, "name": TEXT, "plan": one_of("free"), "platform_email": EMAIL},
     "api_key": {"key": TEXT, "prefix": TEXT, "name": one_of("default")},

@@ -18,6 +18,8 @@ from tests.letters import letter
 from .shapes import (
     ACCOUNT,
     ATTACHMENT,
+    CHECKOUT,
+    EMAIL,
     FLAG,
     ID,
     KEY,
@@ -31,6 +33,7 @@ from .shapes import (
     THREAD,
     WHOLE,
     Maybe,
+    one_of,
     wrong,
 )
 
@@ -98,6 +101,11 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+def sign_in(scene: Scene) -> Answer:
+    asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
+    return Api().post("/api/auth/sign-in/email", asked)
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
@@ -130,6 +138,21 @@ OPERATIONS = [
         200,
         {"ok": FLAG},
     ),
+    Operation("signInEmail", sign_in, 200, {"user": {"id": TEXT, "email": EMAIL, "emailVerified": FLAG}}),
+    Operation("signOut", lambda scene: Api().post("/api/auth/sign-out"), 200, {"ok": FLAG}),
+    Operation("sendWelcomeEmail", lambda scene: scene.api.post("/account/welcome"), 200, {"ok": FLAG}),
+    Operation(
+        "setPostVerifyTarget",
+        lambda scene: scene.api.post("/account/post-verify-target"),
+        200,
+        {"target": one_of("/dashboard?verified=true", "/onboarding")},
+    ),
+    Operation(
+        "submitSupportTicket",
+        lambda scene: scene.api.post("/support", {"category": "technical", "subject": "Help", "message": "How?"}),
+        200,
+        {"ok": FLAG},
+    ),
     Operation("listApiKeys", lambda scene: scene.api.get("/api-keys"), 200, {"keys": [KEY]}),
     Operation(
         "createApiKey",
@@ -144,6 +167,7 @@ OPERATIONS = [
         200,
         {"mailboxes": [MAILBOX | {"receivedThisMonth": WHOLE}]},
     ),
+    Operation("createUpgradeCheckout", lambda scene: scene.api.post("/billing/upgrade"), 201, CHECKOUT),
     Operation("createMailbox", lambda scene: scene.api.post("/mailboxes", {"address": "desk"}), 201, ONE_MAILBOX),
     Operation("getMailbox", lambda scene: scene.api.get(scene.box), 200, ONE_MAILBOX),
     Operation("updateMailbox", lambda scene: scene.api.patch(scene.box, {"displayName": "Hal"}), 200, ONE_MAILBOX),

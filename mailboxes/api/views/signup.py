@@ -9,21 +9,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import accounts, quotas
-from mailboxes.api import client_limits, idempotency
+from mailboxes.api import client_limits, idempotency, resending
 from mailboxes.api.base import OpenView, respond
 from mailboxes.api.client_limits import ClientLimit
 from mailboxes.api.forms import ResendRequest, SignupRequest
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
 from mailboxes.api.serializers import OkSerializer, SignupAnswerSerializer, SlugAvailabilitySerializer
-from mailboxes.models import LimitKind, Member, Role
+from mailboxes.models import LimitKind
 
 SLUG_CHECKS = ClientLimit("check-slug", 30, 60)
-RESENDS = ClientLimit("resend-verification", 10, 3600)
 NEXT_STEPS = {
     "verify_email": "Ask your human to open the link sent to the signup address and to set a password there: before "
     "that nothing is sent, and nobody can approve.",
-    "add_payment": "Nothing to pay.",
+    "add_payment": "Nothing to pay now: the plan is free. POST /v1/billing/upgrade gives a link to a larger one.",
     "add_domain": "POST /v1/domains",
     "send_email": "POST /v1/mailboxes/{id}/messages",
 }
@@ -89,22 +88,18 @@ class ResendVerification(OpenView):
         parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
-        """Another verification mail, if the address waits for one. The answer is the same for every address."""
+        """Another verification mail, if the address waits for one: at most every five minutes.
+
+        The answer is the same for every address.
+        """
         email = self.asked(ResendRequest)["email"]
 
         def act() -> Answer:
-            client_limits.take(RESENDS, request)
-            self._resend(email)
+            client_limits.take(resending.PER_CLIENT, request)
+            resending.send_again(email, now=self.now)
             return Answer(200, {"ok": True})
 
         return respond(idempotency.once(request, account_id=None, act=act))
-
-    def _resend(self, email: str) -> None:
-        owner = Member.objects.filter(
-            user__email__iexact=email, user__email_verified_at__isnull=True, user__is_active=True, role=Role.OWNER
-        ).first()
-        if owner is not None:
-            accounts.request_verification(owner, now=self.now)
 
 
 def _told(made: accounts.SignedUp) -> dict[str, object]:
@@ -129,5 +124,5 @@ def _told(made: accounts.SignedUp) -> dict[str, object]:
         "daily_send_limit": limits[LimitKind.DAILY_SENDS],
         "monthly_send_limit": limits[LimitKind.MONTHLY_SENDS],
         "email_verified": made.user.email_verified_at is not None,
-        "next_steps": NEXT_STEPS,
+        "next_steps": NEXT_STEPS if settings.PLANS != "off" else NEXT_STEPS | {"add_payment": "Nothing to pay."},
     }
