@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
+    "judge senders": _every(30.0, "messaging.judge_senders"),
     "sweep files": _every(60.0, "messaging.sweep_files"),
     "forget unsent files": _every(3600.0, "messaging.forget_unsent_files"),
     "process intake": _every(5.0, "messaging.process_intake"),

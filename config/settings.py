@@ -1,6 +1,8 @@
 """All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
 import os
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -32,6 +34,13 @@ def _number(name: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
     return int(value)
+
+
+def _percent(name: str, default: str) -> Decimal:
+    value = _text(name, default)
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be a percentage such as 3 or 0.05, not {value!r}")
+    return Decimal(value)
 
 
 def _switch(name: str) -> bool:
@@ -89,6 +98,19 @@ STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# What one send takes of the limits: each of its recipients, or the message.
+COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
+if COUNT_SENDS_BY not in {"recipients", "messages"}:
+    raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
+REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
+REFUSED_RECIPIENT_DOMAINS = [
+    one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()
+]
+# Above either of these, over the days and sends that make it worth judging, the machine suspends an account. 0: never.
+MAX_BOUNCE_PERCENT = _percent("MAX_BOUNCE_PERCENT", "3")
+MAX_COMPLAINT_PERCENT = _percent("MAX_COMPLAINT_PERCENT", "0.05")
+REPUTATION_DAYS = _number("REPUTATION_DAYS", 7)
+REPUTATION_MIN_SENDS = _number("REPUTATION_MIN_SENDS", 50)
 # One file, sent or received; how many a received and a sent message may have; all of a sent one together.
 MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
 MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from mailboxes import clock
+from mailboxes import clock, reputation
 from messaging import wakeup
 
 from .attachments import sweeping
@@ -26,6 +26,12 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name="messaging.judge_senders")
+def judge_senders() -> None:
+    """Suspend accounts whose mail bounces or is complained about too often. Swept only."""
+    reputation.suspend_due(now=clock.now())
 
 
 @shared_task(name=wakeup.SWEEP_FILES)

@@ -7,7 +7,7 @@ from .invariant import promise
 QUOTAS = """
 WITH taken AS (
     SELECT m.mailbox_id, m.account_id, m.quota_taken_at AT TIME ZONE 'UTC' AS at,
-        (SELECT count(*) FROM messaging_recipient r WHERE r.message_id = m.id) AS amount
+        coalesce(m.quota_amount, (SELECT count(*) FROM messaging_recipient r WHERE r.message_id = m.id)) AS amount
     FROM messaging_message m WHERE m.quota_taken_at IS NOT NULL
 ), derived AS (
     SELECT mailbox_id AS subject_id, 'daily_sends' AS kind, date_trunc('day', at) AS period, sum(amount) AS used
@@ -28,8 +28,10 @@ WITH taken AS (
     SELECT account_id, 'daily_inbound', date_trunc('day', received_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
-    SELECT m.account_id, 'daily_bounces', date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
-    FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id WHERE r.state = 'bounced' GROUP BY 1, 3
+    SELECT m.account_id, CASE r.state WHEN 'bounced' THEN 'daily_bounces' ELSE 'daily_complaints' END,
+        date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id
+    WHERE r.state IN ('bounced', 'complained') GROUP BY 1, 2, 3
     UNION ALL
     SELECT mailbox_id, 'over_limit', timestamp '1970-01-01', count(*) FROM messaging_message
     WHERE withheld_at IS NOT NULL GROUP BY 1

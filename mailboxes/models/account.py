@@ -81,6 +81,9 @@ class Account(models.Model):
     )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    judged_from = models.DateTimeField(
+        null=True, blank=True, help_text="Bounces and complaints count against days that began after this."
+    )
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_by = models.ForeignKey(
         "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -30,6 +30,11 @@ class CountKind(models.TextChoices):
     DAILY_INBOUND = "daily_inbound", "received messages a day, per account"
     DAILY_BOUNCES = "daily_bounces", "recipients of a day's sends that bounced, per account"
     OVER_LIMIT = "over_limit", "received messages that are withheld now, per mailbox"
+    DAILY_COMPLAINTS = "daily_complaints", "recipients of a day's sends that complained, per account"
+
+
+# What an account is judged by (mailboxes.reputation).
+EVIDENCE_KINDS = (CountKind.DAILY_BOUNCES.value, CountKind.DAILY_COMPLAINTS.value)
 
 
 class Limit(models.Model):
@@ -71,6 +76,7 @@ class Usage(models.Model):
         indexes: ClassVar = [
             # Of the kind alone: an index that spoke of `used` would be written with every count of anything.
             models.Index("account", condition=Q(kind="over_limit"), name="usage_over_limit"),
+            models.Index("period_start", condition=Q(kind__in=EVIDENCE_KINDS), name="usage_of_evidence"),
         ]
 
     def __str__(self) -> str:

@@ -84,6 +84,8 @@ class Message(models.Model):
     body_html = models.TextField(null=True, blank=True)
     headers = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    # Null and not empty: the release before writes whole rows without it while both run.
+    tags = ArrayField(models.CharField(max_length=50), null=True, blank=True)
     has_attachments = models.BooleanField(default=False)
     attachments_dropped = models.CharField(max_length=5, blank=True, help_text="size, count or both")
     defects = ArrayField(models.CharField(max_length=60), default=list, blank=True)
@@ -92,6 +94,9 @@ class Message(models.Model):
     is_automatic = models.BooleanField(default=False)
     quota_taken_at = models.DateTimeField(
         null=True, blank=True, help_text="When the quota was taken; empty once given back."
+    )
+    quota_amount = models.IntegerField(
+        null=True, blank=True, help_text="How much was taken; empty: one for each recipient."
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)

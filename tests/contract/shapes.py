@@ -149,6 +149,8 @@ PLAIN_MESSAGE = {
     "recipients": [RECIPIENT],
     "replyTo": Maybe(TEXT),
     "metadata": pairs(),
+    "tags": [TEXT],
+    "answers": Maybe({"id": ID, "messageId": TEXT, "metadata": pairs(), "tags": [TEXT]}),
 }
 SENT_MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "droppedHeaders": [TEXT], "attachments": Absent()}
 MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "attachments": [ATTACHMENT]}
