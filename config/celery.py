@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
+    "check domains": _every(60.0, "messaging.check_domains"),
     "process intake": _every(5.0, "messaging.process_intake"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }

@@ -7,6 +7,7 @@ urlpatterns = [
     path("health/", include("config.health")),
     path("admin/", admin.site.urls),
     path("v1/", include("oversight.api.urls")),
+    path("v1/", include("messaging.api.urls")),
     path("v1/", include("mailboxes.api.urls")),
     path("v1", include("mailboxes.api.unknown_urls")),
     path("docs", include("oversight.api.docs_urls")),

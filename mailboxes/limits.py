@@ -9,11 +9,12 @@ from django.db import transaction
 from . import events
 from .errors import Invalid
 from .models import Account, Limit, LimitKind
+from .models.limit import lowest
 
 
 def set_limit(account: Account, kind: LimitKind, amount: int, *, by: str, now: datetime) -> Limit:
-    """The account's own limit of this kind, effective at once. 0 is unlimited."""
-    if amount < 0:
+    """The account's own limit of this kind, effective at once. 0 is unlimited, NONE (of domains) nothing."""
+    if amount < lowest(kind):
         raise Invalid("A limit can't be negative.", code="invalid_limit", fix="Use 0 for unlimited.")
     with transaction.atomic():
         limit, _ = Limit.objects.update_or_create(account=account, kind=kind, defaults={"amount": amount})

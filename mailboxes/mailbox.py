@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from . import display_names, events, quotas
-from .errors import Conflict, Forbidden, Invalid, LimitReached
+from .errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
@@ -49,6 +49,7 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
     with transaction.atomic():
         _take_place(account, now=now)
         _insert(mailbox)
+        _check_domain_is_kept(asked.domain)
         data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
         events.record(account, "mailbox.created", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk)
     return mailbox
@@ -166,6 +167,7 @@ def _check_new(asked: NewMailbox) -> None:
         raise Invalid(
             "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
         )
+    _check_not_frozen(asked.domain)
     check_metadata(asked.metadata)
     check_mode(_mode(asked))
 
@@ -183,13 +185,29 @@ def _take_place(account: Account, *, now: datetime) -> None:
 
 def _insert(mailbox: Mailbox) -> None:
     taken = Conflict("This address is taken.", code="address_taken", fix="Choose another address.")
-    if Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account).exists():
-        raise taken  # a deleted mailbox of another account holds its address for good
+    others = Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account)
+    if others.filter(domain=mailbox.domain).exists():
+        raise taken  # on a shared domain a deleted mailbox of another account holds its address for good
     try:
         with transaction.atomic():
             mailbox.save(force_insert=True)
     except IntegrityError as error:
         raise taken from error
+
+
+def _check_domain_is_kept(domain: Domain) -> None:
+    """The row that was just inserted holds the domain's; a deletion that came before is seen, another one waits."""
+    if not domain.is_platform and not Domain.objects.filter(pk=domain.pk, deleted_at__isnull=True).exists():
+        raise NotFound("domain")
+
+
+def _check_not_frozen(domain: Domain) -> None:
+    if domain.frozen_at is not None:
+        raise Forbidden(
+            f"{domain.name} is frozen: for days its DNS has not shown that it is yours.",
+            code="domain_frozen",
+            fix="Publish its records again (GET /v1/domains/{id}), then POST /v1/domains/{id}/verify.",
+        )
 
 
 def _change_status(mailbox: Mailbox, status: str) -> None:
@@ -199,4 +217,6 @@ def _change_status(mailbox: Mailbox, status: str) -> None:
         raise Forbidden(
             "This mailbox is suspended and can't be changed here.", code="mailbox_suspended", fix="Write to support."
         )
+    if status == MailboxStatus.ACTIVE:
+        _check_not_frozen(mailbox.domain)
     mailbox.status = status

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from messaging import wakeup
+from mailboxes import clock
+from messaging import domain_checks, wakeup
 
 from .inbound import intake
 from .outbound import dispatch
@@ -24,3 +25,9 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name="messaging.check_domains")
+def check_domains() -> None:
+    """Look at the DNS of the domains whose time has come. Swept only."""
+    domain_checks.sweep(now=clock.now())

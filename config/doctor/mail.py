@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from config.health import OVERDUE_SECONDS, oldest_due
-from mailboxes import clock, domains, epoch
+from mailboxes import clock, dkim_keys, epoch
 from mailboxes.models import Domain, MailboxStatus
 from messaging.models import DUE_STATES, RawMessage, Recipient
 
@@ -61,11 +61,11 @@ def check_dkim_key() -> str:
         raise Ailment("There is no platform domain yet: it is made by manage.py dns_records or the first signup.")
     if domain.name != settings.PLATFORM_DOMAIN:
         raise Ailment(f"The platform's domain is {domain.name}, PLATFORM_DOMAIN says {settings.PLATFORM_DOMAIN}.")
-    found = domains.signing_key(domain)
-    if found is None:
-        raise Ailment(f"{domain.name} has no active key: what leaves is unsigned.")
-    selector, key = found
-    return f"{selector}._domainkey.{domain.name} loads, RSA-{key.key_size}"
+    found = dkim_keys.signing_keys(domain)
+    if not found:
+        raise Ailment(f"{domain.name} has no active key: nothing leaves, since nothing leaves unsigned.")
+    selectors = " and ".join(selector for selector, _ in found)
+    return f"{selectors} of {domain.name} load"
 
 
 def check_smtp_listener() -> str:

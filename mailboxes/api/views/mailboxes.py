@@ -10,7 +10,7 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import accounts, mailbox, quotas, standing
+from mailboxes import accounts, domains, mailbox, quotas, standing
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
 from mailboxes.api.openapi import MAILBOX_ID, operation
@@ -92,7 +92,7 @@ class Mailboxes(MailboxView):
         if domain_id is None:
             return accounts.platform().domain
         parsed = parse_id(domain_id)
-        found = Domain.objects.filter(pk=parsed, account=self.principal.account).first() if parsed else None
+        found = domains.of_account(self.principal.account).filter(pk=parsed).first() if parsed else None
         house = accounts.platform().domain
         if found is None and parsed != house.pk:
             raise NotFound("domain")
