@@ -61,7 +61,7 @@ class Limit(models.Model):
 
     def clean(self) -> None:
         # The constraint's own check is left out where a form does not show the kind.
-        if self.amount is not None and self.amount < lowest(self.kind):
+        if (self.amount or 0) < lowest(self.kind):
             raise ValidationError({"amount": f"At least {lowest(self.kind)}."})
 
 
