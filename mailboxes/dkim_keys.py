@@ -54,13 +54,17 @@ def create_pair(domain: Domain, *, generation: int = 1, activated_at: datetime |
 
 
 def signing_keys(domain: Domain) -> list[tuple[str, SigningKey]]:
-    """Selector and key object of the domain's newest active key of each algorithm, RSA first."""
+    """Selector and key object of each of the keys that sign."""
+    return [(row.selector, open_key(bytes(row.private_key))) for row in signing(domain)]
+
+
+def signing(domain: Domain) -> list[DkimKey]:
+    """The domain's newest active key of each algorithm, RSA first."""
     # All of them (there are few), so that a caller with many domains may prefetch.
     newest: dict[str, DkimKey] = {}
     for key in sorted(_active(domain.dkim_keys.all()), key=lambda key: (key.activated_at, key.pk)):
         newest[key.algorithm] = key
-    rows = sorted(newest.values(), key=lambda key: key.algorithm, reverse=True)
-    return [(row.selector, open_key(bytes(row.private_key))) for row in rows]
+    return sorted(newest.values(), key=lambda key: key.algorithm, reverse=True)
 
 
 def published(domain: Domain) -> list[DkimKey]:

@@ -62,8 +62,8 @@ def delete(domain: Domain, *, by: str, now: datetime) -> None:
     with transaction.atomic():
         # First, as when a domain is added: the two may be about one name.
         quotas.give_back(quotas.Counter(LimitKind.DOMAINS, domain.account_id), 1, taken_at=now)
-        # FOR UPDATE: waits for whoever makes a mailbox on it, and lets nobody begin to (see `mailbox.create`).
-        if not Domain.objects.select_for_update().filter(pk=domain.pk, deleted_at__isnull=True).exists():
+        # Waits for whoever makes a mailbox on it, and lets nobody begin to (`mailbox.create` holds the row, too).
+        if Domain.objects.select_for_update().filter(pk=domain.pk, deleted_at__isnull=True).first() is None:
             raise NotFound("domain")
         if Mailbox.objects.filter(domain=domain, deleted_at__isnull=True).exists():
             raise Conflict("The domain still has mailboxes.", code="domain_in_use", fix="Delete its mailboxes first.")

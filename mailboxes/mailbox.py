@@ -47,9 +47,9 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
         created_at=now,
     )
     with transaction.atomic():
+        _hold_domain(asked.domain)
         _take_place(account, now=now)
         _insert(mailbox)
-        _check_domain_is_kept(asked.domain)
         data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
         events.record(account, "mailbox.created", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk)
     return mailbox
@@ -167,7 +167,6 @@ def _check_new(asked: NewMailbox) -> None:
         raise Invalid(
             "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
         )
-    _check_not_frozen(asked.domain)
     check_metadata(asked.metadata)
     check_mode(_mode(asked))
 
@@ -195,10 +194,15 @@ def _insert(mailbox: Mailbox) -> None:
         raise taken from error
 
 
-def _check_domain_is_kept(domain: Domain) -> None:
-    """The row that was just inserted holds the domain's; a deletion that came before is seen, another one waits."""
-    if not domain.is_platform and not Domain.objects.filter(pk=domain.pk, deleted_at__isnull=True).exists():
+def _hold_domain(domain: Domain) -> None:
+    """Nobody deletes or freezes it until the mailbox is there. The platform's own stays anyway."""
+    if domain.is_platform:
+        return
+    # The foreign key alone would not do: it is looked at when the transaction ends.
+    held = Domain.objects.select_for_update(no_key=True).filter(pk=domain.pk, deleted_at__isnull=True).first()
+    if held is None:
         raise NotFound("domain")
+    _check_not_frozen(held)
 
 
 def _check_not_frozen(domain: Domain) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,18 +23,13 @@ class DomainFacts:
 
     @property
     def keys(self) -> list[dict[str, object]]:
-        signing = {selector for selector, _ in dkim_keys.signing_keys(self.domain)}
+        signing = dkim_keys.signing(self.domain)
         return [_key_facts(key, signing) for key in dkim_keys.published(self.domain)]
 
     @property
     def rsa_key(self) -> DkimKey | None:
         """The one that signs, as far as one key can stand for all."""
-        keys = [
-            key
-            for key in dkim_keys.published(self.domain)
-            if key.algorithm == DkimAlgorithm.RSA and key.activated_at is not None
-        ]
-        return keys[-1] if keys else None
+        return next((key for key in dkim_keys.signing(self.domain) if key.algorithm == DkimAlgorithm.RSA), None)
 
     @property
     def public_key(self) -> str | None:
@@ -180,6 +176,6 @@ def _keyed(records: DnsRecords) -> dict[str, DnsRecord | list[DnsRecord] | None]
     }
 
 
-def _key_facts(key: DkimKey, signing: set[str]) -> dict[str, object]:
-    state = "waiting" if key.activated_at is None else "signing" if key.selector in signing else "published"
+def _key_facts(key: DkimKey, signing: Sequence[DkimKey]) -> dict[str, object]:
+    state = "waiting" if key.activated_at is None else "signing" if key in signing else "published"
     return {"selector": key.selector, "algorithm": key.algorithm, "state": state}

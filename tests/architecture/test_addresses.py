@@ -13,7 +13,7 @@ from django.test import Client
 
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey
-from tests import builders
+from tests import builders, domain_zone
 from tests.builders import Tenant
 
 from .addresses import ADDRESSES, Address, Door, routes
@@ -49,6 +49,7 @@ def scene() -> Scene:
         "thread": review.message.thread_id,
         "review": review.pk,
         "key": ApiKey.objects.get(agent=alice.agent).pk,
+        "domain": domain_zone.add(alice.account).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
     }
     return Scene(alice, charlie, ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 
 from dnslib import CNAME, MX, QTYPE, RCODE, RR, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
@@ -81,7 +82,8 @@ def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False, fails: boo
     host, port = datagrams.server.server_address[:2]
     streams = DNSServer(answers, address="127.0.0.1", port=port, logger=logger, tcp=True)
     for server in (datagrams, streams):
-        server.start_thread()
+        # So often it looks whether it is to end.
+        Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield f"{host}:{port}"
     finally:

@@ -45,7 +45,7 @@ class Domains(ApiView):
 
         def act() -> Answer:
             made = domains.add(account, asked["domain"], now=self.now)
-            return Answer(201, NewDomainSerializer(with_records(made)).data)
+            return Answer(201, NewDomainSerializer(with_records(domains.get(account, made.pk))).data)
 
         return respond(idempotency.once(request, account_id=account.pk, act=act))
 
