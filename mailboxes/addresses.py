@@ -39,13 +39,13 @@ def find(address: str) -> Destination | None:
 def is_ours(domain: str) -> bool:
     """Whether this server delivers the domain."""
     domain = domain.lower().rstrip(".")
-    return domain == settings.PLATFORM_DOMAIN or _is_verified(domain)
+    return domain in (settings.PLATFORM_DOMAIN, settings.TEST_DOMAIN) or _is_verified(domain)
 
 
 def takes_bounces(domain: str) -> bool:
     """Whether bounces come back to this domain: one that we deliver, or the `send.` of one."""
     domain = domain.lower().rstrip(".")
-    return domain == settings.PLATFORM_DOMAIN or _is_verified(domain, author_domain(domain))
+    return domain in (settings.PLATFORM_DOMAIN, settings.TEST_DOMAIN) or _is_verified(domain, author_domain(domain))
 
 
 def _is_verified(*names: str) -> bool:

@@ -71,8 +71,9 @@ def return_host(name: str) -> str:
 
 
 def author_domain(return_domain: str) -> str:
-    """The domain whose mail returns there: `return_host` the other way round; the platform's is its own."""
-    return return_domain if return_domain == settings.PLATFORM_DOMAIN else return_domain.removeprefix(RETURN_LABEL)
+    """The domain whose mail returns there: `return_host` the other way round; the platform's are their own."""
+    is_own = return_domain in (settings.PLATFORM_DOMAIN, settings.TEST_DOMAIN)
+    return return_domain if is_own else return_domain.removeprefix(RETURN_LABEL)
 
 
 def zone(records: DnsRecords) -> str:

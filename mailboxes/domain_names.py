@@ -56,8 +56,8 @@ def is_public_suffix(name: str) -> bool:
 
 
 def is_of_the_house(name: str) -> bool:
-    """Whether it is the platform's domain, its mail host, the simulator, or a name below one of them."""
-    house = {settings.PLATFORM_DOMAIN, settings.MAIL_HOST.lower(), settings.SIMULATOR_DOMAIN}
+    """Whether it is a domain of the platform's (for test accounts, too), its mail host, or a name below one of them."""
+    house = {settings.PLATFORM_DOMAIN, settings.MAIL_HOST.lower(), settings.SIMULATOR_DOMAIN, settings.TEST_DOMAIN}
     return any(name == one or name.endswith(f".{one}") for one in house)
 
 

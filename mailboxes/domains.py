@@ -25,6 +25,15 @@ def create_platform_domain(account: Account, *, now: datetime) -> Domain:
     return domain
 
 
+def create_test_domain(account: Account, *, now: datetime) -> Domain:
+    """Where test accounts have their mailboxes. Not published: mail between them loops back inside."""
+    domain = Domain.objects.create(
+        account=account, name=settings.TEST_DOMAIN, is_platform=True, is_test=True, status=DomainStatus.VERIFIED
+    )
+    dkim_keys.create_pair(domain, activated_at=now)
+    return domain
+
+
 def add(account: Account, asked: str, *, now: datetime) -> Domain:
     """A domain of the account's own, to be verified. Raises Invalid (its name), Forbidden (the plan) or Conflict.
 

@@ -26,7 +26,7 @@ def check_dns() -> str:
     if not dns_lookups.is_answering():
         raise Ailment("No resolver answers: received mail can't be checked either. Look at DNS_RESOLVERS.")
     ours = list(
-        Domain.objects.filter(status=DomainStatus.VERIFIED, deleted_at__isnull=True)
+        Domain.objects.filter(status=DomainStatus.VERIFIED, deleted_at__isnull=True, is_test=False)
         .order_by("-is_platform", "name")
         .prefetch_related("dkim_keys")[:MOST_ASKED]
     )

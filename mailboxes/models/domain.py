@@ -21,7 +21,8 @@ class DomainStatus(models.TextChoices):
 
 
 class Domain(models.Model):
-    """A domain in canonical A-label form. The platform domain belongs to the platform account and serves everybody.
+    """A domain in canonical A-label form. The platform's two (one of them for test accounts)
+    belong to the platform account and serve everybody.
 
     The four flags and `is_ownership_verified` only ever advance; what the last look at the DNS found is in `checks`.
     A domain with mailboxes that were deleted keeps its row (`deleted_at`): their addresses point to it.
@@ -31,6 +32,7 @@ class Domain(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="domains")
     name = models.CharField(max_length=253)
     is_platform = models.BooleanField(default=False)
+    is_test = models.BooleanField(default=False, help_text="The platform's domain for test accounts; not published.")
     status = models.CharField(max_length=20, choices=DomainStatus, default=DomainStatus.PENDING_VERIFICATION)
     mx_verified = models.BooleanField(default=False)
     spf_verified = models.BooleanField(default=False)
@@ -61,7 +63,7 @@ class Domain(models.Model):
             models.UniqueConstraint(
                 "name", condition=Q(status="VERIFIED", deleted_at__isnull=True), name="domain_verified_once"
             ),
-            models.UniqueConstraint("is_platform", condition=Q(is_platform=True), name="domain_one_platform"),
+            models.UniqueConstraint("is_test", condition=Q(is_platform=True), name="domain_one_platform"),
         ]
         indexes: ClassVar = [
             models.Index("check_due_at", condition=Q(check_due_at__isnull=False), name="domain_by_check")

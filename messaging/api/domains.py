@@ -28,6 +28,7 @@ class VerifyDomain(ApiView):
         is missing. It is looked at by itself, too: every 5 minutes until it is verified, then daily.
         """
         self.principal.require_full_access()
+        self.principal.require_live()
         account = self.principal.account
         domain = domains.get(account, id)
         looked = domain_checks.look_if_free(domain, now=self.now)

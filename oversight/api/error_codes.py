@@ -59,6 +59,7 @@ CODES: dict[int, dict[str, str]] = {
         "https_required": "The request came over plain http.",
         "missing_scope": "The key lacks a scope: keys that decide do not send, keys that send do not decide.",
         "scoped_key": "This needs a full-access key.",
+        "wrong_environment": "A live key was used where only the test data has it, or the other way round.",
         "not_an_agent": "Only an agent's key makes keys.",
         "account_suspended": "The account is suspended; `reason` says why.",
         "mailbox_suspended": "The mailbox is suspended.",

@@ -132,6 +132,7 @@ def test_a_name_has_one_spelling(asked: str, name: str | None) -> None:
         ("Agents.Example.", "platform_domain"),
         ("x.agents.example", "platform_domain"),
         ("sim.agents.example", "platform_domain"),
+        ("test.agents.example", "platform_domain"),
     ],
 )
 def test_a_name_that_nobody_may_bring_is_refused(asked: str, code: str) -> None:

@@ -134,6 +134,16 @@ def test_nobody_unverified_suspended_or_scoped_adds_a_domain(api: Api, alice: Te
     assert api.delete(f"/domains/{domain.pk}").status == 200
 
 
+def test_a_test_key_has_no_domains_but_the_one_of_test_accounts(alice: Tenant) -> None:
+    twin = builders.twin(alice)
+    api = Api(twin.key_text)
+    builders.limit(twin.account, "domains", 0)
+    for method, path in (("GET", "/domains"), ("POST", "/domains"), ("POST", f"/domains/{alice.mailbox.pk}/verify")):
+        assert api.send(method, path, {"domain": NAME} if method == "POST" else None).code == "wrong_environment"
+    house = str(alice.mailbox.domain_id)
+    assert api.post("/mailboxes", {"address": "desk", "domainId": house}).status == 404
+
+
 @pytest.mark.parametrize("domain_id", ["no-id", "..", "%2F", "00000000-0000-0000-0000-000000000000"])
 def test_what_is_no_domain_of_the_account_is_not_found(api: Api, domain_id: str) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/verify")):

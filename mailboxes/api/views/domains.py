@@ -23,6 +23,7 @@ class Domains(ApiView):
     def get(self, request: Request) -> Response:
         """The account's own domains, oldest first. Needs a full-access key."""
         self.principal.require_full_access()
+        self.principal.require_live()
         own = domains.of_account(self.principal.account).prefetch_related("dkim_keys").order_by("created_at", "pk")
         listed = [DomainFacts(domain) for domain in own[:MOST_LISTED]]
         return Response(DomainListSerializer({"domains": listed}).data)
@@ -38,6 +39,7 @@ class Domains(ApiView):
     def post(self, request: Request) -> Response:
         """Add a domain of your own. Publish `dnsRecords`, then verify it."""
         self.principal.require_full_access()
+        self.principal.require_live()
         standing.check_not_suspended(self.principal.account)
         standing.check_verified(self.principal.account)
         asked = self.asked(NewDomainRequest)
@@ -57,6 +59,7 @@ class OneDomain(ApiView):
     def get(self, request: Request, id: str) -> Response:
         """One domain, with the records to publish and what the last look at them found."""
         self.principal.require_full_access()
+        self.principal.require_live()
         return Response(NewDomainSerializer(with_records(domains.get(self.principal.account, id))).data)
 
     @operation(
@@ -65,5 +68,6 @@ class OneDomain(ApiView):
     def delete(self, request: Request, id: str) -> Response:
         """Let go of a domain and destroy its keys. Its mailboxes are to be deleted first."""
         self.principal.require_full_access()
+        self.principal.require_live()
         domains.delete(domains.get(self.principal.account, id), by=self.principal.identity, now=self.now)
         return Response({"deleted": True})

@@ -90,10 +90,10 @@ class Mailboxes(MailboxView):
 
     def _domain(self, domain_id: str | None) -> Domain:
         if domain_id is None:
-            return accounts.platform().domain
+            return accounts.domain_of(self.principal.account, now=self.now)
         parsed = parse_id(domain_id)
         found = domains.of_account(self.principal.account).filter(pk=parsed).first() if parsed else None
-        house = accounts.platform().domain
+        house = accounts.domain_of(self.principal.account, now=self.now)
         if found is None and parsed != house.pk:
             raise NotFound("domain")
         return found or house

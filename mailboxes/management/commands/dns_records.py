@@ -35,7 +35,7 @@ class Command(BaseCommand):
 def _domains(name: str | None) -> list[Domain]:
     accounts.platform()  # its domain and key are made at the first call
     found = (
-        Domain.objects.filter(deleted_at__isnull=True)
+        Domain.objects.filter(deleted_at__isnull=True, is_test=False)
         .order_by("-is_platform", "name", "created_at")
         .prefetch_related("dkim_keys")
     )
