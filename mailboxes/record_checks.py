@@ -62,7 +62,7 @@ class RecordCheck:
             "wanted": self.record.value,
             "found": [value[:TOLD_LENGTH] for value in (self.found.values or ())[:TOLD_VALUES]],
             "ok": self.is_ok,
-            "answered": self.is_known,
+            "known": self.is_known,
             "problem": self.problem or None,
         }
 

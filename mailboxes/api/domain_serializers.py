@@ -53,7 +53,7 @@ class RecordCheckSerializer(serializers.Serializer[Any]):
     wanted = serializers.CharField()
     found = serializers.ListField(child=serializers.CharField(), help_text="The first of what stands there.")
     ok = serializers.BooleanField()
-    answered = serializers.BooleanField(help_text="False: no name server answered, which says nothing of the record.")
+    known = serializers.BooleanField(help_text="False: no name server answered, which says nothing of the record.")
     problem = serializers.CharField(allow_null=True)
 
 

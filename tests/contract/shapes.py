@@ -186,7 +186,7 @@ RECORD_CHECK = {
     "wanted": TEXT,
     "found": [TEXT],
     "ok": FLAG,
-    "answered": FLAG,
+    "known": FLAG,
     "problem": Maybe(TEXT),
 }
 DOMAIN = {
