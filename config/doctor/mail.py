@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from .ailment import Ailment
 from .counted import told_count
 
 ANSWERS_WITHIN = 5.0
+# So old a key is worth a change, for who may have seen it by now; nothing breaks if it stays.
+OLD_KEY = timedelta(days=365)
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -65,7 +68,9 @@ def check_dkim_key() -> str:
     if not found:
         raise Ailment(f"{domain.name} has no active key: nothing leaves, since nothing leaves unsigned.")
     selectors = " and ".join(selector for selector, _ in found)
-    return f"{selectors} of {domain.name} load"
+    age = clock.now() - min(key.activated_at for key in dkim_keys.signing(domain) if key.activated_at)
+    advice = f", {age.days} days old: manage.py rotate_dkim {domain.name} renews them" if age > OLD_KEY else ""
+    return f"{selectors} of {domain.name} load{advice}"
 
 
 def check_smtp_listener() -> str:

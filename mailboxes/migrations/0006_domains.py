@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0005_counts'),
+        ('mailboxes', '0007_people'),
     ]
 
     operations = [

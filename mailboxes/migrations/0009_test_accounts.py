@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0006_domains'),
+        ('mailboxes', '0005_counts'),
     ]
 
     operations = [

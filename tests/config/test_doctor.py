@@ -207,6 +207,12 @@ def test_a_key_sealed_with_another_secret_is_named(healthy: None, settings: Sett
     dkim_keys.open_key.cache_clear()
 
 
+def test_old_keys_are_told_to_be_renewed(healthy: None) -> None:
+    assert findings()["DKIM key"].text == "gp1 and gp1e of agents.example load"
+    Domain.objects.get().dkim_keys.update(activated_at=clock.now() - timedelta(days=400))
+    assert "400 days old: manage.py rotate_dkim agents.example" in findings()["DKIM key"].text
+
+
 def test_an_installation_without_a_platform_domain_is_told_how_to_make_one() -> None:
     assert "dns_records" in complaint("DKIM key")
 

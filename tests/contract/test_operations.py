@@ -19,6 +19,7 @@ from .shapes import (
     ACCOUNT,
     DNS_RECORDS,
     DOMAIN,
+    EMAIL,
     FLAG,
     KEY,
     LIST_METADATA,
@@ -32,6 +33,7 @@ from .shapes import (
     VERIFICATION,
     WHOLE,
     Maybe,
+    one_of,
     wrong,
 )
 
@@ -115,6 +117,11 @@ def list_domains(scene: Scene) -> Answer:
     return scene.api.get("/domains")
 
 
+def sign_in(scene: Scene) -> Answer:
+    asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
+    return Api().post("/api/auth/sign-in/email", asked)
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
 NEW_DOMAIN = {"domain": DOMAIN, "dnsRecords": DNS_RECORDS, "zoneFile": TEXT}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
@@ -127,6 +134,21 @@ OPERATIONS = [
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
+        200,
+        {"ok": FLAG},
+    ),
+    Operation("signInEmail", sign_in, 200, {"user": {"id": TEXT, "email": EMAIL, "emailVerified": FLAG}}),
+    Operation("signOut", lambda scene: Api().post("/api/auth/sign-out"), 200, {"ok": FLAG}),
+    Operation("sendWelcomeEmail", lambda scene: scene.api.post("/account/welcome"), 200, {"ok": FLAG}),
+    Operation(
+        "setPostVerifyTarget",
+        lambda scene: scene.api.post("/account/post-verify-target"),
+        200,
+        {"target": one_of("/dashboard?verified=true", "/onboarding")},
+    ),
+    Operation(
+        "submitSupportTicket",
+        lambda scene: scene.api.post("/support", {"category": "technical", "subject": "Help", "message": "How?"}),
         200,
         {"ok": FLAG},
     ),
