@@ -33,6 +33,9 @@ WITH taken AS (
     UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'domains', timestamp '1970-01-01', count(*) FROM mailboxes_domain
+    WHERE deleted_at IS NULL AND NOT is_platform GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
     WHERE kind <> 'storage_bytes' AND used <> 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from config.invariants import check_all
 from mailboxes.ids import new_id
-from tests import builders
+from tests import builders, domain_zone
 from tests.arrivals import arrive
 from tests.builders import Tenant
 
@@ -18,6 +19,12 @@ def quota_is_reset(alice: Tenant) -> None:
 def received_mail_is_counted_once_only(alice: Tenant) -> None:
     arrive(alice.mailbox)
     forge("DELETE FROM mailboxes_usage WHERE kind = 'monthly_inbound' AND subject_id = %(m)s", m=alice.mailbox.pk)
+
+
+def domain_is_not_counted(alice: Tenant) -> None:
+    domain_zone.add(alice.account)
+    assert not [one for one in check_all() if not one.holds]
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'domains' AND subject_id = %(a)s", a=alice.account.pk)
 
 
 def bounce_is_not_counted(alice: Tenant) -> None:
@@ -48,6 +55,7 @@ def state_does_not_follow_from_recipients(alice: Tenant) -> None:
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I22", quota_is_reset),
     ("I22", received_mail_is_counted_once_only),
+    ("I22", domain_is_not_counted),
     ("I22", bounce_is_not_counted),
     ("I23", two_answers_to_one_key),
     ("I50", attempts_are_miscounted),
