@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "judge senders": _every(30.0, "messaging.judge_senders"),
     "sweep files": _every(60.0, "messaging.sweep_files"),
     "forget unsent files": _every(3600.0, "messaging.forget_unsent_files"),
+    "check domains": _every(60.0, "messaging.check_domains"),
     "process intake": _every(5.0, "messaging.process_intake"),
     "reconcile billing": _every(60.0, "billing.reconcile"),
     "unlock withheld": _every(60.0, UNLOCK_WITHHELD),

@@ -94,6 +94,12 @@ DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
 MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
+# "none": as on the free plan of the service whose clients these are. A plan, or an operator, gives an account more.
+_domains = _text("DOMAINS_PER_ACCOUNT", "none")
+DOMAINS_PER_ACCOUNT = -1 if _domains == "none" else _number("DOMAINS_PER_ACCOUNT", 0)
+# How long a domain that is not verified is looked at by itself, and how long a verified one may lack every proof.
+DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
+DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
@@ -140,6 +146,7 @@ DEFAULT_LIMITS = {
     "account_sends_per_minute": SENDS_PER_MINUTE_PER_ACCOUNT,
     "mailboxes": MAILBOXES_PER_ACCOUNT,
     "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
+    "domains": DOMAINS_PER_ACCOUNT,
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
 

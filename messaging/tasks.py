@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from mailboxes import clock, reputation
-from messaging import wakeup
+from messaging import domain_checks, wakeup
 
 from .attachments import sweeping
 from .inbound import holding, intake, withholding
@@ -58,3 +58,9 @@ def unlock_withheld() -> None:
 def settle_held() -> None:
     """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
     holding.settle()
+
+
+@shared_task(name="messaging.check_domains")
+def check_domains() -> None:
+    """Look at the DNS of the domains whose time has come. Swept only."""
+    domain_checks.sweep(now=clock.now())

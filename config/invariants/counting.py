@@ -45,6 +45,9 @@ WITH taken AS (
         SELECT f.account_id, f.size_bytes FROM messaging_attachment f JOIN messaging_message m ON m.id = f.message_id
         WHERE f.part_index IS NOT NULL AND m.released_at IS NOT NULL
     ) AS kept GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'domains', timestamp '1970-01-01', count(*) FROM mailboxes_domain
+    WHERE deleted_at IS NULL AND NOT is_platform GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
     WHERE used <> 0

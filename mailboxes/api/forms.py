@@ -76,3 +76,7 @@ class MailboxChange(Form):
     displayName = Text(required=False, allow_blank=True, max_length=255, help_text='"" clears it.')
     status = Text(required=False, max_length=20, help_text="ACTIVE or PAUSED.")
     metadata = Metadata(required=False)
+
+
+class NewDomainRequest(Form):
+    domain = Text(max_length=1100, help_text="A name like mail.example.com, international ones in either spelling.")

@@ -6,6 +6,7 @@ from django.urls import path
 
 from .openapi import Schema
 from .views.account import AccountView, NextPage, Welcome
+from .views.domains import Domains, OneDomain
 from .views.keys import Keys, OneKey
 from .views.mailboxes import Mailboxes, OneMailbox
 from .views.signup import CheckSlug, ResendVerification, Signup
@@ -23,5 +24,7 @@ urlpatterns = [
     path("support", Support.as_view()),
     path("mailboxes", Mailboxes.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
+    path("domains", Domains.as_view()),
+    path("domains/<str:id>", OneDomain.as_view()),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

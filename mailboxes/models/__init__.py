@@ -2,7 +2,7 @@
 
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
-from .domain import DkimKey, Domain, DomainStatus
+from .domain import DkimAlgorithm, DkimKey, Domain, DomainStatus
 from .epoch import Epoch
 from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
@@ -17,6 +17,7 @@ __all__ = [
     "ApiKey",
     "ApiSession",
     "CountKind",
+    "DkimAlgorithm",
     "DkimKey",
     "Domain",
     "DomainStatus",

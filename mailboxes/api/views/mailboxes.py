@@ -10,7 +10,7 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import accounts, mailbox, quotas, standing
+from mailboxes import accounts, domains, mailbox, quotas, standing
 from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
@@ -98,8 +98,8 @@ class Mailboxes(MailboxView):
         if domain_id is None:
             return accounts.domain_of(self.principal.account, now=self.now)
         parsed = parse_id(domain_id)
-        found = Domain.objects.filter(pk=parsed, account=self.principal.account).first() if parsed else None
-        house = accounts.platform().domain
+        found = domains.of_account(self.principal.account).filter(pk=parsed).first() if parsed else None
+        house = accounts.domain_of(self.principal.account, now=self.now)
         if found is None and parsed != house.pk:
             raise NotFound("domain")
         return found or house
