@@ -8,3 +8,4 @@ class MailboxesConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("mailboxes.checks")
+        import_module("mailboxes.erasing")  # registers its steps, the lowest floor first

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from . import display_names, events, quotas
+from . import departure, display_names, events, quotas, tombstones
 from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
@@ -47,6 +47,7 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
         created_at=now,
     )
     with transaction.atomic():
+        departure.check_here(account)
         _take_place(account, now=now)
         _insert(mailbox)
         data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
@@ -120,8 +121,8 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
-    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
-    and is claimed by nobody meanwhile."""
+    """Hide the mailbox for good, and have its mail erased. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile. The row stays: it holds the address."""
     with transaction.atomic():
         if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
             return
@@ -130,6 +131,7 @@ def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
         events.record(
             mailbox.account_id, "mailbox.deleted", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
         )
+        departure.begin_erasure(mailbox.account_id, mailbox_id=mailbox.pk, now=now)
 
 
 def check_mode(mode: OversightMode) -> None:
@@ -183,8 +185,9 @@ def _take_place(account: Account, *, now: datetime) -> None:
 
 def _insert(mailbox: Mailbox) -> None:
     taken = Conflict("This address is taken.", code="address_taken", fix="Choose another address.")
-    if Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account).exists():
-        raise taken  # a deleted mailbox of another account holds its address for good
+    others = Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account)
+    if others.exists() or tombstones.is_laid(mailbox.full_address):
+        raise taken  # what was another account's once stays its address for good
     try:
         with transaction.atomic():
             mailbox.save(force_insert=True)

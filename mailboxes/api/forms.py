@@ -26,6 +26,10 @@ class ResendRequest(Form):
     email = EmailAddress()
 
 
+class AccountDeletion(Form):
+    confirm = Text(allow_blank=True, max_length=80, help_text="The word DELETE.")
+
+
 class NewKeyRequest(Form):
     name = Text(required=False, allow_blank=True, allow_null=True, max_length=100)
     mailboxIds = serializers.ListField(

@@ -2,6 +2,7 @@
 
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
+from .departure import Erasure, Tombstone
 from .domain import DkimKey, Domain, DomainStatus
 from .epoch import Epoch
 from .event import Event, EventCounter
@@ -19,6 +20,7 @@ __all__ = [
     "DomainStatus",
     "Environment",
     "Epoch",
+    "Erasure",
     "Event",
     "EventCounter",
     "IdempotentAnswer",
@@ -29,6 +31,7 @@ __all__ = [
     "Member",
     "Role",
     "Scope",
+    "Tombstone",
     "Usage",
     "User",
 ]

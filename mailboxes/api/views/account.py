@@ -6,11 +6,15 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import quotas
+from mailboxes import departure, quotas
 from mailboxes.api.base import ApiView
+from mailboxes.api.forms import AccountDeletion
 from mailboxes.api.openapi import operation
-from mailboxes.api.serializers import AccountAnswerSerializer
+from mailboxes.api.serializers import AccountAnswerSerializer, DeletedSerializer
+from mailboxes.errors import Invalid
 from mailboxes.models import Account, CountKind, LimitKind, Mailbox, MailboxStatus, Member, Role
+
+CONFIRMATION = "DELETE"
 
 
 class AccountView(ApiView):
@@ -21,6 +25,30 @@ class AccountView(ApiView):
         account = self.principal.account
         told = {**self._identity(account), **self._limits(account), **self._sending(account)}
         return Response(AccountAnswerSerializer({"account": told}).data)
+
+    @operation(
+        "deleteAccount",
+        tag="Account",
+        request=AccountDeletion,
+        answers={200: DeletedSerializer},
+        errors=(400, 403),
+    )
+    def delete(self, request: Request) -> Response:
+        """Delete the account for good: mailboxes, messages, files, domains, keys, people. Needs a full-access key.
+
+        At once nothing of it works, is seen or leaves any more; a delivery that has begun ends as it ends. What is
+        stored is erased in the background. `GET /v1/account/export` gives you a copy first. There is no way back.
+        """
+        self.principal.require_full_access()
+        if self.asked(AccountDeletion)["confirm"] != CONFIRMATION:
+            raise Invalid(
+                "An account is not deleted by accident: confirm it.",
+                code="not_confirmed",
+                fix=f'Send {{"confirm": "{CONFIRMATION}"}}.',
+                field="confirm",
+            )
+        departure.depart(self.principal.account, by=self.principal.identity, now=self.now)
+        return Response({"deleted": True})
 
     def _identity(self, account: Account) -> dict[str, object]:
         owner = Member.objects.select_related("user").filter(account=account, role=Role.OWNER).earliest("created_at")
