@@ -78,7 +78,7 @@ def erase(ids: Sequence[UUID]) -> None:
 
 
 def _free(messages: QuerySet[Message], scope: Scope) -> QuerySet[Message]:
-    """Those that nobody holds. Of a mailbox alone what still waits is cancelled first, so that limits are given back."""
+    """Those that nobody holds. Of a mailbox alone what still waits is cancelled first: limits are given back then."""
     attempts = Attempt.objects.filter(recipient__message=OuterRef("pk"))
     free = messages.filter(~Exists(attempts.filter(finished_at__isnull=True)))
     if scope.mailbox_id is None:
