@@ -6,6 +6,7 @@ from django.urls import path
 
 from .openapi import Schema
 from .views.account import AccountView
+from .views.export import AccountExport
 from .views.keys import Keys, OneKey
 from .views.mailboxes import Mailboxes, OneMailbox
 from .views.signup import CheckSlug, ResendVerification, Signup
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
     path("account", AccountView.as_view()),
+    path("account/export", AccountExport.as_view()),
     path("mailboxes", Mailboxes.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
     path("openapi.json", Schema.as_view(), name="openapi"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import zeal
@@ -110,7 +111,7 @@ def test_one_that_fails_is_put_off_and_holds_up_nobody() -> None:
     alice, bob = builders.tenant(), builders.tenant("bob")
     builders.submit(alice)
 
-    def refuse(*, ids: list[object], **_: object) -> None:
+    def refuse(*, ids: list[UUID], **_: object) -> None:
         if Message.objects.filter(pk__in=ids, account=alice.account).exists():
             raise ValueError("This one can't be erased.")
 
@@ -269,7 +270,7 @@ def test_a_deferred_mail_that_may_have_left_is_erased_with_its_mailbox() -> None
 # --- what the database itself refuses ---------------------------------------------------------------------------------
 
 
-def ask(statement: str, *given: object) -> None:
+def ask(statement: str, *given: UUID | list[UUID]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, given)
 

@@ -131,8 +131,11 @@ def test_its_addresses_are_unknown_and_its_waiting_mail_stays(alice: Tenant) -> 
 
 
 def test_the_slug_stays_taken_before_and_after_it_is_erased(alice: Tenant) -> None:
-    for act in (lambda: gone(alice), erase_all):
-        act()
+    for is_over in (False, True):
+        if is_over:
+            erase_all()
+        else:
+            gone(alice)
         answer = Api().get("/signup/check-slug", slug=alice.account.slug)
         assert answer.json == {"available": False}
         with pytest.raises(Conflict):
