@@ -48,6 +48,7 @@ ADDRESSES: dict[str, Address] = {
     "v1/auth/resend-verification": Address(Door.OPEN, "POST"),
     "v1^(?:/.*)?$": Address(Door.OPEN),
     "v1/account": Address(Door.KEY),
+    "v1/account/export": Address(Door.KEY),
     "v1/api-keys": Address(Door.KEY),
     "v1/api-keys/<str:id>": Address(Door.KEY, "DELETE", {"id": "key"}),
     "v1/mailboxes": Address(Door.KEY),

@@ -29,6 +29,7 @@ from .shapes import (
     THREAD,
     WHOLE,
     Maybe,
+    one_of,
     wrong,
 )
 
@@ -96,6 +97,8 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+# Ours, and no JSON: tests/config/test_export.py.
+ARCHIVES = {"exportAccount"}
 ONE_MAILBOX = {"mailbox": MAILBOX}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
@@ -104,6 +107,12 @@ OPERATIONS = [
         "checkSlugAvailability", lambda scene: Api().get("/signup/check-slug", slug="fresh"), 200, {"available": FLAG}
     ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
+    Operation(
+        "deleteAccount",
+        lambda scene: scene.api.send("DELETE", "/account", {"confirm": "DELETE"}),
+        200,
+        {"deleted": one_of(True)},
+    ),
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
@@ -179,7 +188,7 @@ def test_every_declared_field_is_there_with_its_type(operation: Operation) -> No
 def test_the_table_has_every_documented_operation() -> None:
     document = Api().get("/openapi.json").json
     documented = {one["operationId"] for path in document["paths"].values() for one in path.values()}
-    assert documented == {operation.name for operation in OPERATIONS}
+    assert documented == {operation.name for operation in OPERATIONS} | ARCHIVES
 
 
 def test_a_received_message_with_a_file_has_every_field() -> None:
