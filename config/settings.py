@@ -69,6 +69,7 @@ HTTPS = _public.scheme == "https"
 PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
+TEST_DOMAIN = f"test.{PLATFORM_DOMAIN}"  # mailboxes of test accounts
 RELAY_URL = _text("RELAY_URL")
 EMAIL_PROVIDER = _text("EMAIL_PROVIDER").lower()
 EMAIL_PROVIDER_KEY = _text("EMAIL_PROVIDER_KEY")

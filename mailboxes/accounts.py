@@ -13,7 +13,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from . import addresses, clock, domains, events, keys, mailbox, tombstones
+from . import addresses, clock, domains, events, keys, mailbox, people, tombstones
 from .errors import Conflict, Gone, Invalid
 from .models import Account, Agent, ApiKey, Domain, EventCounter, Limit, LimitKind, Mailbox, Member, Role, User
 from .modes import OversightMode
@@ -167,6 +167,7 @@ def add_member(account: Account, *, email: str, password: str, role: str, now: d
     with transaction.atomic():
         user.save(force_insert=True)
         member = Member.objects.create(user=user, account=account, role=role)
+        people.mirror(member)
         data = {"member_id": str(member.pk), "role": str(role)}
         events.record(account, "member.added", subject=str(member.pk), data=data, now=now)
     return member
@@ -186,10 +187,27 @@ def platform() -> Platform:
     return _find_platform() or _create_platform()
 
 
+def domain_of(account: Account, *, now: datetime) -> Domain:
+    """Where the account's mailboxes live unless they ask for a domain of their own."""
+    house = platform()
+    if not account.is_test:
+        return house.domain
+    with transaction.atomic():
+        _lock_platform()
+        found = Domain.objects.filter(account=house.account, is_test=True).first()
+        return found or domains.create_test_domain(house.account, now=now)
+
+
 def _find_platform() -> Platform | None:
     box = (
         Mailbox.objects.select_related("account", "domain", "agent")
-        .filter(account__is_platform=True, domain__is_platform=True, address=PLATFORM_ADDRESS, deleted_at__isnull=True)
+        .filter(
+            account__is_platform=True,
+            domain__is_platform=True,
+            domain__is_test=False,
+            address=PLATFORM_ADDRESS,
+            deleted_at__isnull=True,
+        )
         .first()
     )
     return Platform(account=box.account, domain=box.domain, mailbox=box) if box else None
@@ -197,8 +215,7 @@ def _find_platform() -> Platform | None:
 
 def _create_platform() -> Platform:
     with transaction.atomic():
-        with connection.cursor() as cursor:  # two first starts at once make one platform
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('gatepost.platform'))")
+        _lock_platform()
         if found := _find_platform():
             return found
         now = clock.now()
@@ -219,6 +236,12 @@ def _create_platform() -> Platform:
             now=now,
         )
     return Platform(account=account, domain=domain, mailbox=box)
+
+
+def _lock_platform() -> None:
+    """Until the end of the transaction: two first starts at once make one platform."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('gatepost.platform'))")
 
 
 def check_password(password: str, *, user: User | None = None) -> None:

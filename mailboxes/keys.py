@@ -36,12 +36,11 @@ def create_agent_key(
     *,
     name: str = "",
     mailboxes: Sequence[Mailbox] = (),
-    environment: str = Environment.LIVE,
     now: datetime,
 ) -> tuple[ApiKey, str]:
     """A new key of an agent and its text, shown once. With mailboxes it is scoped to them: read and send, no admin."""
     scopes = [Scope.READ, Scope.SEND] if mailboxes else [Scope.READ, Scope.SEND, Scope.ADMIN]
-    key = ApiKey(account=agent.account, agent=agent, name=name, scopes=scopes, environment=environment)
+    key = ApiKey(account=agent.account, agent=agent, name=name, scopes=scopes)
     return _create(key, mailboxes=mailboxes, now=now)
 
 
@@ -91,10 +90,15 @@ def revoked() -> Unauthenticated:
 
 
 def revoke(actor: Principal, key_id: object, *, now: datetime) -> None:
-    """Revoke an agent key of the actor's account, effective at once. Its last active full-access key stays."""
+    """Revoke an agent key of the actor's account or of its test account, effective at once.
+
+    The last active full-access live key stays.
+    """
     with transaction.atomic():
         keys = list(
-            ApiKey.objects.select_for_update().filter(account=actor.account, agent__isnull=False).order_by("pk")
+            ApiKey.objects.select_for_update(of=("self",))
+            .filter(_of(actor.account), agent__isnull=False)
+            .order_by("pk")
         )
         key = next((key for key in keys if key.pk == parse_id(key_id)), None)
         if key is None:
@@ -122,8 +126,8 @@ def revoke_now(key: ApiKey, *, by: str, now: datetime) -> None:
 
 
 def agent_keys(account: Account) -> QuerySet[ApiKey]:
-    """The account's agent keys that were not revoked, oldest first."""
-    mine = ApiKey.objects.filter(account=account, agent__isnull=False, revoked_at__isnull=True)
+    """The account's agent keys that were not revoked, its test keys among them, oldest first."""
+    mine = ApiKey.objects.filter(_of(account), agent__isnull=False, revoked_at__isnull=True)
     return mine.order_by("created_at", "pk")
 
 
@@ -162,7 +166,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _of(account: Account) -> Q:
+    return Q(account=account) | Q(account__test_of=account)
+
+
 def _create(key: ApiKey, *, mailboxes: Sequence[Mailbox], now: datetime) -> tuple[ApiKey, str]:
+    key.environment = Environment.TEST if key.account.is_test else Environment.LIVE
     head = f"gp_{key.environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     text = head + checksum(head)
     key.prefix = text[:PREFIX_LENGTH]

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from . import events
 from .errors import Invalid
-from .models import Member, Role, User
+from .models import Account, Member, Role, User
 
 
 def set_password(user: User, password: str, *, by: str, now: datetime) -> None:
@@ -51,9 +51,17 @@ def change_role(member: Member, role: str, *, by: str, now: datetime) -> bool:
             )
         Member.objects.filter(pk=member.pk).update(role=role)
         member.role = role
+        mirror(member)
         data = {"member_id": str(member.pk), "from": old, "to": role, "by": by}
         events.record(member.account_id, "member.role_changed", subject=str(member.pk), data=data, now=now)
     return True
+
+
+def mirror(member: Member) -> None:
+    """Give the member the same standing in the account's test account, if there is one."""
+    twin = Account.objects.filter(test_of=member.account_id).first()
+    if twin is not None:
+        Member.objects.update_or_create(account=twin, user_id=member.user_id, defaults={"role": member.role})
 
 
 def _record(user: User, kind: str, *, by: str, now: datetime) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from .errors import Forbidden, NotFound
+from .errors import Forbidden, NotFound, Problem
 from .ids import parse_id
 from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
 
@@ -32,7 +32,7 @@ class Principal:
 
     @property
     def environment(self) -> str:
-        return self.key.environment if self.key is not None else Environment.LIVE
+        return Environment.TEST if self.account.is_test else Environment.LIVE
 
     def require(self, scope: str, *, fix: str = "Use a key that has it.") -> None:
         """Refuse the caller with 403 unless they hold `scope`."""
@@ -47,6 +47,11 @@ class Principal:
                 code="scoped_key",
                 fix="Use a key created without mailboxIds.",
             )
+
+    def require_live(self) -> None:
+        """Refuse test keys where there is only one of a thing: the account itself, its bill, its domains."""
+        if self.account.is_test:
+            raise wrong_environment(Environment.LIVE)
 
     def mailboxes(self) -> QuerySet[Mailbox]:
         """The mailboxes that this principal may see, deleted ones left out."""
@@ -69,9 +74,26 @@ class Principal:
         parsed = parse_id(mailbox_id)
         mailbox = self.mailboxes().select_related("domain", "agent").filter(pk=parsed).first() if parsed else None
         if mailbox is None:
-            raise NotFound("mailbox")
+            raise self.no_mailbox(parsed)
         mailbox.account = self.account
         return mailbox
+
+    def no_mailbox(self, mailbox_id: UUID | None) -> Problem:
+        """Why a mailbox of that id is not found: 404, or `wrong_environment` where the other kind of key sees it."""
+        if mailbox_id is not None and self.mailbox_ids is None:
+            other = Account.objects.filter(mailboxes__pk=mailbox_id, mailboxes__deleted_at__isnull=True)
+            if other.filter(Q(test_of=self.account) | Q(test_account=self.account)).exists():
+                return wrong_environment(Environment.LIVE if self.account.is_test else Environment.TEST)
+        return NotFound("mailbox")
+
+
+def wrong_environment(right: Environment) -> Forbidden:
+    """What the holder of a live key is told about test data, and the other way round."""
+    return Forbidden(
+        f"This belongs to the {right} environment, and your key to the other one.",
+        code="wrong_environment",
+        fix=f"Use a gp_{right}_ key of the account.",
+    )
 
 
 def of_member(member: Member) -> Principal:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from mailboxes import inbound_usage, keys, quotas, standing, statements
-from mailboxes.errors import Forbidden, Invalid, NotFound
+from mailboxes.errors import Forbidden, Invalid
 from mailboxes.ids import parse_id
 from mailboxes.inbound_usage import InboundUsage
 from mailboxes.models import Account, Domain, LimitKind, Mailbox, MailboxStatus
@@ -97,7 +97,7 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
     """
     parsed = parse_id(mailbox_id)
     if parsed is None or not actor.may_see(parsed):
-        raise NotFound("mailbox")
+        raise actor.no_mailbox(parsed)
     counters = _counters(parsed, actor.account.pk)
     rows = statements.run(
         READ,
@@ -113,7 +113,7 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
         },
     )
     if not rows:
-        raise NotFound("mailbox")
+        raise actor.no_mailbox(parsed)
     return _sender(rows[0])
 
 

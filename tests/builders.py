@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from mailboxes import accounts, clock, keys, mailbox, quotas
+from mailboxes import accounts, clock, keys, mailbox, quotas, test_accounts
 from mailboxes.models import Account, Agent, Limit, LimitKind, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
@@ -51,6 +51,16 @@ def tenant(name: str = "alice", *, mode: OversightMode = OversightMode.GATED_SEN
     actor = keys.authenticate(made.key_text, now=now)
     owner = Member.objects.select_related("user", "account").get(account=made.account, role=Role.OWNER)
     return Tenant(made.account, owner, agent, made.mailbox, made.key_text, actor)
+
+
+def twin(owner: Tenant) -> Tenant:
+    """The tenant's test account, with a test key."""
+    account = test_accounts.open_for(owner.account, now=clock.now())
+    agent = test_accounts.default_agent(account)
+    text = keys.create_agent_key(agent, now=clock.now())[1]
+    person = Member.objects.select_related("user", "account").get(account=account, role=Role.OWNER)
+    box = Mailbox.objects.select_related("account", "domain", "agent").get(account=account)
+    return Tenant(account, person, agent, box, text, keys.authenticate(text, now=clock.now()))
 
 
 def member(account: Account, name: str = "rhea", role: Role = Role.REVIEWER) -> Member:

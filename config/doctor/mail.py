@@ -56,7 +56,7 @@ def check_intake() -> str:
 
 def check_dkim_key() -> str:
     """The platform domain's key loads, so SECRET_KEY is the one that sealed it."""
-    domain = Domain.objects.filter(is_platform=True).first()
+    domain = Domain.objects.filter(is_platform=True, is_test=False).first()
     if domain is None:
         raise Ailment("There is no platform domain yet: it is made by manage.py dns_records or the first signup.")
     if domain.name != settings.PLATFORM_DOMAIN:

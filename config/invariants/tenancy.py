@@ -13,7 +13,8 @@ UNION ALL
 SELECT 'key ' || k.id FROM mailboxes_apikey k
 LEFT JOIN mailboxes_agent a ON a.id = k.agent_id
 LEFT JOIN mailboxes_member p ON p.id = k.member_id
-WHERE coalesce(a.account_id, p.account_id) <> k.account_id
+JOIN mailboxes_account o ON o.id = k.account_id
+WHERE coalesce(a.account_id, p.account_id) <> k.account_id OR (k.environment = 'test') <> (o.test_of_id IS NOT NULL)
 UNION ALL
 SELECT 'key ' || k.id FROM mailboxes_apikey k
 JOIN mailboxes_apikey_mailboxes link ON link.apikey_id = k.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from mailboxes.models import Environment
 from mailboxes.modes import OversightMode
 
 from .fields import EmailAddress, Metadata, Text
@@ -38,6 +39,12 @@ class NewKeyRequest(Form):
         allow_null=True,
         max_length=200,
         help_text="Left out or empty: full access. Else the key reads and sends in these mailboxes and nowhere else.",
+    )
+    environment = serializers.ChoiceField(
+        choices=Environment.values,
+        required=False,
+        allow_null=True,
+        help_text="`test`: a key with data of its own, of which nothing leaves. Left out: the calling key's.",
     )
 
 

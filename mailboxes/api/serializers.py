@@ -10,7 +10,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from mailboxes.models import Mailbox, MailboxStatus
+from mailboxes.models import Environment, Mailbox, MailboxStatus
 from mailboxes.modes import OversightMode
 
 from .fields import NULLABLE_TEXT, Constant, Moment, NextCursor
@@ -91,6 +91,7 @@ class KeySerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     name = serializers.CharField(allow_null=True)
     prefix = serializers.CharField(allow_null=True, help_text="Its first 14 characters.")
+    environment = serializers.ChoiceField(choices=Environment.values)
     createdAt = Moment(source="created_at")
     enabled = serializers.BooleanField(help_text="Not revoked and not expired.")
     scoped = serializers.BooleanField(source="is_scoped", help_text="Sees only some mailboxes.")
@@ -110,6 +111,7 @@ class CreatedKeySerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     prefix = serializers.CharField()
     scoped = serializers.BooleanField()
+    environment = serializers.ChoiceField(choices=Environment.values)
 
 
 class RevokedSerializer(serializers.Serializer[Any]):

@@ -142,7 +142,7 @@ WHERE deleted_at IS NOT NULL
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0005_counts'),
+        ('mailboxes', '0009_test_accounts'),
     ]
 
     operations = [

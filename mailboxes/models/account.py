@@ -65,11 +65,19 @@ class Account(models.Model):
     """A tenant. `stopped_at` is the kill switch: while it is set, no delivery attempt of the account may start."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    slug = models.CharField(max_length=30, unique=True)
+    slug = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=255, blank=True)
     plan = models.CharField(max_length=30, default="free")
     is_platform = models.BooleanField(
         default=False, help_text="The platform's own account: its mail is not a tenant's."
+    )
+    test_of = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="test_account",
+        help_text="The account whose test data this is: the `gp_test_` keys' own account. Nothing of it leaves.",
     )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
@@ -90,6 +98,10 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_test(self) -> bool:
+        return self.test_of_id is not None
 
 
 class Role(models.TextChoices):

@@ -21,12 +21,14 @@ class DomainStatus(models.TextChoices):
 
 
 class Domain(models.Model):
-    """A domain in canonical A-label form. The platform domain belongs to the platform account and serves everybody."""
+    """A domain in canonical A-label form. The platform's two (one of them for test accounts)
+    belong to the platform account and serve everybody."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="domains")
     name = models.CharField(max_length=253)
     is_platform = models.BooleanField(default=False)
+    is_test = models.BooleanField(default=False, help_text="The platform's domain for test accounts; not published.")
     status = models.CharField(max_length=20, choices=DomainStatus, default=DomainStatus.PENDING_VERIFICATION)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -35,7 +37,7 @@ class Domain(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint("account", "name", name="domain_once_per_account"),
             models.UniqueConstraint("name", condition=Q(status="VERIFIED"), name="domain_verified_once"),
-            models.UniqueConstraint("is_platform", condition=Q(is_platform=True), name="domain_one_platform"),
+            models.UniqueConstraint("is_test", condition=Q(is_platform=True), name="domain_one_platform"),
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ SELECT t.id, r.id, m.account_id, m.mailbox_id, r.address, t.number, t.version, m
     a.stopped_at IS NULL AND a.suspended_at IS NULL,
     b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL,
     m.status = 'sending' AND m.current_version = t.version,
-    coalesce(k.environment = 'test', false), signing.selector, signing.private_key
+    a.test_of_id IS NOT NULL, signing.selector, signing.private_key
 FROM unnest(%(attempts)s::uuid[]) AS asked(id)
 JOIN messaging_attempt t ON t.id = asked.id
 JOIN messaging_recipient r ON r.id = t.recipient_id
@@ -30,7 +30,6 @@ JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
 JOIN mailboxes_account a ON a.id = m.account_id
 JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
 JOIN mailboxes_domain d ON d.id = b.domain_id
-LEFT JOIN mailboxes_apikey k ON k.id = m.key_id
 LEFT JOIN LATERAL (
     SELECT key.selector, key.private_key FROM mailboxes_dkimkey key
     WHERE key.domain_id = d.id AND key.activated_at IS NOT NULL AND key.retired_at IS NULL

@@ -77,6 +77,10 @@ class Shell:
         return self.visit.member.account_id
 
     @property
+    def is_test(self) -> bool:
+        return self.visit.member.account.is_test
+
+    @property
     def account_name(self) -> str:
         return self.visit.member.account.name or self.visit.member.account.slug
 

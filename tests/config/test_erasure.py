@@ -18,6 +18,8 @@ from mailboxes import accounts, clock, departure, erasure, mailbox, tombstones
 from mailboxes.errors import Conflict
 from mailboxes.models import Account, Erasure, Event, Mailbox, Tombstone, User
 from mailboxes.modes import OversightMode
+from messaging import return_paths
+from messaging.inbound import intake
 from messaging.models import Message, RawMessage, Recipient
 from messaging.outbound import dispatch, outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
@@ -26,7 +28,7 @@ from oversight import departures
 from tests import builders
 from tests.arrivals import arrive, receive
 from tests.leaving import all_rows, erase_all, furnished, leave, traces_of
-from tests.letters import letter
+from tests.letters import bounce, letter
 from tests.outcomes import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,6 +155,21 @@ def test_an_outcome_or_a_report_about_erased_mail_changes_nothing() -> None:
     before = all_rows()
     outcomes.record(attempt, Outcome(OutcomeKind.SENT, "250", "Taken."), now=clock.now())
     assert all_rows() == before
+
+
+def test_a_bounce_that_comes_when_all_is_erased_is_not_kept() -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    dispatch.drain()
+    message = builders.submit(alice)
+    recipient = Recipient.objects.get(message=message)
+    dispatch.drain()
+    leave(alice.account)
+    path = return_paths.return_path_of(recipient.pk, domain="agents.example", now=clock.now())
+    report = bounce(recipient.address, to=path)
+    first, second = (receive(report, path, sender="") for _ in range(2))
+    assert second.duplicate_of == first
+    assert intake.process(first, now=clock.now())
+    assert not RawMessage.objects.exists()
 
 
 def test_a_receipt_holds_numbers_and_nothing_of_the_account(settings: Settings) -> None:

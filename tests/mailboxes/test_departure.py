@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from mailboxes import accounts, addresses, clock, departure, keys, mailbox
 from mailboxes.errors import Conflict, Gone, Invalid, Unauthenticated
-from mailboxes.models import Account, Event, Mailbox, User
+from mailboxes.models import Account, Erasure, Event, Mailbox, User
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Recipient
 from messaging.outbound import dispatch, outbox
@@ -241,7 +241,30 @@ def test_the_command_deletes_what_is_confirmed(alice: Tenant) -> None:
     with pytest.raises(CommandError, match="platform"):
         call_command("delete_account", "platform", confirm="platform")
     call_command("delete_account", slug, confirm=slug, stdout=output)
-    call_command("delete_account", slug, confirm=slug, stdout=output)
+    call_command("delete_account", str(alice.account.pk), confirm=str(alice.account.pk), stdout=output)
     first, second = output.getvalue().splitlines()
     assert f"{slug} is deleted:" in first
     assert "already" in second
+
+
+# --- test data --------------------------------------------------------------------------------------------------------
+
+
+def test_test_data_goes_with_its_account_and_not_by_its_own_key(alice: Tenant) -> None:
+    test_key = Api(alice.key_text).post("/api-keys", {"environment": "test"}).json["key"]
+    answer = delete(test_key)
+    assert (answer.status, answer.code) == (403, "wrong_environment")
+    twin = Account.objects.get(test_of=alice.account)
+    with pytest.raises(Invalid):
+        departure.depart(twin, by="test", now=clock.now())
+    assert delete(alice.key_text).status == 200
+    assert Api(test_key).get("/mailboxes").status == 401
+    dispatch.drain()
+    for _ in range(2):  # the account waits for its test data
+        erase_all()
+        clock_forward()
+    assert not Account.objects.filter(is_platform=False).exists()
+
+
+def clock_forward() -> None:
+    Erasure.objects.update(due_at=clock.now())

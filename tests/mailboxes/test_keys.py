@@ -37,7 +37,7 @@ def test_a_key_has_its_shape_and_only_its_hash_is_kept(alice: Tenant) -> None:
 
 
 def test_a_key_of_the_test_environment_says_so(alice: Tenant) -> None:
-    _, text = keys.create_agent_key(alice.agent, environment="test", now=clock.now())
+    text = builders.twin(alice).key_text
     assert text.startswith("gp_test_")
     assert keys.authenticate(text, now=clock.now()).environment == "test"
 
@@ -126,7 +126,7 @@ def test_a_key_revokes_another_but_not_the_last_full_one(alice: Tenant) -> None:
     actor, now = alice.agent_actor, clock.now()
     second, text = keys.create_agent_key(alice.agent, now=now)
     keys.create_agent_key(alice.agent, mailboxes=[alice.mailbox], now=now)
-    keys.create_agent_key(alice.agent, environment="test", now=now)
+    builders.twin(alice)  # its test key is none with which the account could go on
     keys.revoke(actor, str(second.pk), now=now)
     keys.revoke(actor, str(second.pk), now=now)
     assert refusal(text) == "revoked_key"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dkim
 import pytest
 
-from mailboxes import clock, domains, keys, stops
-from mailboxes.models import Environment
+from mailboxes import clock, domains, mailbox, stops
+from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.models import (
     Attempt,
@@ -23,7 +23,6 @@ from messaging.outbound.backoff import GIVE_UP_AFTER
 from messaging.outbound.mail import Mail
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.recipients import suppressions
-from oversight import submission
 from tests import builders
 from tests.builders import Tenant
 from tests.fakes.sink import Mood, Sink
@@ -232,13 +231,13 @@ def test_a_slow_worker_sends_nothing_when_its_attempt_was_taken_back(alice: Tena
 
 
 def test_a_test_key_never_reaches_the_relay(alice: Tenant, relay: Sink) -> None:
-    _, text = keys.create_agent_key(alice.agent, environment=Environment.TEST, now=clock.now())
-    actor = keys.authenticate(text, now=clock.now())
-    message = submission.submit(builders.draft(alice.mailbox), actor=actor, now=clock.now())
+    twin = builders.twin(alice)
+    mailbox.set_mode(twin.mailbox, OversightMode.AUTONOMOUS, by="test", now=clock.now())
+    message = builders.submit(twin, to=("kim@friends.example", alice.mailbox.full_address))
     dispatch.drain()
     message.refresh_from_db()
     assert (message.status, relay.offered) == (Status.SENT, [])
-    assert Captured.objects.filter(recipient__message=message).count() == 1
+    assert Captured.objects.filter(recipient__message=message).count() == 2
 
 
 def test_the_outbox_goes_on_when_a_defect_of_ours_meets_one_mail(

@@ -40,6 +40,7 @@ class AccountView(ApiView):
         stored is erased in the background. `GET /v1/account/export` gives you a copy first. There is no way back.
         """
         self.principal.require_full_access()
+        self.principal.require_live()
         if self.asked(AccountDeletion)["confirm"] != CONFIRMATION:
             raise Invalid(
                 "An account is not deleted by accident: confirm it.",

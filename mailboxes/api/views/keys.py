@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import keys
+from mailboxes import keys, test_accounts
 from mailboxes.api import pagination
 from mailboxes.api.base import ApiView
 from mailboxes.api.forms import NewKeyRequest
@@ -16,7 +16,7 @@ from mailboxes.api.openapi import AFTER, operation, path_id
 from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
-from mailboxes.models import ApiKey, Mailbox
+from mailboxes.models import Account, Agent, ApiKey, Mailbox
 
 # A page without `limit` is a full one: callers that know of no pages see all keys, as far as anybody has so many.
 KEY_LIMIT = OpenApiParameter(
@@ -33,7 +33,10 @@ class Keys(ApiView):
         parameters=[KEY_LIMIT, AFTER],
     )
     def get(self, request: Request) -> Response:
-        """The agents' keys of the account, oldest first, without the keys themselves. Needs a full-access key."""
+        """The agents' keys of the account, oldest first, without the keys themselves. Needs a full-access key.
+
+        A live key sees the test keys too; a test key only those.
+        """
         self.principal.require_full_access()
         limit = pagination.limit(request, default=pagination.MAX_LIMIT)
         asked, after = keys.agent_keys(self.principal.account), pagination.asked_cursor(request)
@@ -50,25 +53,31 @@ class Keys(ApiView):
         errors=(400, 403, 404),
     )
     def post(self, request: Request) -> Response:
-        """A new key of the calling agent, shown this once. No key that this makes ever decides."""
+        """A new key of the calling agent, shown this once. No key that this makes ever decides.
+
+        A test key has mailboxes, mail, webhooks and events of its own; nothing that it sends leaves the server.
+        """
         self.principal.require_full_access()
         asked = self.asked(NewKeyRequest)
+        agent = self._agent(asked.get("environment"))
+        mailboxes = self._mailboxes(agent.account, asked.get("mailboxIds") or ())
+        key, text = keys.create_agent_key(agent, name=asked.get("name") or "", mailboxes=mailboxes, now=self.now)
+        return Response(CreatedKeySerializer(_created(key, text)).data, status=201)
+
+    def _agent(self, environment: str | None) -> Agent:
+        """Whose key it becomes: the caller's, or for a test key made with a live one the test account's agent."""
         agent = self.principal.agent
         if agent is None:
             raise Forbidden("Only an agent's key makes keys.", code="not_an_agent")
-        key, text = keys.create_agent_key(
-            agent,
-            name=asked.get("name") or "",
-            mailboxes=self._mailboxes(asked.get("mailboxIds") or ()),
-            environment=self.principal.environment,
-            now=self.now,
-        )
-        told = {"id": key.pk, "key": text, "prefix": key.prefix, "scoped": key.is_scoped}
-        return Response(CreatedKeySerializer(told).data, status=201)
+        if environment in (None, self.principal.environment):
+            return agent
+        self.principal.require_live()
+        return test_accounts.default_agent(test_accounts.open_for(self.principal.account, now=self.now))
 
-    def _mailboxes(self, asked: Sequence[str]) -> list[Mailbox]:
+    def _mailboxes(self, account: Account, asked: Sequence[str]) -> list[Mailbox]:
         wanted = {text.lower() for text in asked}
-        found = list(self.principal.mailboxes().filter(pk__in=[known for text in wanted if (known := parse_id(text))]))
+        known = [parsed for text in wanted if (parsed := parse_id(text))]
+        found = list(Mailbox.objects.filter(account=account, deleted_at__isnull=True, pk__in=known))
         if len(found) != len(wanted):
             raise NotFound("mailbox")
         return found
@@ -78,6 +87,7 @@ class Keys(ApiView):
             "id": key.pk,
             "name": key.name or None,
             "prefix": key.prefix,
+            "environment": key.environment,
             "created_at": key.created_at,
             "enabled": key.expires_at is None or key.expires_at > self.now,
             "is_scoped": key.is_scoped,
@@ -99,3 +109,13 @@ class OneKey(ApiView):
         self.principal.require_full_access()
         keys.revoke(self.principal, id, now=self.now)
         return Response({"revoked": True})
+
+
+def _created(key: ApiKey, text: str) -> dict[str, object]:
+    return {
+        "id": key.pk,
+        "key": text,
+        "prefix": key.prefix,
+        "scoped": key.is_scoped,
+        "environment": key.environment,
+    }

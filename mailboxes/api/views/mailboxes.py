@@ -90,7 +90,7 @@ class Mailboxes(MailboxView):
 
     def _domain(self, domain_id: str | None) -> Domain:
         if domain_id is None:
-            return accounts.platform().domain
+            return accounts.domain_of(self.principal.account, now=self.now)
         parsed = parse_id(domain_id)
         found = Domain.objects.filter(pk=parsed, account=self.principal.account).first() if parsed else None
         house = accounts.platform().domain

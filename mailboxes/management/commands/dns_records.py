@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
 def _domains(name: str | None) -> list[Domain]:
     accounts.platform()  # its domain and key are made at the first call
-    found = Domain.objects.order_by("-is_platform", "name").prefetch_related("dkim_keys")
+    found = Domain.objects.filter(is_test=False).order_by("-is_platform", "name").prefetch_related("dkim_keys")
     if name is None:
         return list(found)
     chosen = list(found.filter(name=name.strip().lower().rstrip(".")))

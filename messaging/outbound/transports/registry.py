@@ -18,7 +18,7 @@ from .smtp import SmtpTransport
 
 @dataclass(frozen=True, slots=True)
 class Consignment:
-    """What the choice depends on. `is_test`: submitted with a `gp_test_` key."""
+    """What the choice depends on. `is_test`: of a test account."""
 
     recipient_id: UUID
     address: str
@@ -27,7 +27,7 @@ class Consignment:
 
 
 def choose(consignment: Consignment) -> Transport:
-    """The transport for one attempt. Test keys and the simulator's domain never leave the sandbox."""
+    """The transport for one attempt. Test accounts and the simulator's domain never leave the sandbox."""
     domain = consignment.address.rpartition("@")[2]
     if consignment.is_test or domain == settings.SIMULATOR_DOMAIN:
         return _sandbox(consignment)
@@ -52,7 +52,7 @@ def problems() -> list[str]:
 
 
 def _sandbox(consignment: Consignment) -> SandboxTransport:
-    return SandboxTransport(consignment.recipient_id, consignment.number)
+    return SandboxTransport(consignment.recipient_id, consignment.number, is_test=consignment.is_test)
 
 
 @lru_cache(maxsize=4)

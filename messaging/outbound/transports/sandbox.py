@@ -1,7 +1,8 @@
-"""The transport of a server without a relay, and of every test key: nothing leaves.
+"""The transport of a server without a relay, and of every test account: nothing leaves.
 
 Mail to a domain that this server delivers loops back through the real SMTP listener; the simulator's addresses play
-their outcome; all else is captured. Everything that was taken stands in Captured.
+their outcome; all else is captured. From a test account only mail to test mailboxes loops back. Everything that was
+taken stands in Captured.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ class SandboxTransport:
 
     recipient_id: UUID
     number: int
+    is_test: bool = False
 
     def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
         (address,) = envelope.recipients
         local, _, domain = address.rpartition("@")
-        if addresses.is_ours(domain):
+        if domain == settings.TEST_DOMAIN if self.is_test else addresses.is_ours(domain):
             result = listener().send(envelope, raw, on_data=on_data)
             self._capture(envelope, raw, is_looped=True)
             return result

@@ -13,6 +13,10 @@ def mailbox_moves_to_another_account(alice: Tenant) -> None:
     forge("UPDATE mailboxes_mailbox SET account_id = %(a)s WHERE id = %(m)s", a=other.account.pk, m=alice.mailbox.pk)
 
 
+def live_key_becomes_a_test_key(alice: Tenant) -> None:
+    forge("UPDATE mailboxes_apikey SET environment = 'test' WHERE account_id = %(a)s", a=alice.account.pk)
+
+
 def review_moves_to_another_account(alice: Tenant) -> None:
     review = builders.held(alice)
     forge(
@@ -29,6 +33,7 @@ def thread_joins_two_mailboxes(alice: Tenant) -> None:
 
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I24", mailbox_moves_to_another_account),
+    ("I24", live_key_becomes_a_test_key),
     ("I25", review_moves_to_another_account),
     ("I31", thread_joins_two_mailboxes),
 ]
