@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from mailboxes import clock, departure
 from mailboxes.errors import Problem
-from mailboxes.models import Account
+from mailboxes.models import Account, Erasure
 
 from .base import OperatorAdmin, operator
+
+
+@admin.register(Erasure)
+class ErasureAdmin(OperatorAdmin[Erasure]):
+    """What is being erased, and the receipts of what was (KEEP_AFTER_DELETION)."""
+
+    list_display = ("begun_at", "account_id", "mailbox_id", "due_at", "failures_count", "finished_at")
+    list_filter = (("finished_at", admin.EmptyFieldListFilter),)
+    fields = (*list_display, "counts", "last_hash")
 
 
 def ask_or_delete(desk: OperatorAdmin[Account], request: HttpRequest, chosen: QuerySet[Account]) -> HttpResponse | None:

@@ -223,6 +223,13 @@ def test_an_operator_deletes_an_account_by_typing_its_slug(desk: Client, alice: 
     assert Account.objects.get(pk=alice.account.pk).departed_at is not None
 
 
+def test_an_operator_sees_what_is_being_erased(desk: Client, alice: Tenant) -> None:
+    gone(alice)
+    erasure = Erasure.objects.get()
+    assert str(alice.account.pk) in text_of(desk.get(reverse("admin:mailboxes_erasure_changelist")))
+    assert desk.get(reverse("admin:mailboxes_erasure_change", args=[erasure.pk])).status_code == 200
+
+
 def test_accounts_are_deleted_one_at_a_time_and_the_platform_never(desk: Client, alice: Tenant) -> None:
     bob = builders.tenant("bob")
     assert ask(desk, alice.account, bob.account, confirm=bob.account.slug).status_code == 302
