@@ -83,6 +83,7 @@ KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
 if KEEP_AFTER_DELETION not in {"nothing", "receipt"}:
     raise ImproperlyConfigured(f"KEEP_AFTER_DELETION is nothing or receipt, not {KEEP_AFTER_DELETION!r}")
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
+SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
 SENDS_PER_MINUTE_PER_ACCOUNT = _number("SENDS_PER_MINUTE_PER_ACCOUNT", 60)
 DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
@@ -93,6 +94,9 @@ STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
+# Who is asked for help. Empty: nobody by mail; the tickets stand in the admin.
+SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
+SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
 
@@ -163,6 +167,9 @@ _cookie_prefix = "__Host-gatepost" if HTTPS else f"gatepost_{_public.port or 80}
 SESSION_COOKIE_NAME = f"{_cookie_prefix}_session"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# For /v1 alone, so it can't have the prefix __Host-, which asks for the path /.
+API_SESSION_COOKIE_NAME = f"{'__Secure-gatepost' if HTTPS else _cookie_prefix}_api"
+API_SESSION_HOURS = _number("API_SESSION_HOURS", 24)
 LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}_language"
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -196,7 +203,18 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "TAGS": [
-        {"name": name} for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight")
+        {"name": name}
+        for name in (
+            "Signup",
+            "Sign-in",
+            "Account",
+            "API keys",
+            "Mailboxes",
+            "Messages",
+            "Threads",
+            "Oversight",
+            "Support",
+        )
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

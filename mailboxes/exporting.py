@@ -9,7 +9,20 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 
 from .export import Table, columns, register
-from .models import Account, Agent, ApiKey, DkimKey, Domain, Event, Limit, Mailbox, Member, Usage, User
+from .models import (
+    Account,
+    Agent,
+    ApiKey,
+    DkimKey,
+    Domain,
+    Event,
+    Limit,
+    Mailbox,
+    Member,
+    SupportTicket,
+    Usage,
+    User,
+)
 
 
 def of_account(model: type[Model], **only: object) -> Any:
@@ -41,6 +54,7 @@ register(
     Table("domains", of_account(Domain), along=[_dkim_keys]),
     Table("mailboxes", of_account(Mailbox, deleted_at__isnull=True)),
     Table("limits", of_account(Limit)),
+    Table("support_tickets", of_account(SupportTicket)),
     Table("usage", of_account(Usage)),
     Table("events", lambda account: [Event.objects.filter(account=account)]),
 )

@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 
-from mailboxes import clock, departure, erasure, keys, mailbox
+from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
 from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
@@ -118,6 +118,8 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     IdempotentAnswer.objects.create(
         scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
     )
+    support.ask(owner.agent_actor, support.Question("other", word, word), now=now)
+    sessions.open_for(owner.owner.user, now=now)
     Client().force_login(rhea.user, backend="django.contrib.auth.backends.ModelBackend")
     AccessAttempt.objects.create(username=rhea.user.email, get_data="", post_data="", failures_since_start=1)
     AccessLog.objects.create(username=rhea.user.email)

@@ -31,7 +31,7 @@ WHERE finished_at > now() - {LATELY} AND outcome IN ('sent', 'deferred', 'failed
 
 
 def check_sweeps() -> str:
-    """What a sweep should have ended long ago: attempts of lost workers, reviews whose time is over, what was deleted."""
+    """What a sweep should have ended: attempts of lost workers, reviews whose time is over, what was deleted."""
     now = clock.now()
     attempts = Attempt.objects.filter(finished_at__isnull=True).aggregate(oldest=Min("lease_until"))["oldest"]
     reviews = Review.objects.filter(state=ReviewState.OPEN).aggregate(oldest=Min("expires_at"))["oldest"]

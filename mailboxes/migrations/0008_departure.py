@@ -142,7 +142,7 @@ WHERE deleted_at IS NOT NULL
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0009_test_accounts'),
+        ('mailboxes', '0007_people'),
     ]
 
     operations = [

@@ -89,6 +89,7 @@ class Account(models.Model):
     departed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Deleted: nothing of it is left in a while. No way back."
     )
+    welcomed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was sent the welcome mail.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

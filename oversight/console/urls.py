@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from .views import body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
+from .views import arrival, body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
 
 console = (
     [
@@ -36,6 +36,8 @@ urlpatterns = [
     path("", sign_in.home, name="home"),
     path("login/", sign_in.sign_in, name="login"),
     path("logout/", sign_in.sign_out, name="logout"),
+    path("dashboard", arrival.dashboard, name="dashboard"),
+    path("onboarding", arrival.onboarding, name="onboarding"),
     path("verify/again/", verify.verify_again, name="verify_again"),
     path("verify/<str:token>/", verify.verify, name="verify"),
     path("", include(console)),

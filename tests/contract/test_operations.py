@@ -17,6 +17,7 @@ from tests.letters import letter
 
 from .shapes import (
     ACCOUNT,
+    EMAIL,
     FLAG,
     KEY,
     LIST_METADATA,
@@ -99,6 +100,13 @@ def undo(scene: Scene) -> Answer:
 
 # Ours, and no JSON: tests/config/test_export.py.
 ARCHIVES = {"exportAccount"}
+
+
+def sign_in(scene: Scene) -> Answer:
+    asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
+    return Api().post("/api/auth/sign-in/email", asked)
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
@@ -116,6 +124,21 @@ OPERATIONS = [
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
+        200,
+        {"ok": FLAG},
+    ),
+    Operation("signInEmail", sign_in, 200, {"user": {"id": TEXT, "email": EMAIL, "emailVerified": FLAG}}),
+    Operation("signOut", lambda scene: Api().post("/api/auth/sign-out"), 200, {"ok": FLAG}),
+    Operation("sendWelcomeEmail", lambda scene: scene.api.post("/account/welcome"), 200, {"ok": FLAG}),
+    Operation(
+        "setPostVerifyTarget",
+        lambda scene: scene.api.post("/account/post-verify-target"),
+        200,
+        {"target": one_of("/dashboard?verified=true", "/onboarding")},
+    ),
+    Operation(
+        "submitSupportTicket",
+        lambda scene: scene.api.post("/support", {"category": "technical", "subject": "Help", "message": "How?"}),
         200,
         {"ok": FLAG},
     ),
