@@ -86,6 +86,11 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
+DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
+KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
+if KEEP_AFTER_DELETION not in {"nothing", "receipt"}:
+    raise ImproperlyConfigured(f"KEEP_AFTER_DELETION is nothing or receipt, not {KEEP_AFTER_DELETION!r}")
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
 SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Lower, Now
 
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Agent, ApiKey, Mailbox
@@ -152,7 +152,8 @@ class Revision(models.Model):
     """The sealed bytes of one version of an outbound message. Append-only: an edit adds a version."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    # Nobody but `messaging_erase_revisions` removes them (migrations/0015_departure.py).
+    message = models.ForeignKey(Message, on_delete=models.DO_NOTHING, related_name="revisions", db_index=False)
     version = models.IntegerField()
     raw = models.BinaryField()
     seal = models.CharField(max_length=64)
@@ -259,6 +260,10 @@ class RawMessage(models.Model):
             models.Index("due_at", "id", condition=Q(processed_at__isnull=True), name="raw_message_due"),
             models.Index(
                 "mailbox", condition=Q(processed_at__isnull=True, due_at__isnull=True), name="raw_message_held"
+            ),
+            # Bounces of one recipient's copy, by what their return path begins with (`return_path.beginning`).
+            models.Index(
+                Left(Lower("envelope_recipient"), 27), condition=Q(mailbox__isnull=True), name="raw_message_of_nobody"
             ),
         ]
 

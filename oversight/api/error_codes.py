@@ -17,6 +17,9 @@ CODES: dict[int, dict[str, str]] = {
         "invalid_slug": "A slug has 3 to 30 of a-z, 0-9 and inner '-'.",
         "weak_password": "The password is too easy to guess.",
         "own_domain": "This server delivers that address, so it proves no human.",
+        "not_confirmed": "The deletion of an account is confirmed by the word DELETE.",
+        "test_account": "Test data goes with its account, not alone.",
+        "platform_account": "The platform's own account can't be suspended or deleted.",
         "last_key": "The only active full-access key can't revoke itself.",
         "invalid_address": "The local part can't be used.",
         "domain_not_verified": "The domain's DNS has not been verified.",
@@ -118,6 +121,7 @@ CODES: dict[int, dict[str, str]] = {
     410: {
         "expired": "The review expired; nothing was sent.",
         "link_expired": "The link to a file expired; GET /v1/attachments/{id} gives a fresh one.",
+        "account_deleted": "The account was deleted while this was done.",
     },
     411: {"length_required": "A chunked body: send it with a Content-Length."},
     413: {

@@ -57,6 +57,7 @@ ADDRESSES: dict[str, Address] = {
     "billing/checkout/<str:token>/decide/": Address(Door.OPEN, "POST"),
     "billing/stripe/webhook": Address(Door.OPEN, "POST"),
     "v1/account": Address(Door.KEY),
+    "v1/account/export": Address(Door.KEY),
     "v1/account/welcome": Address(Door.KEY, "POST"),
     "v1/account/post-verify-target": Address(Door.KEY, "POST"),
     "v1/support": Address(Door.KEY, "POST"),

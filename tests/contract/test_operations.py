@@ -129,6 +129,10 @@ def list_domains(scene: Scene) -> Answer:
     return scene.api.get("/domains")
 
 
+# Ours, and no JSON: tests/config/test_export.py.
+ARCHIVES = {"exportAccount"}
+
+
 def sign_in(scene: Scene) -> Answer:
     asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
     return Api().post("/api/auth/sign-in/email", asked)
@@ -168,6 +172,12 @@ OPERATIONS = [
         {"deleted": FLAG},
     ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
+    Operation(
+        "deleteAccount",
+        lambda scene: scene.api.send("DELETE", "/account", {"confirm": "DELETE"}),
+        200,
+        {"deleted": one_of(True)},
+    ),
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
@@ -306,7 +316,7 @@ def test_every_declared_field_is_there_with_its_type(operation: Operation) -> No
 def test_the_table_has_every_documented_operation() -> None:
     document = Api().get("/openapi.json").json
     documented = {one["operationId"] for path in document["paths"].values() for one in path.values()}
-    assert documented == {operation.name for operation in OPERATIONS}
+    assert documented == {operation.name for operation in OPERATIONS} | ARCHIVES
 
 
 def test_a_received_message_with_a_file_has_every_field() -> None:
