@@ -9,6 +9,7 @@ urlpatterns = [
     path("v1/", include("oversight.api.urls")),
     path("v1/", include("mailboxes.api.urls")),
     path("v1", include("mailboxes.api.unknown_urls")),
+    path("", include("oversight.api.guide_urls")),
     path("docs", include("oversight.api.docs_urls")),
     path("", include("oversight.console.urls")),
 ]
