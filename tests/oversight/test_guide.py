@@ -55,20 +55,20 @@ def test_every_operation_that_a_guide_mentions_exists(name: str) -> None:
 
 def test_the_page_and_the_plain_text_are_one() -> None:
     page = html.document_fromstring(Client().get("/agents").content)
+    told = [heading.text for heading in page.findall(".//h2")]
     text = Client().get("/llms.txt")
     assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
-    headings = [str(heading) for heading in page.xpath("//h2/text()")]
-    assert headings == re.findall(r"^## (.+)$", text.content.decode(), re.MULTILINE)
-    assert len(headings) == STEPS
+    assert told == re.findall(r"^## (.+)$", text.content.decode(), re.MULTILINE)
+    assert len(told) == STEPS
     assert Client().get("/agents", headers={"Accept": "text/markdown"}).content == text.content
 
 
 @pytest.mark.parametrize("path", ["/agents", "/docs/troubleshooting", "/security"])
 def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) -> None:
-    page = html.document_fromstring(Client().get(path).content)
-    assert len(page.findall(".//h1")) == 1
-    assert "```" not in page.text_content()
-    assert "{{" not in page.text_content()
+    content = Client().get(path).content.decode()
+    assert content.count("<h1>") == 1
+    assert "```" not in content
+    assert "{{" not in content
 
 
 def test_the_five_troubles_are_told() -> None:
