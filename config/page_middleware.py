@@ -1,4 +1,4 @@
-"""What only pages need, left out where programs call: `/v1` knows no session, no language and no message bar.
+"""What only pages need, left out where programs call: `/v1` knows no page's session, no language and no message bar.
 
 Subclasses, so that tests and every server have the same chain. What is not here runs for both.
 """
@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 
-API = "/v1/"
+API = ("/v1/", "/api/")
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -46,7 +46,7 @@ class PageMessages(_PagesOnly, MessageMiddleware):
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """For `/v1` one that allows nothing: it costs no making."""
+    """For programs one that allows nothing: it costs no making."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(API):

@@ -78,6 +78,7 @@ DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
+SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
 SENDS_PER_MINUTE_PER_ACCOUNT = _number("SENDS_PER_MINUTE_PER_ACCOUNT", 60)
 DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
@@ -85,11 +86,24 @@ MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# One file, sent or received; how many a received and a sent message may have; all of a sent one together.
+MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
+MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
+MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
+MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
+FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
+UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
+# Who is asked for help. Empty: nobody by mail; the tickets stand in the admin.
+SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
+SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -164,6 +178,9 @@ _cookie_prefix = "__Host-gatepost" if HTTPS else f"gatepost_{_public.port or 80}
 SESSION_COOKIE_NAME = f"{_cookie_prefix}_session"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# For /v1 alone, so it can't have the prefix __Host-, which asks for the path /.
+API_SESSION_COOKIE_NAME = f"{'__Secure-gatepost' if HTTPS else _cookie_prefix}_api"
+API_SESSION_HOURS = _number("API_SESSION_HOURS", 24)
 LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}_language"
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -178,9 +195,22 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 # Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
 STATIC_ROOT = _text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+# Contents of attachments: a folder, or any S3 (needs boto3: `pip install django-storages[s3]`).
+FILES_DIR = (BASE_DIR / (_text("FILES_DIR") or DATA_DIR / "files")).resolve()
+FILES_BUCKET = _text("FILES_BUCKET")
+_bucket = {
+    "bucket_name": FILES_BUCKET,
+    "endpoint_url": _text("FILES_ENDPOINT") or None,
+    "region_name": _text("FILES_REGION") or None,
+    "access_key": _text("FILES_ACCESS_KEY") or None,
+    "secret_key": _text("FILES_SECRET_KEY") or None,
+}
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {"BACKEND": "messaging.attachments.bucket.Bucket", "OPTIONS": _bucket}
+    if FILES_BUCKET
+    else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {
         "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -198,7 +228,21 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "TAGS": [
         {"name": name}
-        for name in ("Signup", "Account", "API keys", "Mailboxes", "Messages", "Threads", "Oversight", "Billing")
+        for name in (
+            "Signup",
+            "Sign-in",
+            "Account",
+            "API keys",
+            "Mailboxes",
+            "Messages",
+            "Threads",
+            "Attachments",
+            "Oversight",
+            "Billing",
+            "Support",
+            "Webhooks",
+            "Suppressions",
+        )
     ],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")

@@ -113,7 +113,8 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v1(/|$)"]  # the API refuses plain http in JSON: no SDK follows redirects
+# The API refuses plain http in JSON: no SDK follows redirects.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^v1(/|$)", r"^api/"]
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # other names below the domain are not ours to force to https
     "security.W021",  # the same for the browsers' preload list

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from .errors import Invalid
 from .mailbox import check_mode
@@ -51,3 +53,13 @@ def check_review_time(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Give people a day at least: what expires is never sent."
     return [Error("REVIEW_EXPIRES_DAYS is less than 1.", hint=hint, id="mailboxes.E004")]
+
+
+@register()
+def check_support_address(**_: Any) -> list[CheckMessage]:
+    try:
+        validate_email(settings.SUPPORT_EMAIL or "nobody@support.example")
+    except ValidationError:
+        hint = "Set it to one plain address, or leave it empty."
+        return [Error(f"SUPPORT_EMAIL={settings.SUPPORT_EMAIL!r} is no address.", hint=hint, id="mailboxes.E007")]
+    return []

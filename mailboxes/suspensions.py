@@ -10,6 +10,8 @@ from . import events, known_keys
 from .errors import Invalid
 from .models import Account
 
+REASON_LENGTH = 200
+
 
 def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
     """Let nothing of the account leave until it is reactivated; False if it was suspended already. Deletes nothing."""
@@ -20,6 +22,10 @@ def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
     if not reason.strip():
         raise Invalid(
             "A suspension needs a reason.", code="reason_required", fix="Say why: the account's owner reads it."
+        )
+    if len(reason) > REASON_LENGTH:
+        raise Invalid(
+            f"A reason has at most {REASON_LENGTH} characters.", code="reason_too_long", fix="Say it in fewer words."
         )
     with transaction.atomic():
         # The row lock waits for claims, which hold the account FOR SHARE while they write their attempts.
@@ -40,5 +46,6 @@ def reactivate(account: Account, *, by: str, now: datetime) -> bool:
             suspended_at=None, suspended_reason=""
         )
         if reactivated:
+            known_keys.forget_on_commit()
             events.record(account, "account.reactivated", subject=str(account.pk), data={"by": by}, now=now)
     return bool(reactivated)

@@ -1,26 +1,35 @@
-"""Words of the platform to people, by mail: verification, and the link to pay."""
+"""Words of the platform to people, by mail: verification, welcome, the link to pay, questions to the operator."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 
+import structlog
 from django.conf import settings
+from django.db import transaction
 from django.dispatch import receiver
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from mailboxes import accounts, checkout_links
-from mailboxes.models import Event, Member, Role, User
+from mailboxes.errors import Problem
+from mailboxes.models import Account, Event, Mailbox, Member, Role, SupportTicket, User
 from mailboxes.signals import event_recorded
+from messaging.mime import characters
+from messaging.mime.refusals import Refused
 
 from .submission import PlatformMail, submit_platform
+
+MOST_NAMED = 20
+
+log = structlog.get_logger(__name__)
 
 
 @receiver(event_recorded)
 def on_event_recorded(*, event: Event, **_: object) -> None:
-    if event.kind == "account.verification_requested":
-        send_verification(event)
-    elif event.kind == "billing.checkout_opened":
-        send_checkout(event)
+    if event.kind in NOTICES:
+        NOTICES[event.kind](event)
 
 
 def send_verification(event: Event) -> None:
@@ -31,13 +40,58 @@ def send_verification(event: Event) -> None:
         "url": f"{settings.PUBLIC_URL}/verify/{accounts.verification_token(user)}/",
         "days": accounts.VERIFICATION_SECONDS // 86400,
     }
-    mail = PlatformMail(
-        to=user.email,
-        subject="Please confirm your address",
-        body_text=render_to_string("emails/verification.txt", context),
-        body_html=render_to_string("emails/verification.html", context),
+    submit_platform(_mail("verification", user.email, "Please confirm your address", context), now=event.created_at)
+
+
+def send_welcome(event: Event) -> None:
+    """Mail the owner what is theirs now and where to look."""
+    user = User.objects.get(pk=json.loads(event.data)["user_id"])
+    boxes = Mailbox.objects.filter(account=event.account_id, deleted_at__isnull=True).order_by("created_at", "pk")
+    context = {
+        "mailboxes": list(boxes.values_list("full_address", flat=True)[:MOST_NAMED]),
+        "console_url": f"{settings.PUBLIC_URL}{reverse('console:queue')}",
+        "stop_url": f"{settings.PUBLIC_URL}{reverse('console:stop')}",
+        "docs_url": f"{settings.PUBLIC_URL}{reverse('docs')}",
+    }
+    submit_platform(_mail("welcome", user.email, "Welcome to Gatepost", context), now=event.created_at)
+
+
+def send_ticket(event: Event) -> None:
+    """Mail the operator a question, if SUPPORT_EMAIL says to whom. The ticket stands whatever becomes of the mail."""
+    if not settings.SUPPORT_EMAIL:
+        return
+    ticket = SupportTicket.objects.get(pk=event.subject)
+    try:
+        with transaction.atomic():
+            submit_platform(_ticket_mail(ticket), now=event.created_at)
+    except (Problem, Refused) as error:
+        log.error("support.unmailed", ticket=event.subject, error=str(error))
+
+
+def _ticket_mail(ticket: SupportTicket) -> PlatformMail:
+    account = Account.objects.get(pk=ticket.account_id)
+    owner = Member.objects.select_related("user").filter(account=account, role=Role.OWNER).earliest("created_at")
+    context = {
+        "slug": account.slug,
+        "email": owner.user.email,
+        "is_verified": owner.user.email_verified_at is not None,
+        "is_suspended": account.suspended_at is not None,
+        "category": ticket.category,
+        "message": characters.readable(ticket.message),
+        "url": f"{settings.PUBLIC_URL}{reverse('admin:mailboxes_supportticket_change', args=[ticket.pk])}",
+    }
+    subject = characters.one_line(f"[{ticket.category}] {account.slug}: {ticket.subject}")
+    # Text only: what a stranger wrote is shown to the operator as it was written, and nothing of it is a link of ours.
+    return PlatformMail(settings.SUPPORT_EMAIL, subject, render_to_string("emails/support.txt", context))
+
+
+def _mail(name: str, to: str, subject: str, context: Mapping[str, object]) -> PlatformMail:
+    return PlatformMail(
+        to=to,
+        subject=subject,
+        body_text=render_to_string(f"emails/{name}.txt", dict(context)),
+        body_html=render_to_string(f"emails/{name}.html", dict(context)),
     )
-    submit_platform(mail, now=event.created_at)
 
 
 def send_checkout(event: Event) -> None:
@@ -47,10 +101,13 @@ def send_checkout(event: Event) -> None:
     proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
     for address, slug in proven.values_list("user__email", "account__slug"):
         context = {**asked, "slug": slug, "url": checkout_links.url(asked["checkout_id"]), "hours": 24}
-        mail = PlatformMail(
-            to=address,
-            subject=f"Upgrade of {slug} to {asked['plan']}",
-            body_text=render_to_string("emails/checkout.txt", context),
-            body_html=render_to_string("emails/checkout.html", context),
-        )
+        mail = _mail("checkout", address, f"Upgrade of {slug} to {asked['plan']}", context)
         submit_platform(mail, now=event.created_at)
+
+
+NOTICES: dict[str, Callable[[Event], None]] = {
+    "account.verification_requested": send_verification,
+    "account.welcome_requested": send_welcome,
+    "billing.checkout_opened": send_checkout,
+    "support.requested": send_ticket,
+}

@@ -24,7 +24,7 @@ class Answer:
 
 
 class Api:
-    """Calls `/v1` with a key; JSON in and out."""
+    """Calls `/v1` with a key, and `/api`; JSON in and out."""
 
     def __init__(self, key: str | None = None, *, shows_bugs: bool = True) -> None:
         self.client = Client(raise_request_exception=shows_bugs)
@@ -47,9 +47,8 @@ class Api:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         kind = given.pop("Content-Type", "application/json")
-        return self._answer(
-            self.client.generic(method, f"/v1{path}", raw, content_type=kind, headers={**self.headers, **given})
-        )
+        url = path if path.startswith("/api/") else f"/v1{path}"
+        return self._answer(self.client.generic(method, url, raw, content_type=kind, headers={**self.headers, **given}))
 
     def _answer(self, response: HttpResponseBase) -> Answer:
         assert response.headers["Content-Type"] == "application/json", response.headers

@@ -1,4 +1,4 @@
-"""Who calls: `Authorization: Bearer gp_…` → the principal behind the key."""
+"""Who calls: `Authorization: Bearer gp_…`, else the cookie of a session → the principal behind it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from mailboxes import clock, keys
+from mailboxes import clock, keys, sessions
 from mailboxes.errors import Unauthenticated
 from mailboxes.models import ApiKey
 from mailboxes.principals import Principal
+
+from . import session_cookie
 
 CHALLENGE = "Bearer"
 KEY_NAMES = frozenset({"api_key", "apikey", "api-key", "access_token", "authorization", "bearer", "key", "token"})
@@ -36,6 +38,20 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+class SessionAuthentication(BaseAuthentication):
+    """A principal for the cookie of a session, nothing without one. Asked only where there is no Authorization header.
+
+    A write with a cookie must show that no foreign page made the browser send it.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Principal, None] | None:
+        secret = session_cookie.find(request)
+        if secret is None:
+            return None
+        session_cookie.check_write(request)
+        return sessions.authenticate(secret, now=clock.now()), None
 
 
 def _principal(text: str, request: Request) -> Principal:

@@ -25,7 +25,7 @@ from mailboxes.outages import Unavailable
 from mailboxes.principals import Principal
 
 from . import errors, reading
-from .authentication import KeyAuthentication
+from .authentication import KeyAuthentication, SessionAuthentication
 from .body import StrictJsonParser
 from .errors import PlainProblem
 from .idempotency import Answer
@@ -88,9 +88,9 @@ class OpenView(APIView):
 
 
 class ApiView(OpenView):
-    """A view of `/v1` for holders of a key. `principal` is who calls."""
+    """A view of `/v1` for holders of a key or a session. `principal` is who calls."""
 
-    authentication_classes = (KeyAuthentication,)
+    authentication_classes = (KeyAuthentication, SessionAuthentication)
     permission_classes = (HasKey,)
     _principal: Principal | None = None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.core.cache import cache
+from django.http import HttpRequest
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
@@ -28,7 +29,7 @@ class ClientLimit:
     seconds: int
 
 
-def take(limit: ClientLimit, request: Request) -> int:
+def take(limit: ClientLimit, request: Request | HttpRequest) -> int:
     """Count one call of the client; what it has left in this window. Raises LimitReached (429, with Retry-After).
 
     Fails open: a lost cache must not keep anybody from signing up, and loses nothing but a count.
@@ -49,7 +50,16 @@ def take(limit: ClientLimit, request: Request) -> int:
     return limit.amount - used
 
 
-def client_network(request: Request) -> str:
+def is_first(name: str, subject: object, *, seconds: int) -> bool:
+    """Whether this is the first `name` for that subject within so many seconds. Fails open, as `take` does."""
+    try:
+        return bool(cache.add(f"first:{name}:{subject}", 1, timeout=seconds))
+    except (RedisError, OSError) as error:
+        log.warning("client_limit.uncounted", error=str(error))
+        return True
+
+
+def client_network(request: Request | HttpRequest) -> str:
     """The caller's address; of an IPv6 one its /64, since one client commands all of it."""
     text = request.META.get("REMOTE_ADDR") or "unknown"
     try:

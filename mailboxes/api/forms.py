@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from mailboxes.models import Environment
+from mailboxes.models import Environment, SupportCategory
 from mailboxes.modes import OversightMode
 
 from .fields import EmailAddress, Metadata, Text
 from .reading import Form
+
+
+class Nothing(Form):
+    """No body, or {}."""
 
 
 class SignupRequest(Form):
@@ -25,6 +29,17 @@ class SignupRequest(Form):
 
 class ResendRequest(Form):
     email = EmailAddress()
+
+
+class SignInRequest(Form):
+    email = EmailAddress()
+    password = Text(max_length=1000)
+
+
+class SupportRequest(Form):
+    category = serializers.ChoiceField(choices=SupportCategory.values)
+    subject = Text(max_length=200)
+    message = Text(max_length=5000)
 
 
 class NewKeyRequest(Form):

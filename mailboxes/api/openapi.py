@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.types import OpenApiTypes
@@ -22,12 +23,13 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 ANSWERS = {200: "Done.", 201: "Made."}
 ERRORS = {
     400: "The request is wrong: `field` names what, where one field is at fault.",
-    401: "The key is missing, malformed, unknown, revoked or expired; `code` says which.",
+    401: "The key is missing, malformed, unknown, revoked or expired, or the session is over; `code` says which.",
     403: "The key or the account may not do this; `code` says why.",
     404: "Absent, somebody else's, or out of the key's scope: the three are told alike.",
     409: "The thing is taken, changed, or past the state in which this could be done.",
     410: "Its time is over.",
     413: "The body is too large.",
+    415: "The body is not JSON.",
     422: "The Idempotency-Key was used for another request.",
     429: "A limit is used up; Retry-After says how long, where waiting helps.",
     502: "A service that we need did not answer as it should.",
@@ -53,6 +55,15 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer gp_live_…"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "mailboxes.api.authentication.SessionAuthentication"
+    name = "SessionCookie"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        told = "From POST /api/auth/sign-in/email; full access, in place of a key."
+        return {"type": "apiKey", "in": "cookie", "name": settings.API_SESSION_COOKIE_NAME, "description": told}
 
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -131,8 +142,8 @@ def _usage_headers(answers: Mapping[int, Any]) -> list[OpenApiParameter]:
 
 
 def only_v1(endpoints: list[tuple[str, str, str, Any]], **_: object) -> list[tuple[str, str, str, Any]]:
-    """A hook of drf-spectacular: of all endpoints those below /v1."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/v1/")]
+    """A hook of drf-spectacular: of all endpoints those for programs."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith(("/v1/", "/api/"))]
 
 
 def tidy(result: dict[str, Any], **_: object) -> dict[str, Any]:

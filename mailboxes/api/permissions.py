@@ -12,9 +12,13 @@ from . import authentication
 
 
 class HasKey(BasePermission):
-    """A good key. Which scopes it needs, and which mailboxes it reaches, the verbs ask themselves."""
+    """A good key or session. Which scopes it needs, and which mailboxes it reaches, the verbs ask themselves."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, Principal):
-            raise authentication.refusal("This needs a key.", code="missing_key")
+            raise authentication.refusal(
+                "This needs a key.",
+                code="missing_key",
+                fix="Send Authorization: Bearer gp_live_… ; who lost the key signs in: POST /api/auth/sign-in/email.",
+            )
         return True

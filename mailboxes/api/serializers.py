@@ -10,6 +10,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from mailboxes import welcome
 from mailboxes.models import Environment, Mailbox, MailboxStatus
 from mailboxes.modes import OversightMode
 
@@ -124,6 +125,25 @@ class DeletedSerializer(serializers.Serializer[Any]):
 
 class OkSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
+
+
+class SignedInUserSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    email = serializers.EmailField()
+    emailVerified = serializers.BooleanField()
+
+
+class SignedInSerializer(serializers.Serializer[Any]):
+    user = SignedInUserSerializer()
+
+
+class NextPageSerializer(serializers.Serializer[Any]):
+    target = serializers.ChoiceField(choices=[welcome.READY, welcome.NOT_READY])
+
+
+class TicketSerializer(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    ticketId = serializers.CharField()
 
 
 class SlugAvailabilitySerializer(serializers.Serializer[Any]):

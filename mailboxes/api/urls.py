@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.urls import path
 
 from .openapi import Schema
-from .views.account import AccountView
+from .views.account import AccountView, NextPage, Welcome
 from .views.keys import Keys, OneKey
 from .views.mailboxes import Mailboxes, OneMailbox
 from .views.signup import CheckSlug, ResendVerification, Signup
+from .views.support import Support
 
 urlpatterns = [
     path("signup", Signup.as_view()),
@@ -17,6 +18,9 @@ urlpatterns = [
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
     path("account", AccountView.as_view()),
+    path("account/welcome", Welcome.as_view()),
+    path("account/post-verify-target", NextPage.as_view()),
+    path("support", Support.as_view()),
     path("mailboxes", Mailboxes.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
     path("openapi.json", Schema.as_view(), name="openapi"),

@@ -8,11 +8,14 @@ from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
 from .limit import CountKind, Limit, LimitKind, Usage
 from .mailbox import Mailbox, MailboxStatus
+from .session import ApiSession
+from .support import SupportCategory, SupportTicket
 
 __all__ = [
     "Account",
     "Agent",
     "ApiKey",
+    "ApiSession",
     "CountKind",
     "DkimKey",
     "Domain",
@@ -29,6 +32,8 @@ __all__ = [
     "Member",
     "Role",
     "Scope",
+    "SupportCategory",
+    "SupportTicket",
     "Usage",
     "User",
 ]

@@ -86,6 +86,7 @@ class Account(models.Model):
         "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     stop_reason = models.CharField(max_length=500, blank=True)
+    welcomed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was sent the welcome mail.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

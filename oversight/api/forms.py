@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mailboxes.api.fields import Metadata, Text, WholeNumber
+from mailboxes.api.forms import Nothing as Nothing
 from mailboxes.api.reading import Form
 from mailboxes.errors import Invalid
 from mailboxes.modes import OversightMode
@@ -98,7 +99,3 @@ class RejectRequest(Form):
     version = WholeNumber(required=False, allow_null=True, min_value=1, help_text="The version that you looked at.")
     reason = Text(max_length=REASON_LENGTH, help_text=f"One of {', '.join(REJECT_REASONS)}, or your own.")
     note = Text(required=False, allow_null=True, allow_blank=True, max_length=NOTE_LENGTH)
-
-
-class Nothing(Form):
-    """No body, or {}."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from .views import body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
+from .views import arrival, body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
 
 console = (
     [
@@ -22,6 +22,7 @@ console = (
         path("messages/<uuid:message_id>/", threads.message, name="message"),
         path("messages/<uuid:message_id>/body/", threads.message_body, name="message_body"),
         path("messages/<uuid:message_id>/link/<int:number>/", threads.message_link, name="message_link"),
+        path("messages/<uuid:message_id>/files/<int:index>/", threads.message_file, name="message_file"),
         path("stop/", stop.stop, name="stop"),
         path("stop/resume/", stop.resume, name="resume"),
         path("keys/", decide_keys.decide_keys, name="keys"),
@@ -36,6 +37,8 @@ urlpatterns = [
     path("", sign_in.home, name="home"),
     path("login/", sign_in.sign_in, name="login"),
     path("logout/", sign_in.sign_out, name="logout"),
+    path("dashboard", arrival.dashboard, name="dashboard"),
+    path("onboarding", arrival.onboarding, name="onboarding"),
     path("verify/again/", verify.verify_again, name="verify_again"),
     path("verify/<str:token>/", verify.verify, name="verify"),
     path("", include(console)),

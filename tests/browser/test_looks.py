@@ -59,6 +59,7 @@ def pages(review: Review, alice: builders.Tenant) -> list[str]:
         f"/messages/{review.message_id}/",
         "/stop/",
         "/keys/",
+        "/onboarding",
         "/nowhere/",
     ]
 

@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from mailboxes import clock, keys, limits
+from mailboxes import clock, keys, limits, support
 from mailboxes.models import Domain, Event, LimitKind, User
 from messaging.models import Captured, Message, RawMessage, Recipient, SuppressionReason
 from messaging.outbound import outbox
@@ -50,6 +50,8 @@ def mail() -> Message:
     keys.create_agent_key(alice.agent, mailboxes=[alice.mailbox], now=clock.now())
     limits.set_limit(alice.account, LimitKind.MAILBOXES, 5, by="test", now=clock.now())
     suppressions.add(alice.account, "gone@friends.example", reason=SuppressionReason.MANUAL, now=clock.now())
+    support.ask(alice.agent_actor, support.Question("other", "Help", "How?"), now=clock.now())
+    builders.webhook_delivery(builders.webhook(alice, headers={"X-Key": "very secret"})[0])
     first, second = (builders.held(alice, cc=("lee@friends.example",)) for _ in range(2))
     reviewer = builders.reviewer(builders.member(alice.account))
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from tests import builders
+from tests import builders, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
@@ -17,19 +18,28 @@ from tests.letters import letter
 
 from .shapes import (
     ACCOUNT,
+    ATTACHMENT,
     CHECKOUT,
+    EMAIL,
     FLAG,
+    ID,
     KEY,
     LIST_METADATA,
     MAILBOX,
     MESSAGE,
+    PLAIN_WEBHOOK,
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
+    SUPPRESSION,
     TEXT,
     THREAD,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
     WHOLE,
+    Kind,
     Maybe,
+    one_of,
     wrong,
 )
 
@@ -74,6 +84,9 @@ class Scene:
         self.box = f"/mailboxes/{self.alice.mailbox.pk}"
         self.sent = f"{self.box}/messages/{self.review.message_id}"
         self.review_path = f"/oversight/reviews/{self.review.pk}"
+        webhook, _ = builders.webhook(self.alice, box=self.alice.mailbox, headers={"X-Key": "secret"})
+        builders.webhook_delivery(webhook)
+        self.webhook = f"/webhooks/{webhook.pk}"
 
     def key_id(self) -> str:
         return str(self.api.get("/api-keys").json["keys"][-1]["id"])
@@ -97,17 +110,62 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+def sign_in(scene: Scene) -> Answer:
+    asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
+    return Api().post("/api/auth/sign-in/email", asked)
+
+
+def unsuppress(scene: Scene) -> Answer:
+    made = scene.api.post("/suppressions", {"email": "gone@friends.example", "reason": "MANUAL"})
+    return scene.api.delete(f"/suppressions/{made.json['suppression']['id']}")
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
+ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
+NEW_WEBHOOK = {"url": "https://hooks.example/", "events": ["message.received"], "headers": {"X-Key": "secret"}}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
     Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
     Operation(
         "checkSlugAvailability", lambda scene: Api().get("/signup/check-slug", slug="fresh"), 200, {"available": FLAG}
     ),
+    Operation(
+        "uploadAttachment",
+        lambda scene: files.post(scene.api),
+        201,
+        {"id": ID, "filename": TEXT, "sizeBytes": WHOLE},
+    ),
+    Operation(
+        "downloadAttachment",
+        lambda scene: scene.api.get(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        ATTACHMENT | {"url": TEXT},
+    ),
+    Operation(
+        "deleteAttachment",
+        lambda scene: scene.api.delete(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        {"deleted": FLAG},
+    ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
+        200,
+        {"ok": FLAG},
+    ),
+    Operation("signInEmail", sign_in, 200, {"user": {"id": TEXT, "email": EMAIL, "emailVerified": FLAG}}),
+    Operation("signOut", lambda scene: Api().post("/api/auth/sign-out"), 200, {"ok": FLAG}),
+    Operation("sendWelcomeEmail", lambda scene: scene.api.post("/account/welcome"), 200, {"ok": FLAG}),
+    Operation(
+        "setPostVerifyTarget",
+        lambda scene: scene.api.post("/account/post-verify-target"),
+        200,
+        {"target": one_of("/dashboard?verified=true", "/onboarding")},
+    ),
+    Operation(
+        "submitSupportTicket",
+        lambda scene: scene.api.post("/support", {"category": "technical", "subject": "Help", "message": "How?"}),
         200,
         {"ok": FLAG},
     ),
@@ -168,6 +226,38 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation("listWebhooks", lambda scene: scene.api.get("/webhooks"), 200, {"webhooks": [PLAIN_WEBHOOK]}),
+    Operation(
+        "createWebhook",
+        lambda scene: scene.api.post("/webhooks", NEW_WEBHOOK),
+        201,
+        {
+            "webhook": WEBHOOK
+            | {"secret": Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))}
+        },
+    ),
+    Operation("getWebhook", lambda scene: scene.api.get(scene.webhook), 200, ONE_WEBHOOK),
+    Operation("updateWebhook", lambda scene: scene.api.patch(scene.webhook, {"status": "PAUSED"}), 200, ONE_WEBHOOK),
+    Operation("deleteWebhook", lambda scene: scene.api.delete(scene.webhook), 200, {"deleted": FLAG}),
+    Operation(
+        "listWebhookDeliveries",
+        lambda scene: scene.api.get(f"{scene.webhook}/deliveries"),
+        200,
+        {"deliveries": [WEBHOOK_DELIVERY]},
+    ),
+    Operation(
+        "createSuppression",
+        lambda scene: scene.api.post("/suppressions", {"email": "Gone@Friends.example"}),
+        201,
+        {"suppression": SUPPRESSION},
+    ),
+    Operation(
+        "listSuppressions",
+        lambda scene: scene.api.get("/suppressions"),
+        200,
+        {"suppressions": [SUPPRESSION], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation("deleteSuppression", unsuppress, 200, {"deleted": FLAG}),
 ]
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from mailboxes import clock, keys
+from mailboxes import clock, keys, support
 from mailboxes.admin import base
 from mailboxes.errors import Unauthenticated
 from mailboxes.models import Event, Limit, MailboxStatus, Member, Role, User
@@ -227,3 +227,16 @@ def test_a_long_list_is_counted_no_further_than_anybody_leafs(
     monkeypatch.setattr(base, "MOST_LISTED", 3)
     assert Event.objects.count() > 3
     assert "3 events" in desk.get(reverse("admin:mailboxes_event_changelist")).content.decode()
+
+
+def test_a_question_is_read_and_closed(desk: Client, operator: User, alice: Tenant) -> None:
+    question = support.Question(category="technical", subject="Help", message="How do I <b>start</b>?")
+    ticket = support.ask(alice.agent_actor, question, now=clock.now())
+    shown = desk.get(page(ticket)).content.decode()
+    assert "How do I &lt;b&gt;start&lt;/b&gt;?" in shown
+    assert 'name="_save"' not in shown
+    act(desk, "close", ticket)
+    act(desk, "close", ticket)
+    ticket.refresh_from_db()
+    assert ticket.closed_at is not None
+    assert last_event(alice, "support.closed") == {"ticket_id": str(ticket.pk), "by": f"operator:{operator.pk}"}

@@ -136,8 +136,8 @@ def test_a_missing_field_and_a_wrong_one_are_told_apart(api: Api) -> None:
 
 def test_plain_http_is_refused_in_json_where_https_is_meant(api: Api, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    answer = api.get("/mailboxes")
-    assert (answer.status, answer.code) == (403, "https_required")
+    for answer in (api.get("/mailboxes"), Api().post("/api/auth/sign-in/email", {})):
+        assert (answer.status, answer.code) == (403, "https_required")
 
 
 def test_a_fault_of_ours_gives_nothing_away(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -42,3 +42,11 @@ def test_a_limit_without_a_default_is_named(settings: Settings) -> None:
 def test_reviews_that_expire_at_once_are_named(settings: Settings) -> None:
     settings.REVIEW_EXPIRES_DAYS = 0
     assert "mailboxes.E004" in found()
+
+
+@pytest.mark.parametrize("address", ["help", "help@", "Help <help@operator.example>", "a@b.example, c@d.example"])
+def test_an_address_for_help_that_is_none_is_named(address: str, settings: Settings) -> None:
+    settings.SUPPORT_EMAIL = address
+    assert "mailboxes.E007" in found()
+    settings.SUPPORT_EMAIL = "help@operator.example"
+    assert found() == {}

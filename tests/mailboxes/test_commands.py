@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from mailboxes import accounts, clock
-from mailboxes.models import Domain, DomainStatus, Event
+from mailboxes.models import Domain, DomainStatus, Event, Member, Role
 from mailboxes.modes import OversightMode
 from tests import builders
 
@@ -92,6 +92,47 @@ def test_the_platforms_records_come_first_and_one_domain_can_be_chosen() -> None
 def test_the_records_of_an_unknown_domain_say_so() -> None:
     with pytest.raises(CommandError, match="no domain"):
         output_of("dns_records", "--domain", "unknown.example")
+
+
+def test_an_account_is_suspended_by_its_slug_and_resumed_by_an_address_of_its_people() -> None:
+    alice = builders.tenant()
+    builders.twin(alice)
+    slug, email = alice.account.slug, alice.owner.user.email
+    assert output_of("suspend", slug, "--reason", "bounce_rate_exceeded") == f"{slug} is suspended.\n"
+    assert output_of("suspend", slug.upper(), "--reason", "again") == f"{slug} is suspended already.\n"
+    alice.account.refresh_from_db()
+    assert alice.account.suspended_reason == "bounce_rate_exceeded"
+    assert output_of("resume", email.upper()) == f"{slug} is resumed.\n"
+    assert output_of("resume", slug) == f"{slug} was not suspended.\n"
+    kinds = Event.objects.filter(account=alice.account, subject=str(alice.account.pk)).order_by("seq")
+    assert list(kinds.values_list("kind", flat=True))[-2:] == ["account.suspended", "account.reactivated"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("suspend", "nobody", "--reason", "x"), "There is no account nobody"),
+        (("suspend", "platform", "--reason", "x"), "There is no account platform"),
+        (("resume", "nobody@people.example"), "There is no account"),
+        (("suspend", "alice"), "--reason"),
+    ],
+)
+def test_suspending_says_what_it_does_not_understand(arguments: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        output_of(*arguments)
+
+
+@pytest.mark.parametrize(("reason", "complaint"), [(" ", "needs a reason"), ("x" * 201, "at most 200")])
+def test_a_suspension_has_a_reason_of_one_sentence(reason: str, complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        output_of("suspend", builders.tenant().account.slug, "--reason", reason)
+
+
+def test_a_person_of_several_accounts_names_none() -> None:
+    alice, bob = builders.tenant(), builders.tenant("bob")
+    Member.objects.create(user=bob.owner.user, account=alice.account, role=Role.ADMIN)
+    with pytest.raises(CommandError, match=f"Give the slug: {alice.account.slug}, {bob.account.slug}"):
+        output_of("suspend", bob.owner.user.email, "--reason", "x")
 
 
 @override_settings(PUBLIC_URL="https://gate.example")

@@ -15,7 +15,10 @@ from lxml import html
 from mailboxes.api.openapi import document
 from oversight.api.error_codes import CODES
 
-CODE_FOLDERS = ("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "oversight", "oversight/api")
+CODE_FOLDERS = (
+    *("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "messaging/attachments"),
+    *("oversight", "oversight/api"),
+)
 MORE_CODE_FILES = (
     "messaging/mime/headers.py",
     "messaging/mime/conversation.py",
@@ -27,7 +30,17 @@ MORE_CODE_FILES = (
 )
 # Told by the console, the admin and the shell, or between the API's own files; never on /v1.
 NOT_ON_V1 = {
-    *("not_manager", "platform_account", "last_owner", "invalid_role", "invalid_limit", "link_over", "attachments"),
+    *(
+        "unknown_account",
+        "ambiguous_account",
+        "reason_too_long",
+        "platform_account",
+        "last_owner",
+        "invalid_role",
+        "invalid_limit",
+        "link_over",
+        "attachments",
+    ),
     *("invalid", "required"),
 }
 
@@ -48,6 +61,11 @@ def test_every_operation_is_documented_with_fields_curl_and_answers(page: html.H
         assert expected in text
     assert '"to": [' in text
     assert "Anything else that goes wrong." in send.xpath("string(.//p[span='default'])")
+
+
+def test_an_upload_is_shown_as_curl_sends_one(page: html.HtmlElement) -> None:
+    [upload] = page.xpath("//article[@id='uploadAttachment']")
+    assert "-F file=@plan.pdf" in upload.text_content()
 
 
 def test_every_link_on_the_page_leads_somewhere(page: html.HtmlElement) -> None:
@@ -88,7 +106,7 @@ def test_only_what_needs_no_key_is_open() -> None:
     is_open = {
         one["operationId"] for path in document()["paths"].values() for one in path.values() if "security" not in one
     }
-    assert is_open == {"createSignup", "checkSlugAvailability", "resendVerificationEmail"}
+    assert is_open == {"createSignup", "checkSlugAvailability", "resendVerificationEmail", "signInEmail", "signOut"}
 
 
 def _sources() -> list[Path]:

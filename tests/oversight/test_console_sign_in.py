@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 from django.core import signing
+from django.core.cache import cache
 from django.test import Client
 
 from mailboxes import accounts
 from mailboxes.models import Event, Member, Role, User
 from tests import builders
+from tests.api_client import Api
 from tests.oversight.console import seat, text_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counts() -> None:
+    cache.clear()
 
 
 def test_a_member_signs_in_and_stands_before_the_queue(client: Client) -> None:
@@ -165,6 +172,13 @@ class TestVerification:
         assert asked.count() == before + 1
         assert first.status_code == unknown.status_code == 200
         assert "Look into your mail" in text_of(unknown)
+
+    def test_so_many_links_are_asked_for_from_one_address(self, client: Client) -> None:
+        answers = [client.post("/verify/again/", {"email": f"x{n}@people.example"}) for n in range(11)]
+        assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+        assert "Too many requests from your address." in text_of(answers[10])
+        answer = Api().post("/auth/resend-verification", {"email": "x@people.example"})
+        assert answer.status == 429  # counted together with those of the API
 
     def test_a_proven_human_gets_no_new_link(self, client: Client) -> None:
         alice = builders.tenant()

@@ -6,10 +6,13 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import plan_facts, quotas
-from mailboxes.api.base import ApiView
-from mailboxes.api.openapi import operation
-from mailboxes.api.serializers import AccountAnswerSerializer
+from mailboxes import inbound_usage, plan_facts, quotas, standing, welcome
+from mailboxes.api import idempotency
+from mailboxes.api.base import ApiView, respond
+from mailboxes.api.forms import Nothing
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
+from mailboxes.api.serializers import AccountAnswerSerializer, NextPageSerializer, OkSerializer
 from mailboxes.models import Account, CountKind, LimitKind, Mailbox, MailboxStatus, Member, Role
 
 
@@ -50,7 +53,7 @@ class AccountView(ApiView):
             "monthlyInboundLimit": usage.limit,
             "monthlyInboundPercentage": usage.percentage,
             "monthlyInboundResetAt": usage.resets_at,
-            "overLimitMessageCount": 0,
+            "overLimitMessageCount": inbound_usage.withheld_of(account),
         }
 
     def _sending(self, account: Account) -> dict[str, object]:
@@ -68,3 +71,41 @@ class AccountView(ApiView):
 
     def _today(self, account: Account, kind: CountKind) -> int:
         return quotas.used([account.pk], kind, now=self.now).get(account.pk, 0)
+
+
+class Welcome(ApiView):
+    @operation(
+        "sendWelcomeEmail",
+        tag="Account",
+        request=Nothing,
+        answers={200: OkSerializer},
+        errors=(400, 403),
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        """Send the owner the welcome mail, once in the account's life; asked again, nothing is sent and all is well."""
+        self.principal.require_full_access()
+        self.principal.require_live()
+        self.asked(Nothing)
+        standing.check_not_suspended(self.principal.account)
+
+        def act() -> Answer:
+            welcome.request(self.principal.account, now=self.now)
+            return Answer(200, {"ok": True})
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+
+
+class NextPage(ApiView):
+    @operation(
+        "setPostVerifyTarget",
+        tag="Account",
+        request=Nothing,
+        answers={200: NextPageSerializer},
+        errors=(400, 403),
+    )
+    def post(self, request: Request) -> Response:
+        """Where the account's human goes next: to the console, or before they can sign in there to the first steps."""
+        self.principal.require_full_access()
+        self.asked(Nothing)
+        return Response({"target": welcome.next_page(self.principal.account)})

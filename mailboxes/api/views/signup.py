@@ -9,16 +9,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import accounts, quotas
-from mailboxes.api import client_limits
+from mailboxes.api import client_limits, resending
 from mailboxes.api.base import OpenView
 from mailboxes.api.client_limits import ClientLimit
 from mailboxes.api.forms import ResendRequest, SignupRequest
 from mailboxes.api.openapi import operation
 from mailboxes.api.serializers import OkSerializer, SignupAnswerSerializer, SlugAvailabilitySerializer
-from mailboxes.models import LimitKind, Member, Role
+from mailboxes.models import LimitKind
 
 SLUG_CHECKS = ClientLimit("check-slug", 30, 60)
-RESENDS = ClientLimit("resend-verification", 10, 3600)
 NEXT_STEPS = {
     "verify_email": "Ask your human to open the link sent to the signup address and to set a password there: before "
     "that nothing is sent, and nobody can approve.",
@@ -82,14 +81,13 @@ class ResendVerification(OpenView):
         needs_key=False,
     )
     def post(self, request: Request) -> Response:
-        """Another verification mail, if the address waits for one. The answer is the same for every address."""
+        """Another verification mail, if the address waits for one: at most every five minutes.
+
+        The answer is the same for every address.
+        """
         email = self.asked(ResendRequest)["email"]
-        client_limits.take(RESENDS, request)
-        owner = Member.objects.filter(
-            user__email__iexact=email, user__email_verified_at__isnull=True, user__is_active=True, role=Role.OWNER
-        ).first()
-        if owner is not None:
-            accounts.request_verification(owner, now=self.now)
+        client_limits.take(resending.PER_CLIENT, request)
+        resending.send_again(email, now=self.now)
         return Response({"ok": True})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.cache import cache
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
@@ -10,12 +10,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from mailboxes import accounts, clock
-from mailboxes.errors import Gone
-from mailboxes.models import User
+from mailboxes.api import client_limits, resending
+from mailboxes.errors import Gone, LimitReached
 from oversight.console.forms import EmailForm, OwnPasswordForm
 from oversight.console.views.sign_in import sign_in_as
-
-AGAIN_SECONDS = 300
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -29,6 +27,7 @@ def verify(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         accounts.verify_email(user, password=form.cleaned_data["password1"], now=clock.now())
         sign_in_as(request, user)
+        messages.success(request, "Your address is confirmed, and the password is yours alone.")
         return redirect("console:queue")
     return _page(request, {"email": user.email, "form": form}, status=422 if form.errors else 200)
 
@@ -38,16 +37,14 @@ def verify_again(request: HttpRequest) -> HttpResponse:
     """Ask for a new link. The answer is the same for every address, so that nobody learns who is here."""
     form = EmailForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        _send_again(form.cleaned_data["email"])
+        try:
+            client_limits.take(resending.PER_CLIENT, request)
+        except LimitReached as error:
+            form.add_error("email", f"{error.sentence} {error.fix}")
+            return _page(request, {"is_again": True, "form": form}, status=429)
+        resending.send_again(form.cleaned_data["email"], now=clock.now())
         return _page(request, {"is_asked": True, "email": form.cleaned_data["email"]})
     return _page(request, {"is_again": True, "form": form}, status=422 if form.errors else 200)
-
-
-def _send_again(email: str) -> None:
-    user = User.objects.filter(email__iexact=email, is_active=True, password_set_at__isnull=True).first()
-    member = user.memberships.order_by("created_at").first() if user else None
-    if member is not None and cache.add(f"verify-again:{member.user_id}", 1, AGAIN_SECONDS):
-        accounts.request_verification(member, now=clock.now())
 
 
 def _page(request: HttpRequest, context: dict[str, object], *, status: int = 200) -> HttpResponse:
