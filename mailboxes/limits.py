@@ -11,11 +11,12 @@ from . import events, quotas
 from .errors import Invalid
 from .events import Happening
 from .models import Account, Limit, LimitKind
+from .models.limit import lowest
 
 
 def set_limit(account: Account, kind: LimitKind, amount: int, *, by: str, now: datetime) -> Limit:
-    """The account's own limit of this kind, effective at once. 0 is unlimited."""
-    _check(amount)
+    """The account's own limit of this kind, effective at once. 0 is unlimited, NONE (of domains) nothing."""
+    _check(kind, amount)
     with transaction.atomic():
         limit, _ = Limit.objects.update_or_create(account=account, kind=kind, defaults={"amount": amount})
         events.record_all(account, [_told(account, kind, amount, by=by)], now=now)
@@ -24,8 +25,8 @@ def set_limit(account: Account, kind: LimitKind, amount: int, *, by: str, now: d
 
 def set_limits(account: Account, amounts: Mapping[LimitKind, int], *, by: str, now: datetime) -> None:
     """Several of the account's own limits at once; those that stand already are not written and not told."""
-    for amount in amounts.values():
-        _check(amount)
+    for kind, amount in amounts.items():
+        _check(kind, amount)
     with transaction.atomic():
         own = dict(Limit.objects.filter(account=account).values_list("kind", "amount"))
         changed = {kind: amounts[kind] for kind in sorted(amounts) if own.get(kind) != amounts[kind]}
@@ -49,8 +50,8 @@ def clear_limits(account: Account, kinds: Iterable[LimitKind], *, by: str, now: 
         events.record_all(account, told, now=now)
 
 
-def _check(amount: int) -> None:
-    if amount < 0:
+def _check(kind: LimitKind, amount: int) -> None:
+    if amount < lowest(kind):
         raise Invalid("A limit can't be negative.", code="invalid_limit", fix="Use 0 for unlimited.")
 
 

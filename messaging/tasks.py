@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from mailboxes import clock
-from messaging import wakeup
+from mailboxes import clock, reputation
+from messaging import domain_checks, wakeup
 
 from .attachments import sweeping
 from .inbound import holding, intake, withholding
@@ -26,6 +26,12 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name="messaging.judge_senders")
+def judge_senders() -> None:
+    """Suspend accounts whose mail bounces or is complained about too often. Swept only."""
+    reputation.suspend_due(now=clock.now())
 
 
 @shared_task(name=wakeup.SWEEP_FILES)
@@ -52,3 +58,9 @@ def unlock_withheld() -> None:
 def settle_held() -> None:
     """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
     holding.settle()
+
+
+@shared_task(name="messaging.check_domains")
+def check_domains() -> None:
+    """Look at the DNS of the domains whose time has come. Swept only."""
+    domain_checks.sweep(now=clock.now())

@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from mailboxes import clock, keys, limits, support
+from mailboxes import clock, departure, keys, limits, support
 from mailboxes.models import Domain, Event, LimitKind, User
 from messaging.models import Captured, Message, RawMessage, Recipient, SuppressionReason
 from messaging.outbound import outbox
@@ -57,6 +57,7 @@ def mail() -> Message:
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())
     decisions.reject(second, reviewer=reviewer, version=1, reason="tone", now=clock.now())
     _leave(first.message)
+    departure.depart(builders.tenant("dave").account, by="test", now=clock.now())
     return first.message
 
 

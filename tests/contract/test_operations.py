@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from tests import builders, files
+from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
@@ -20,6 +20,8 @@ from .shapes import (
     ACCOUNT,
     ATTACHMENT,
     CHECKOUT,
+    DNS_RECORDS,
+    DOMAIN,
     EMAIL,
     FLAG,
     ID,
@@ -34,6 +36,7 @@ from .shapes import (
     SUPPRESSION,
     TEXT,
     THREAD,
+    VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
     WHOLE,
@@ -110,6 +113,26 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+def verify_domain(scene: Scene) -> Answer:
+    domain = domain_zone.add(scene.alice.account)
+    with domain_zone.serving(domain_zone.zone_of(domain)):
+        return scene.api.post(f"/domains/{domain.pk}/verify")
+
+
+def create_domain(scene: Scene) -> Answer:
+    builders.limit(scene.alice.account, "domains", 1)
+    return scene.api.post("/domains", {"domain": "shop.example"})
+
+
+def list_domains(scene: Scene) -> Answer:
+    domain_zone.add(scene.alice.account)
+    return scene.api.get("/domains")
+
+
+# Ours, and no JSON: tests/config/test_export.py.
+ARCHIVES = {"exportAccount"}
+
+
 def sign_in(scene: Scene) -> Answer:
     asked = {"email": scene.alice.owner.user.email, "password": builders.PASSWORD}
     return Api().post("/api/auth/sign-in/email", asked)
@@ -123,6 +146,7 @@ def unsuppress(scene: Scene) -> Answer:
 ONE_MAILBOX = {"mailbox": MAILBOX}
 ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
 NEW_WEBHOOK = {"url": "https://hooks.example/", "events": ["message.received"], "headers": {"X-Key": "secret"}}
+NEW_DOMAIN = {"domain": DOMAIN, "dnsRecords": DNS_RECORDS, "zoneFile": TEXT}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
     Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
@@ -148,6 +172,12 @@ OPERATIONS = [
         {"deleted": FLAG},
     ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
+    Operation(
+        "deleteAccount",
+        lambda scene: scene.api.send("DELETE", "/account", {"confirm": "DELETE"}),
+        200,
+        {"deleted": one_of(True)},
+    ),
     Operation(
         "resendVerificationEmail",
         lambda scene: Api().post("/auth/resend-verification", {"email": scene.alice.owner.user.email}),
@@ -188,6 +218,21 @@ OPERATIONS = [
     Operation("getMailbox", lambda scene: scene.api.get(scene.box), 200, ONE_MAILBOX),
     Operation("updateMailbox", lambda scene: scene.api.patch(scene.box, {"displayName": "Hal"}), 200, ONE_MAILBOX),
     Operation("deleteMailbox", lambda scene: scene.api.delete(scene.box), 200, {"deleted": FLAG}),
+    Operation("listDomains", list_domains, 200, {"domains": [DOMAIN]}),
+    Operation("createDomain", create_domain, 201, NEW_DOMAIN),
+    Operation(
+        "getDomain",
+        lambda scene: scene.api.get(f"/domains/{domain_zone.add(scene.alice.account).pk}"),
+        200,
+        NEW_DOMAIN,
+    ),
+    Operation("verifyDomain", verify_domain, 200, {"domain": DOMAIN, "verification": VERIFICATION}),
+    Operation(
+        "deleteDomain",
+        lambda scene: scene.api.delete(f"/domains/{domain_zone.add(scene.alice.account).pk}"),
+        200,
+        {"deleted": FLAG},
+    ),
     Operation(
         "listMessages",
         lambda scene: scene.api.get(f"{scene.box}/messages"),
@@ -271,7 +316,7 @@ def test_every_declared_field_is_there_with_its_type(operation: Operation) -> No
 def test_the_table_has_every_documented_operation() -> None:
     document = Api().get("/openapi.json").json
     documented = {one["operationId"] for path in document["paths"].values() for one in path.values()}
-    assert documented == {operation.name for operation in OPERATIONS}
+    assert documented == {operation.name for operation in OPERATIONS} | ARCHIVES
 
 
 def test_a_received_message_with_a_file_has_every_field() -> None:
