@@ -10,6 +10,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 
+from billing import checkouts, plans, subscriptions
+from billing.checkouts import Asked
 from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
 from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
 from mailboxes.modes import OversightMode
@@ -36,6 +38,7 @@ A_FILE = (
 def furnished(name: str, *, word: str) -> Tenant:
     """A tenant with mail in every state, people, keys, reviews. `word` stands in whatever holds words."""
     owner = builders.tenant(name, mode=OversightMode.GATED_SEND)
+    _asked_for_more(owner)
     dispatch.drain()  # the house's own mail to her
     _mail_held_and_decided(owner, word)
     _mail_sent(owner, word)
@@ -75,6 +78,11 @@ def all_rows() -> dict[str, set[str]]:
 def _rows(cursor: object, table: str) -> set[str]:
     cursor.execute(f'SELECT t::text FROM "{table}" AS t')  # type: ignore[attr-defined]  # noqa: S608 - a name of ours
     return {text for (text,) in cursor.fetchall()}  # type: ignore[attr-defined]
+
+
+def _asked_for_more(owner: Tenant) -> None:
+    checkouts.open_(owner.account, Asked("scale", "monthly", owner.agent_actor.identity), now=clock.now())
+    subscriptions.grant(owner.account, plans.get("growth"), period="monthly", by="test", now=clock.now())
 
 
 def _mail_held_and_decided(owner: Tenant, word: str) -> None:

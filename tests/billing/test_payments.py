@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from billing import plans, reconciling, subscriptions
 from billing.models import Checkout, CheckoutState, Ending, StripeEvent, Subscription
-from mailboxes import clock
+from mailboxes import clock, departure
 from mailboxes.errors import Conflict
 from mailboxes.models import Event
 from messaging.models import Message
@@ -293,10 +293,10 @@ def test_a_deleted_account_is_charged_no_more_and_stripe_forgets_it(alice: Tenan
     bought = pay(stripe, alice, "developer")
     ask(alice, "scale")
     stripe.books.mood = "down"
-    subscriptions.end(alice.account, now=clock.now())
-    Subscription.objects.filter(account=alice.account).delete()
-    Checkout.objects.filter(account=alice.account).delete()
+    departure.depart(alice.account, by="test", now=clock.now())
     look()
+    Checkout.objects.filter(account=alice.account).delete()
+    Subscription.objects.filter(account=alice.account).delete()
     assert Ending.objects.exists()
     stripe.books.mood = "well"
     for hours in (1, 2, 3):
@@ -310,7 +310,7 @@ def test_a_deleted_account_is_charged_no_more_and_stripe_forgets_it(alice: Tenan
 def test_what_was_paid_in_the_moment_of_the_deletion_is_ended_too(alice: Tenant, stripe: FakeStripe) -> None:
     ask(alice)
     bought = stripe.pay(stripe.only_session()["id"])
-    subscriptions.end(alice.account, now=clock.now())
+    departure.depart(alice.account, by="test", now=clock.now())
     look()
     look(later=timedelta(minutes=1))
     assert stripe.books.subscriptions[bought["id"]]["status"] == "canceled"
