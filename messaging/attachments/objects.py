@@ -30,8 +30,7 @@ TRY_AGAIN_AFTER = timedelta(minutes=5)
 def write(content: IO[bytes], *, account_id: UUID, sha256: str, now: datetime) -> str:
     """The name of a new object with this content. It is a Remnant until `adopt`. Raises StorageUnavailable."""
     name = f"attachments/{account_id}/{sha256}-{new_id().hex}"
-    with transaction.atomic(durable=True):  # known before it is there
-        Remnant.objects.create(name=name, due_at=now + WRITING_FOR)
+    Remnant.objects.create(name=name, due_at=now + WRITING_FOR)  # committed, since no transaction is open
     try:
         content.seek(0)
         _storage().save(name, File(content, name))
@@ -66,7 +65,7 @@ def open_(name: str) -> IO[bytes]:
 
 def claim_due(*, limit: int, now: datetime) -> list[str]:
     """The names of objects to remove, claimed for a while: two sweeps never have the same, and nobody adopts them."""
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         due = Remnant.objects.select_for_update(skip_locked=True).filter(due_at__lte=now).order_by("due_at")
         names = list(due.values_list("name", flat=True)[:limit])
         Remnant.objects.filter(name__in=names).update(is_given_up=True, due_at=now + TRY_AGAIN_AFTER)
