@@ -1,6 +1,8 @@
 """All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
 import os
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -32,6 +34,13 @@ def _number(name: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
     return int(value)
+
+
+def _percent(name: str, default: str) -> Decimal:
+    value = _text(name, default)
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be a percentage such as 3 or 0.05, not {value!r}")
+    return Decimal(value)
 
 
 def _switch(name: str) -> bool:
@@ -77,6 +86,11 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
+DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
+KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
+if KEEP_AFTER_DELETION not in {"nothing", "receipt"}:
+    raise ImproperlyConfigured(f"KEEP_AFTER_DELETION is nothing or receipt, not {KEEP_AFTER_DELETION!r}")
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
 SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
@@ -85,9 +99,29 @@ DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
 MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
+# "none": as on the free plan of the service whose clients these are. A plan, or an operator, gives an account more.
+_domains = _text("DOMAINS_PER_ACCOUNT", "none")
+DOMAINS_PER_ACCOUNT = -1 if _domains == "none" else _number("DOMAINS_PER_ACCOUNT", 0)
+# How long a domain that is not verified is looked at by itself, and how long a verified one may lack every proof.
+DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
+DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# What one send takes of the limits: each of its recipients, or the message.
+COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
+if COUNT_SENDS_BY not in {"recipients", "messages"}:
+    raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
+REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
+REFUSED_RECIPIENT_DOMAINS = [
+    one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()
+]
+# Above either of these, over the days and sends that make it worth judging, the machine suspends an account. 0: never.
+MAX_BOUNCE_PERCENT = _percent("MAX_BOUNCE_PERCENT", "3")
+MAX_COMPLAINT_PERCENT = _percent("MAX_COMPLAINT_PERCENT", "0.05")
+REPUTATION_DAYS = _number("REPUTATION_DAYS", 7)
+REPUTATION_MIN_SENDS = _number("REPUTATION_MIN_SENDS", 50)
 # One file, sent or received; how many a received and a sent message may have; all of a sent one together.
 MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
 MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
@@ -117,8 +151,15 @@ DEFAULT_LIMITS = {
     "account_sends_per_minute": SENDS_PER_MINUTE_PER_ACCOUNT,
     "mailboxes": MAILBOXES_PER_ACCOUNT,
     "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
+    "domains": DOMAINS_PER_ACCOUNT,
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
+
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
@@ -231,7 +272,10 @@ SPECTACULAR_SETTINGS = {
             "Threads",
             "Attachments",
             "Oversight",
+            "Billing",
             "Support",
+            "Webhooks",
+            "Suppressions",
         )
     ],
 }

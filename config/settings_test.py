@@ -18,6 +18,10 @@ for name in (
     "UNDO_SECONDS",
     "DATABASE_POOL",
     "STATIC_ROOT",
+    "PLANS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_URL",
 ):
     os.environ.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""System checks of the way out and of the files' storage: what can't work is told at start, not per mail."""
+"""System checks of the ways out and of the files' storage: what can't work is told at start, not per mail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from .outbound import delivery
+from .safe_http import addresses
 
 
 @register(Tags.compatibility)
@@ -17,11 +18,16 @@ def check_way_out(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
+def check_private_hosts(**_kwargs: Any) -> list[CheckMessage]:
+    return [Error(problem, id="messaging.E002") for problem in addresses.problems()]
+
+
+@register(Tags.compatibility)
 def check_files_storage(**_kwargs: Any) -> list[CheckMessage]:
     if not settings.FILES_BUCKET or find_spec("boto3"):
         return []
     hint = "Install it: pip install django-storages[s3]"
-    return [Error("FILES_BUCKET is set, and boto3 is not installed.", hint=hint, id="messaging.E002")]
+    return [Error("FILES_BUCKET is set, and boto3 is not installed.", hint=hint, id="messaging.E004")]
 
 
 @register(Tags.compatibility)

@@ -2,11 +2,11 @@
 
 from celery import shared_task
 
-from mailboxes import clock
-from messaging import wakeup
+from mailboxes import clock, reputation
+from messaging import domain_checks, wakeup
 
 from .attachments import sweeping
-from .inbound import intake
+from .inbound import holding, intake, withholding
 from .outbound import dispatch
 
 
@@ -28,6 +28,12 @@ def process_intake() -> None:
     intake.drain()
 
 
+@shared_task(name="messaging.judge_senders")
+def judge_senders() -> None:
+    """Suspend accounts whose mail bounces or is complained about too often. Swept only."""
+    reputation.suspend_due(now=clock.now())
+
+
 @shared_task(name=wakeup.SWEEP_FILES)
 def sweep_files() -> None:
     """Remove objects from storage that nothing refers to. Rung by whoever deletes, and swept."""
@@ -40,3 +46,21 @@ def forget_unsent_files() -> None:
     now = clock.now()
     sweeping.forget_unsent(now=now)
     sweeping.give_up_unused(now=now)
+
+
+@shared_task(name=wakeup.UNLOCK_WITHHELD)
+def unlock_withheld() -> None:
+    """Unlock what a month's end or a raised limit gives free. Rung by a change of a limit, and swept."""
+    withholding.unlock_due(now=clock.now())
+
+
+@shared_task(name="messaging.settle_held")
+def settle_held() -> None:
+    """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
+    holding.settle()
+
+
+@shared_task(name="messaging.check_domains")
+def check_domains() -> None:
+    """Look at the DNS of the domains whose time has come. Swept only."""
+    domain_checks.sweep(now=clock.now())

@@ -31,6 +31,10 @@ class ResendRequest(Form):
     email = EmailAddress()
 
 
+class AccountDeletion(Form):
+    confirm = Text(allow_blank=True, max_length=80, help_text="The word DELETE.")
+
+
 class SignInRequest(Form):
     email = EmailAddress()
     password = Text(max_length=1000)
@@ -76,3 +80,7 @@ class MailboxChange(Form):
     displayName = Text(required=False, allow_blank=True, max_length=255, help_text='"" clears it.')
     status = Text(required=False, max_length=20, help_text="ACTIVE or PAUSED.")
     metadata = Metadata(required=False)
+
+
+class NewDomainRequest(Form):
+    domain = Text(max_length=1100, help_text="A name like mail.example.com, international ones in either spelling.")

@@ -5,6 +5,7 @@ from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Rec
 from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
+from .webhook import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 __all__ = [
     "DUE_STATES",
@@ -13,7 +14,9 @@ __all__ = [
     "Attempt",
     "AttemptPhase",
     "Captured",
+    "DeliveryStatus",
     "Direction",
+    "EndpointStatus",
     "Message",
     "RawMessage",
     "Recipient",
@@ -25,4 +28,7 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "Thread",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]

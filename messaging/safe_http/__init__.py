@@ -8,6 +8,17 @@ it says so. The rules stand in `urls` (what a URL may look like), `addresses` (w
 
 from .exchange import Fetched, fetch, post
 from .failures import Failure, Refused, TimedOut, TooLarge, Unreachable
-from .urls import check_url
+from .urls import check_url, is_same_origin
 
-__all__ = ["Failure", "Fetched", "Refused", "TimedOut", "TooLarge", "Unreachable", "check_url", "fetch", "post"]
+__all__ = [
+    "Failure",
+    "Fetched",
+    "Refused",
+    "TimedOut",
+    "TooLarge",
+    "Unreachable",
+    "check_url",
+    "fetch",
+    "is_same_origin",
+    "post",
+]

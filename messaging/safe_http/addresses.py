@@ -7,6 +7,7 @@ part that is given to networks (2000::/3) is allowed, less what stands in it for
 
 from __future__ import annotations
 
+import re
 import socket
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -52,6 +53,7 @@ DENIED_IPV6 = [
         "3fff::/20",  # documentation
     )
 ]
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # Interface identifiers of ISATAP: an IPv4 address follows, whatever the prefix.
 ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
@@ -90,6 +92,12 @@ def is_trusted(host: str) -> bool:
     except ValueError:
         return host in _trusted(tuple(settings.ALLOWED_PRIVATE_HOSTS))[0]
     return any(address in network for network in trusted_networks())
+
+
+def problems() -> list[str]:
+    """What is wrong with ALLOWED_PRIVATE_HOSTS, in sentences: an exception that never applies is a riddle."""
+    wrong = [name for name in _trusted(tuple(settings.ALLOWED_PRIVATE_HOSTS))[0] if not HOST.fullmatch(name)]
+    return [f"ALLOWED_PRIVATE_HOSTS: {name!r} is neither a host name nor a network." for name in sorted(wrong)]
 
 
 def trusted_networks() -> tuple[Network, ...]:

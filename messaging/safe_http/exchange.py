@@ -25,7 +25,7 @@ MAX_ECHO = 64 * 1024
 ECHO_SECONDS = 2.0
 AGENT = "Gatepost"
 FAILURES = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
-OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent"})
+OURS = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def post(
 ) -> Fetched:
     """What a POST of `body` answers; of the answer's content only what comes at once. Raises a Failure.
 
-    The caller's `headers` add to ours (Host, Content-Length, User-Agent …) and do not replace them.
+    The caller's `headers` add to ours (Host, Content-Length …) and do not replace them, but for User-Agent.
     """
     deadline = Deadline(seconds)
     target = urls.parse(url, schemes=schemes)
@@ -109,8 +109,11 @@ def _request(target: Target, method: str, headers: Mapping[str, str], body: byte
     if body is not None:
         ours["Content-Length"] = str(len(body))
     theirs = {name: value for name, value in headers.items() if name.lower() not in OURS}
+    if any(name.lower() == "user-agent" for name in theirs):
+        del ours["User-Agent"]
+    told = [(name.encode(), value.encode()) for name, value in (ours | theirs).items()]
     url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-    return httpcore2.Request(method, url, headers=list((ours | theirs).items()), content=body)
+    return httpcore2.Request(method, url, headers=told, content=body)
 
 
 def _headers(response: httpcore2.Response) -> dict[str, str]:

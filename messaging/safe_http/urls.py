@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from threading import BoundedSemaphore
 from urllib.parse import SplitResult, urlsplit
 
 import idna
@@ -18,6 +19,9 @@ from .timing import Deadline
 
 MAX_LENGTH = 2048
 CHECK_SECONDS = 3.0
+# Names whose servers are slow on purpose must not hold every thread that answers requests. Beyond that a name is taken
+# as if nobody resolved it: it is looked at when it is asked.
+_looking = BoundedSemaphore(4)
 PORTS: dict[str, tuple[int, ...]] = {"https": (443, 8443), "http": (80, 8080)}
 # Names that are not in the public DNS, or mean another machine on each network (RFC 6761, 6762, 8375, 9476).
 PRIVATE_SUFFIXES = frozenset(
@@ -54,12 +58,16 @@ def check_url(url: str, *, schemes: Collection[str] = ("https",), seconds: float
     `seconds`, so not inside a transaction.
     """
     target = parse(url, schemes=schemes)
+    if not _looking.acquire(blocking=target.literal is not None):
+        return
     try:
         names.resolve(target.host, target.literal, deadline=Deadline(seconds))
     except Refused:
         raise
     except Failure:
         return
+    finally:
+        _looking.release()
 
 
 def parse(url: str, *, schemes: Collection[str]) -> Target:
@@ -78,12 +86,19 @@ def parse(url: str, *, schemes: Collection[str]) -> Target:
     return Target(parts.scheme, host, port, path, literal)
 
 
-def host_of(url: str) -> str:
-    """The host that a URL names, in one spelling; "" for what is no URL. Says nothing about whether it may be asked."""
+def is_same_origin(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same server: scheme, host and port, however they are written."""
+    origin = origin_of(one)
+    return origin is not None and origin == origin_of(other)
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port in one spelling; None for what can't be read. Says nothing of whether it may be asked."""
     try:
-        return _host(_split(url).hostname or "")[0]
-    except Refused:
-        return ""
+        parts = _split(url)
+        return parts.scheme, _host(parts.hostname or "")[0], _port(parts) or PORTS[parts.scheme][0]
+    except (Refused, KeyError):
+        return None
 
 
 def _split(url: str) -> SplitResult:
@@ -158,6 +173,7 @@ def _to_ascii(text: str) -> str:
 def _check_name(host: str, literal: Address | None) -> None:
     if literal is not None:
         return
-    own = {host_name for host_name in (host_of(settings.PUBLIC_URL), settings.MAIL_HOST.lower()) if host_name}
-    if "." not in host or host.rpartition(".")[2] in PRIVATE_SUFFIXES or host in own:
+    public = origin_of(settings.PUBLIC_URL)
+    is_own = host == settings.MAIL_HOST.lower() or (public is not None and host == public[1])
+    if is_own or "." not in host or host.rpartition(".")[2] in PRIVATE_SUFFIXES:
         raise Refused("blocked_host", "The URL's host is on a private network or this server itself.")

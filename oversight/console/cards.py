@@ -145,6 +145,7 @@ class MailCard:
     subject: str
     recipients: list[Person]
     files: list[File]
+    reply_to: str = ""
     links_count: int = 0
     blocked_image_count: int = 0
 

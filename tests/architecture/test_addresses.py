@@ -11,9 +11,11 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import Client
 
+from mailboxes import clock
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey
-from tests import builders, files
+from messaging.recipients import suppressions
+from tests import builders, domain_zone, files
 from tests.builders import Tenant
 
 from .addresses import ADDRESSES, Address, Door, routes
@@ -50,7 +52,10 @@ def scene() -> Scene:
         "review": review.pk,
         "key": ApiKey.objects.get(agent=alice.agent).pk,
         "attachment": files.upload(alice).pk,
+        "domain": domain_zone.add(alice.account).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
+        "webhook": builders.webhook(alice)[0].pk,
+        "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)
 

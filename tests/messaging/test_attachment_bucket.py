@@ -90,5 +90,5 @@ def test_a_bucket_without_its_library_is_told_at_start(settings: Settings, monke
     settings.FILES_BUCKET = "gatepost-files"
     monkeypatch.setattr("messaging.checks.find_spec", lambda name: None)
     [error] = check_files_storage()
-    assert error.id == "messaging.E002"
+    assert error.id == "messaging.E004"
     assert "pip install" in str(error.hint)

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,15 @@ def test_a_post_carries_its_body_and_headers_and_keeps_those_that_are_ours() -> 
     assert "Content-Length: 7" in web.head
     assert "X-Sig: 1" in web.head
     assert "internal" not in web.head
+    assert "User-Agent: Gatepost" in web.head
+
+
+def test_a_post_says_who_asks_as_its_caller_wishes_and_headers_in_utf8() -> None:
+    with web_server(saying(bytes_of())) as web:
+        post(f"http://127.0.0.1:{web.port}/", body=b"", headers={"user-agent": "Mine/1", "X-Name": "Zoë"})
+    assert "user-agent: Mine/1" in web.head
+    assert "Gatepost" not in web.head
+    assert "Zoë".encode() in web.requests[-1]
 
 
 def test_nothing_is_taken_from_the_environments_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +223,7 @@ def test_a_packed_answer_is_not_unpacked() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n",
         b"\x00" * 100 + b"\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nmore",
     ],
 )
 def test_an_answer_that_is_not_http_is_a_failure(answer: bytes) -> None:
@@ -333,6 +344,16 @@ def test_a_resolver_that_is_slow_costs_no_more_than_the_time_there_is(settings: 
         with pytest.raises((TimedOut, Unreachable)):
             fetch("https://hooks.example/", max_bytes=1, seconds=0.3)
         assert time.monotonic() - began < 1.4
+
+
+def test_names_that_take_their_time_hold_few_of_those_who_check(settings: Settings) -> None:
+    with turncoat({"hooks.example": [["A 10.0.0.1"]]}, delay=1) as dns, ThreadPoolExecutor(12) as pool:
+        settings.DNS_RESOLVERS = [dns.address]
+        results = [pool.submit(check_url, "https://hooks.example/") for _ in range(12)]
+        refused = [one for one in results if isinstance(one.exception(), Refused)]
+    assert 4 <= len(refused) <= 8  # more than 4 where a thread began late
+    with pytest.raises(Refused):
+        check_url("https://10.0.0.1/")
 
 
 def test_a_hosts_file_is_believed_for_hosts_that_the_operator_named_only(settings: Settings) -> None:

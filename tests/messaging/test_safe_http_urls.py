@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
+import httpx2
 import pytest
+from django.core.checks import run_checks
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from pytest_django import Settings
 
 from messaging.safe_http import Refused, addresses, check_url, urls
@@ -180,12 +186,18 @@ def test_a_host_name_longer_than_names_are_is_refused() -> None:
             check_url(f"https://{host}/")
 
 
-def test_the_host_is_told_in_one_spelling_whatever_was_written() -> None:
-    spellings = ("https://FASS.example/a", "https://fass.example:8443/b?c", "https://ｆass.example")  # noqa: RUF001
-    assert {urls.host_of(url) for url in spellings} == {"fass.example"}
-    assert urls.host_of("https://faß.example/") == "xn--fa-hia.example"
-    assert urls.host_of("https://[2606:4700::0001]/") == "2606:4700::1"
-    assert urls.host_of("no url") == ""
+def test_two_urls_lead_to_the_same_server_however_they_are_written() -> None:
+    for url in ("https://FASS.example/a", "https://fass.example:443/b?c", "https://ｆass.example"):  # noqa: RUF001
+        assert urls.is_same_origin("https://fass.example/", url)
+    for url in (
+        "http://fass.example/",
+        "https://fass.example:8443/",
+        "https://faß.example/",
+        "no url",
+        "ftp://x.example",
+    ):
+        assert not urls.is_same_origin("https://fass.example/", url)
+    assert not urls.is_same_origin("no url", "no url")
 
 
 def test_a_host_of_the_operators_own_is_asked_when_the_setting_names_it(settings: Settings) -> None:
@@ -223,3 +235,46 @@ def test_this_servers_own_name_is_refused(settings: Settings) -> None:
 def test_an_address_of_this_machine_is_known_as_its_own_when_it_would_send_from_there() -> None:
     assert addresses.is_own(ip_address("127.0.0.1"))
     assert not addresses.is_own(ip_address("127.0.0.2"))  # it would send from 127.0.0.1
+
+
+def test_this_machines_own_address_is_not_asked_when_it_is_public_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "DENIED_IPV4", [])  # now loopback stands for a public address of this machine
+    with pytest.raises(Refused) as refused:
+        check_url("https://127.0.0.1/")
+    assert refused.value.code == "blocked_address"
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/33", "n8n.lan:5678", "http://n8n.lan", "n8n lan", "*.lan"])
+def test_an_exception_that_never_applies_is_told_at_start(entry: str, settings: Settings) -> None:
+    settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "localhost", "10.0.0.1/8", "fd00::/8", entry]
+    [problem] = [found for found in run_checks() if found.id == "messaging.E002"]
+    assert repr(entry) in problem.msg
+
+
+WORDS = "https: http: // / \\ @ : # ? [ ] % . .. 0x7f 127 1 ::1 443 x hooks.example localhost xn-- xn--fa-hia"
+LETTERS = "\u00df\uff11\u3002\u212a\u0130\u200d\u2024"
+PIECES = st.sampled_from([*WORDS.split(), *LETTERS])
+URLISH = st.one_of(
+    st.text(max_size=40),
+    st.lists(PIECES, max_size=12).map("".join),
+    st.lists(PIECES).map(lambda pieces: "https://" + "".join(pieces)),
+)
+
+
+@given(URLISH)
+@settings_of_hypothesis(max_examples=1500, deadline=None)
+def test_any_text_is_refused_or_leads_where_every_reader_of_it_would_go(text: str) -> None:
+    try:
+        target = urls.parse(text, schemes=("https",))
+    except Refused:
+        return
+    assert target.host == target.host.lower()
+    assert target.literal is not None or re.fullmatch(r"[a-z0-9_.-]*[a-z_-][a-z0-9_-]*", target.host.rpartition(".")[2])
+    try:
+        theirs = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        return  # it knows a mistake that leads nowhere
+    assert (theirs.scheme, theirs.port or 443) == ("https", target.port)
+    assert target.literal is not None or theirs.raw_host.decode() == target.host

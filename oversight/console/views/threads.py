@@ -44,6 +44,7 @@ def _list(request: HttpRequest, visit: Visit, box: Mailbox | None) -> HttpRespon
         "mailboxes": conversations.mailbox_links(visit.actor, current=box),
         "mailbox": {"address": box.full_address, "mode": box.mode} if box else None,
         "threads": conversations.thread_rows(part.rows),
+        "withheld_count": conversations.withheld_count(visit.actor, box, now=visit.now),
         "query": query,
         "search_url": here,
         "pager": part.pager(here, request.GET),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from config.invariants import check_all
 from mailboxes.ids import new_id
-from tests import builders
-from tests.arrivals import arrive
+from tests import builders, domain_zone
+from tests.arrivals import arrive, withheld
 from tests.builders import Tenant
 from tests.contract.test_operations import WITH_A_FILE
 
@@ -19,6 +20,27 @@ def quota_is_reset(alice: Tenant) -> None:
 def received_mail_is_counted_once_only(alice: Tenant) -> None:
     arrive(alice.mailbox)
     forge("DELETE FROM mailboxes_usage WHERE kind = 'monthly_inbound' AND subject_id = %(m)s", m=alice.mailbox.pk)
+
+
+def withheld_mail_is_not_counted(alice: Tenant) -> None:
+    withheld(alice.mailbox)
+    forge("UPDATE mailboxes_usage SET used = 0 WHERE kind = 'over_limit'")
+
+
+def withheld_mail_is_counted_into_its_thread(alice: Tenant) -> None:
+    withheld(alice.mailbox)
+    forge("UPDATE messaging_thread SET message_count = 1")
+
+
+def thread_of_withheld_mail_tells_who_wrote(alice: Tenant) -> None:
+    withheld(alice.mailbox)
+    forge("UPDATE messaging_thread SET participants = '{kim@friends.example}'")
+
+
+def domain_is_not_counted(alice: Tenant) -> None:
+    domain_zone.add(alice.account)
+    assert not [one for one in check_all() if not one.holds]
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'domains' AND subject_id = %(a)s", a=alice.account.pk)
 
 
 def bounce_is_not_counted(alice: Tenant) -> None:
@@ -63,10 +85,14 @@ def state_does_not_follow_from_recipients(alice: Tenant) -> None:
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I22", quota_is_reset),
     ("I22", received_mail_is_counted_once_only),
+    ("I22", withheld_mail_is_not_counted),
+    ("I22", domain_is_not_counted),
     ("I22", bounce_is_not_counted),
     ("I22", stored_file_is_not_counted),
     ("I22", received_file_is_not_counted),
     ("I23", two_answers_to_one_key),
+    ("I50", withheld_mail_is_counted_into_its_thread),
+    ("I50", thread_of_withheld_mail_tells_who_wrote),
     ("I50", attempts_are_miscounted),
     ("I50", state_does_not_follow_from_recipients),
 ]
