@@ -88,7 +88,7 @@ def test_a_content_is_there_or_gone_when_it_is_uploaded_deleted_and_swept_at_onc
         for _ in range(rounds):
             first, second = files.upload(alice), files.upload(alice)
             removing: Act = partial(sweeping.remove_remnants, now=clock.now())
-            tidying: Act = partial(sweeping.give_up_unused, now=clock.now())
+            tidying: Act = sweeping.give_up_unused
             uploading: Act = partial(files.upload, alice)
             deleting: list[Act] = [partial(delete, alice, first.pk), partial(delete, alice, second.pk)]
             results = people.race([*deleting, uploading, uploading, removing, removing, tidying, uploading])
@@ -98,7 +98,7 @@ def test_a_content_is_there_or_gone_when_it_is_uploaded_deleted_and_swept_at_onc
                     assert content.read() == b"hello"
             check_agreement(alice, files_folder)
             Attachment.objects.all().delete()
-            sweeping.give_up_unused(now=clock.now())
+            sweeping.give_up_unused()
             people.winners += 1
 
 
