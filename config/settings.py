@@ -77,6 +77,7 @@ HTTPS = _public.scheme == "https"
 # --- What it is called, how freely it sends, how much --------------------------------------------------------------
 PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
+SECURITY_CONTACT = _text("SECURITY_CONTACT") or f"postmaster@{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 TEST_DOMAIN = f"test.{PLATFORM_DOMAIN}"  # mailboxes of test accounts
 RELAY_URL = _text("RELAY_URL")

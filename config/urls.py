@@ -13,6 +13,7 @@ urlpatterns = [
     path("v1", include("mailboxes.api.unknown_urls")),
     path("files/", include("messaging.attachments.urls")),
     path("api/auth", include("mailboxes.api.auth_urls")),
+    path("", include("oversight.api.guide_urls")),
     path("docs", include("oversight.api.docs_urls")),
     path("billing", include("billing.urls")),
     path("", include("oversight.console.urls")),

@@ -15,7 +15,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import pagination
+from . import field_schemas, pagination
 from .base import OpenView
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -66,13 +66,25 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": settings.API_SESSION_COOKIE_NAME, "description": told}
 
 
+# Known to drf-spectacular by having been imported.
+EXTENSIONS = (
+    field_schemas.FormSchema,
+    field_schemas.TextSchema,
+    field_schemas.MetadataSchema,
+    KeyScheme,
+    SessionScheme,
+)
+
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
+    {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    OpenApiParameter.HEADER,
     description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
     "the same answer.",
 )
-AFTER = OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before.")
+AFTER = OpenApiParameter(
+    "after", {"type": "string", "pattern": pagination.SHAPE}, description="`nextCursor` of the page before."
+)
 LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.DEFAULT_LIMIT}
 )

@@ -1,4 +1,4 @@
-"""`/docs`: one page made of the OpenAPI document, rendered here, without a script and without a file from elsewhere."""
+"""`/docs`: one page made of the OpenAPI document, rendered here, without a file from elsewhere."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mailboxes.api.fields import Metadata, Text, WholeNumber
+from mailboxes.api.fields import ADDRESS, Metadata, Text, WholeNumber
 from mailboxes.api.forms import Nothing as Nothing
 from mailboxes.api.reading import Form
 from mailboxes.ids import parse_id
 from mailboxes.modes import OversightMode
-from messaging.mime import addresses
+from messaging.mime import addresses, conversation, headers
 from messaging.mime.characters import CONTROL
 from messaging.mime.entities import CONTENT_ID
 from messaging.mime.refusals import Refused
@@ -28,6 +28,8 @@ TAG_LENGTH = 50
 
 class Recipient(Text):
     """One bare address, in the canonical spelling that is stored, sent and suppressed."""
+
+    pattern = ADDRESS
 
     def to_internal_value(self, data: object) -> str:
         try:
@@ -119,19 +121,29 @@ class Tag(Text):
 
 def recipients(*, is_optional: bool = False, help_text: str = "Up to 50 bare addresses.") -> serializers.ListField:
     """A list of addresses; one that must be there is not empty."""
-    rules: dict[str, Any] = {"required": False, "allow_null": True} if is_optional else {"allow_empty": False}
+    rules: dict[str, Any] = (
+        {"required": False, "allow_null": True} if is_optional else {"allow_empty": False, "min_length": 1}
+    )
     return serializers.ListField(child=Recipient(), max_length=MAX_RECIPIENTS, help_text=help_text, **rules)
 
 
 class SendRequest(Form):
+    one_of = ("bodyText", "bodyMarkdown")
+
     to = recipients(help_text="1 to 50 bare addresses.")
     cc = recipients(is_optional=True)
     bcc = recipients(is_optional=True, help_text="Nobody else sees them.")
-    subject = Text(max_length=998)
+    subject = Text(pattern=headers.SUBJECT, max_length=998)
     bodyText = Text(required=False, allow_null=True, help_text="Required, unless there is bodyMarkdown.")
     bodyHtml = Text(required=False, allow_null=True, allow_blank=True, help_text="Beside the text.")
     bodyMarkdown = Text(required=False, allow_null=True, help_text="Alone enough: text and HTML are made from it.")
-    inReplyTo = Text(required=False, allow_null=True, max_length=998, help_text="A Message-ID: `message.messageId`.")
+    inReplyTo = Text(
+        pattern=conversation.ID,
+        required=False,
+        allow_null=True,
+        max_length=998,
+        help_text="A Message-ID: `message.messageId`.",
+    )
     replyTo = Recipient(required=False, allow_null=True, help_text="Where answers go instead.")
     headers = serializers.DictField(
         child=Text(allow_blank=True),

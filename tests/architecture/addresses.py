@@ -37,6 +37,10 @@ ADDRESSES: dict[str, Address] = {
     "": Address(Door.OPEN),
     "health/live": Address(Door.OPEN),
     "health/ready": Address(Door.OPEN),
+    "agents": Address(Door.OPEN),
+    "llms.txt": Address(Door.OPEN),
+    "security": Address(Door.OPEN),
+    "docs/troubleshooting": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),

@@ -74,8 +74,9 @@ def test_every_link_on_the_page_leads_somewhere(page: html.HtmlElement) -> None:
         assert link.removeprefix("#") in ids or Client().get(link).status_code == 200
 
 
-def test_the_page_has_no_script_and_no_file_from_elsewhere(page: html.HtmlElement) -> None:
-    assert not page.xpath("//script | //@onclick | //@style | //style")
+def test_the_page_has_no_file_from_elsewhere_and_no_script_but_the_one_that_copies(page: html.HtmlElement) -> None:
+    assert [script.get("src") for script in page.xpath("//script")] == ["/static/js/copy.js"]
+    assert not page.xpath("//script/text() | //@onclick | //@style | //style")
     assert all(link.startswith(("/static/", "data:")) for link in page.xpath("//link/@href | //img/@src"))
 
 

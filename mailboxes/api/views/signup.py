@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -67,7 +66,7 @@ class CheckSlug(OpenView):
         answers={200: SlugAvailabilitySerializer},
         errors=(400, 429),
         needs_key=False,
-        parameters=[OpenApiParameter("slug", OpenApiTypes.STR, required=True)],
+        parameters=[OpenApiParameter("slug", {"type": "string", "pattern": accounts.SLUG.pattern}, required=True)],
     )
     def get(self, request: Request) -> Response:
         """Whether a slug is free. A malformed one is a 400."""
