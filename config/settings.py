@@ -212,6 +212,7 @@ SPECTACULAR_SETTINGS = {
             "Account",
             "API keys",
             "Mailboxes",
+            "Domains",
             "Messages",
             "Threads",
             "Oversight",
