@@ -9,20 +9,17 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from . import events
+from . import events, vault
 from .errors import Conflict
 from .models import DkimAlgorithm, DkimKey, Domain
 
 RSA_BITS = 2048
+PURPOSE = "dkim private keys"
 # So long a new record must stand before it is relied on: every name server of the zone has it then, and no cache still
 # says that there is none.
 SETTLES_FOR = timedelta(hours=1)
@@ -125,11 +122,7 @@ def is_overlapping(domain: Domain) -> bool:
 @lru_cache(maxsize=1024)
 def open_key(sealed: bytes) -> SigningKey:
     """The key object of a sealed private key; cached per process (27 ms to load)."""
-    try:
-        pem = _vault().decrypt(sealed)
-    except InvalidToken as error:
-        raise ImproperlyConfigured("A DKIM key was sealed with another SECRET_KEY; restore that SECRET_KEY.") from error
-    key = serialization.load_pem_private_key(pem, password=None)
+    key = serialization.load_pem_private_key(vault.unseal(sealed, purpose=PURPOSE), password=None)
     assert isinstance(key, RSAPrivateKey | Ed25519PrivateKey)
     return key
 
@@ -172,11 +165,4 @@ def _public(key: SigningKey) -> str:
 
 def _sealed(key: SigningKey) -> bytes:
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return _vault().encrypt(pem)
-
-
-def _vault() -> Fernet:
-    key = HKDF(hashes.SHA256(), length=32, salt=None, info=b"gatepost dkim private keys").derive(
-        settings.SECRET_KEY.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(key))
+    return vault.seal(pem, purpose=PURPOSE)

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from . import display_names, events, quotas
+from . import billing_pauses, departure, display_names, events, quotas, tombstones
 from .errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
@@ -48,6 +48,7 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
     )
     with transaction.atomic():
         _hold_domain(asked.domain)
+        departure.check_here(account)
         _take_place(account, now=now)
         _insert(mailbox)
         data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
@@ -72,8 +73,7 @@ def change(
             mailbox.display_name = display_names.check(display_name)
             changed.append("display_name")
         if status is not None and status != mailbox.status:
-            _change_status(mailbox, status)
-            changed.append("status")
+            changed += _change_status(mailbox, status)
         if metadata is not None:
             check_metadata(metadata)
             mailbox.metadata = dict(metadata)
@@ -121,8 +121,8 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
-    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
-    and is claimed by nobody meanwhile."""
+    """Hide the mailbox for good, and have its mail erased. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile. The row stays: it holds the address."""
     with transaction.atomic():
         if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
             return
@@ -131,6 +131,7 @@ def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
         events.record(
             mailbox.account_id, "mailbox.deleted", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
         )
+        departure.begin_erasure(mailbox.account_id, mailbox_id=mailbox.pk, now=now)
 
 
 def check_mode(mode: OversightMode) -> None:
@@ -187,6 +188,8 @@ def _insert(mailbox: Mailbox) -> None:
     others = Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account)
     if others.filter(domain=mailbox.domain).exists():
         raise taken  # on a shared domain a deleted mailbox of another account holds its address for good
+    if mailbox.domain.is_platform and tombstones.is_laid(mailbox.full_address):
+        raise taken  # and so does one of an account that is no more
     try:
         with transaction.atomic():
             mailbox.save(force_insert=True)
@@ -214,7 +217,7 @@ def _check_not_frozen(domain: Domain) -> None:
         )
 
 
-def _change_status(mailbox: Mailbox, status: str) -> None:
+def _change_status(mailbox: Mailbox, status: str) -> list[str]:
     if status not in (MailboxStatus.ACTIVE, MailboxStatus.PAUSED):
         raise Invalid("The status may be ACTIVE or PAUSED.", code="invalid_status", fix="Send one of the two.")
     if mailbox.status == MailboxStatus.SUSPENDED:
@@ -222,5 +225,9 @@ def _change_status(mailbox: Mailbox, status: str) -> None:
             "This mailbox is suspended and can't be changed here.", code="mailbox_suspended", fix="Write to support."
         )
     if status == MailboxStatus.ACTIVE:
+        billing_pauses.check_may_wake(mailbox)
         _check_not_frozen(mailbox.domain)
     mailbox.status = status
+    changed = ["status", "paused_by_billing"] if mailbox.paused_by_billing else ["status"]
+    mailbox.paused_by_billing = False
+    return changed

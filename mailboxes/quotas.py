@@ -5,9 +5,10 @@ A counter's row lock puts the takers in order, so the sum never passes the limit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -28,7 +29,8 @@ SENDING = (
     LimitKind.MAILBOX_SENDS_PER_MINUTE,
     LimitKind.ACCOUNT_SENDS_PER_MINUTE,
 )
-DAILY = (LimitKind.DAILY_SENDS, CountKind.DAILY_INBOUND, CountKind.DAILY_BOUNCES)
+DAILY = (LimitKind.DAILY_SENDS, *CountKind)
+MONTHLY = (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND)
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 
 SPENT = """spent AS (
@@ -37,17 +39,18 @@ SPENT = """spent AS (
     FROM json_to_recordset(%(counted)s::json)
         AS one(id uuid, subject_id uuid, kind text, period_start timestamptz, amount bigint)
     ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
-    RETURNING kind, used
+    RETURNING subject_id, kind, period_start, used
 )"""
 TELL_SPENT = "SELECT kind, used FROM spent"
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One thing that is counted: a kind and who spends it (a mailbox's or the account's id)."""
+    """One thing that is counted: a kind, who spends it (a mailbox's or the account's id), and when, if not now."""
 
     kind: LimitKind | CountKind
     subject_id: UUID
+    at: datetime | None = None
 
 
 def take(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
@@ -98,6 +101,11 @@ def count_all(account: Account, amounts: Mapping[Counter, int], *, now: datetime
     _spend(account, amounts, now=now)
 
 
+def counting(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> Step:
+    """`count_all` as a step of the caller's own statement: its rows are `spent`."""
+    return _spending(account, amounts, now=now)
+
+
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
     """Return recipients taken at `taken_at`. The caller sees to it that this happens once per message."""
     for counter in _in_lock_order(send_counters(mailbox.pk, mailbox.account_id)):
@@ -145,7 +153,7 @@ def period_start(kind: LimitKind | CountKind, moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
     if kind in DAILY:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if kind in (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND):
+    if kind in MONTHLY:
         return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     if kind in VELOCITY:
         return moment.replace(second=0, microsecond=0)
@@ -154,7 +162,7 @@ def period_start(kind: LimitKind | CountKind, moment: datetime) -> datetime:
 
 def _in_lock_order(counters: Iterable[Counter]) -> list[Counter]:
     """One order for everybody, so that no two takers wait for each other."""
-    return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))
+    return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind, counter.at or EPOCH))
 
 
 def _spend(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> dict[str, int]:
@@ -168,7 +176,7 @@ def _spending(account: Account, amounts: Mapping[Counter, int], *, now: datetime
             "id": new_id(),
             "subject_id": counter.subject_id,
             "kind": counter.kind.value,
-            "period_start": period_start(counter.kind, now),
+            "period_start": period_start(counter.kind, counter.at or now),
             "amount": amounts[counter],
         }
         for counter in _in_lock_order(amounts)
@@ -179,20 +187,26 @@ def _spending(account: Account, amounts: Mapping[Counter, int], *, now: datetime
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:
     if kind in VELOCITY:
         return LimitReached(
-            f"More than {limit} {kind.label} are not sent.",
+            f"More than {limit} {_counted(kind)} are not sent.",
             code="velocity_limit",
             fix="Wait a minute and try again.",
             headers={"Retry-After": str(60 - now.second)},
         )
+    sentence = f"The limit of {limit} {_counted(kind)}, is reached."
     if kind == LimitKind.DAILY_SENDS:
-        seconds = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
-        return LimitReached(
-            f"The limit of {limit} {kind.label}, is reached.",
-            code="daily_limit",
-            fix="It resets at midnight UTC.",
-            headers={"Retry-After": str(seconds)},
-            upgrade=UPGRADE,
-        )
-    return LimitReached(
-        f"The limit of {limit} {kind.label}, is reached.", code=f"{kind.value}_limit", fix=UPGRADE, upgrade=UPGRADE
-    )
+        midnight = period_start(kind, now) + timedelta(days=1)
+        fix, waiting = "It resets at midnight UTC.", _retry_after(midnight, now=now)
+        return LimitReached(sentence, code="daily_limit", fix=fix, headers=waiting, upgrade=UPGRADE)
+    next_month = period_start(kind, period_start(kind, now) + timedelta(days=32))
+    waiting = _retry_after(next_month, now=now) if kind in MONTHLY else {}
+    return LimitReached(sentence, code=f"{kind.value}_limit", fix=UPGRADE, headers=waiting, upgrade=UPGRADE)
+
+
+def _counted(kind: LimitKind) -> str:
+    """What is counted, in words: an operator may count messages instead of recipients."""
+    is_by_message = kind in SENDING and settings.COUNT_SENDS_BY == "messages"
+    return kind.label.replace("recipients", "messages") if is_by_message else kind.label
+
+
+def _retry_after(moment: datetime, *, now: datetime) -> dict[str, str]:
+    return {"Retry-After": str(math.ceil((moment - now).total_seconds()))}

@@ -10,3 +10,7 @@ class MessagingConfig(AppConfig):
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("messaging.tasks")
         import_module("messaging.checks")
+        import_module("messaging.inbound.holding")  # hears events
+        import_module("messaging.inbound.withholding")  # hears events
+        import_module("messaging.exporting")  # registers its tables
+        import_module("messaging.erasing")  # registers its steps

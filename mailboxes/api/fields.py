@@ -76,7 +76,8 @@ class Metadata(serializers.DictField):
         try:
             mailbox.check_metadata(pairs)
         except Invalid as error:
-            raise serializers.ValidationError(error.sentence, code="invalid") from error
+            error.extra["field"] = self.field_name
+            raise
         return pairs
 
 

@@ -31,6 +31,10 @@ class ResendRequest(Form):
     email = EmailAddress()
 
 
+class AccountDeletion(Form):
+    confirm = Text(allow_blank=True, max_length=80, help_text="The word DELETE.")
+
+
 class SignInRequest(Form):
     email = EmailAddress()
     password = Text(max_length=1000)

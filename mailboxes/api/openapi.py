@@ -32,6 +32,8 @@ ERRORS = {
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used for another request.",
     429: "A limit is used up; Retry-After says how long, where waiting helps.",
+    502: "A service that we need did not answer as it should.",
+    503: "This server does not offer it, or can't right now; `code` says which.",
 }
 
 
@@ -88,13 +90,16 @@ def operation(
     name: str,
     *,
     tag: str,
-    answers: Mapping[int, Any],
+    answers: Mapping[Any, Any],
     errors: Sequence[int] = (),
     needs_key: bool = True,
     parameters: Sequence[Any] = (),
     request: Any = None,
 ) -> Callable[[Method], Method]:
-    """Describe one operation: its id, what it answers, and which errors it may give besides."""
+    """Describe one operation: its id, what it answers, and which errors it may give besides.
+
+    `answers` is by status or, where it is no JSON, by status and media type.
+    """
     done = {status: _response(answer, status) for status, answer in answers.items()}
     statuses = sorted({*errors, 401} if needs_key else errors)
     told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
@@ -105,7 +110,7 @@ def operation(
         tags=[tag],
         request=request,
         responses={**done, **told, **other},
-        parameters=[*parameters, *(_usage_headers(answers) if needs_key else ())],
+        parameters=[*parameters, *(_usage_headers([_status(key) for key in answers]) if needs_key else ())],
         auth=None if needs_key else [],
     )
     return described
@@ -119,20 +124,24 @@ def _words(name: str) -> str:
     return re.sub("([A-Z])", r" \1", name).capitalize()
 
 
-def _usage_headers(answers: Mapping[int, Any]) -> list[OpenApiParameter]:
+def _status(key: int | tuple[int, str]) -> int:
+    return key[0] if isinstance(key, tuple) else key
+
+
+def _usage_headers(statuses: list[int | str]) -> list[OpenApiParameter]:
     return [
         OpenApiParameter(
             "X-Robotomail-Inbound-Quota",
             OpenApiTypes.STR,
             OpenApiParameter.HEADER,
-            response=list(answers),
+            response=statuses,
             description="Received this month / limit or `unlimited`.",
         ),
         OpenApiParameter(
             "X-Robotomail-Inbound-Warning",
             OpenApiTypes.STR,
             OpenApiParameter.HEADER,
-            response=list(answers),
+            response=statuses,
             enum=["approaching", "near", "reached"],
             description="From 50 % of the limit on.",
         ),

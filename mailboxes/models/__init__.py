@@ -2,6 +2,7 @@
 
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
+from .departure import Erasure, Tombstone
 from .domain import DkimAlgorithm, DkimKey, Domain, DomainStatus
 from .epoch import Epoch
 from .event import Event, EventCounter
@@ -23,6 +24,7 @@ __all__ = [
     "DomainStatus",
     "Environment",
     "Epoch",
+    "Erasure",
     "Event",
     "EventCounter",
     "IdempotentAnswer",
@@ -35,6 +37,7 @@ __all__ = [
     "Scope",
     "SupportCategory",
     "SupportTicket",
+    "Tombstone",
     "Usage",
     "User",
 ]

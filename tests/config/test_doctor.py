@@ -23,8 +23,8 @@ from config import doctor
 from config.health import oldest_due
 from config.heartbeat import heartbeat
 from config.owner import as_owner
-from mailboxes import accounts, clock, dkim_keys, dns_records, mailbox, stops
-from mailboxes.models import Domain
+from mailboxes import accounts, clock, departure, dkim_keys, dns_records, mailbox, stops
+from mailboxes.models import Domain, Erasure
 from mailboxes.modes import OversightMode
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
@@ -303,6 +303,13 @@ def test_what_the_sweeps_left_behind_is_named(healthy: None) -> None:
     builders.submit(alice, now=long_ago)
     outbox.claim_due(limit=10, now=long_ago)
     assert "An attempt of a lost worker" in complaint("sweeps")
+
+
+def test_a_deletion_that_stands_still_is_named(healthy: None) -> None:
+    departure.depart(builders.tenant().account, by="test", now=clock.now())
+    assert findings()["sweeps"].is_well
+    Erasure.objects.update(due_at=clock.now() - timedelta(days=1))
+    assert "Something that was deleted" in complaint("sweeps")
 
 
 def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:
