@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0009_test_accounts'),
-        ('messaging', '0011_files'),
+        ('mailboxes', '0006_test_accounts'),
+        ('messaging', '0012_send'),
     ]
 
     operations = [

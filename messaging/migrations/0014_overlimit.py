@@ -12,7 +12,7 @@ UPDATE messaging_message SET received_at = released_at WHERE direction = 'INBOUN
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0010_over_limit'),
+        ('mailboxes', '0009_over_limit'),
         ('messaging', '0013_hooks'),
     ]
 

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0008_departure'),
-        ('messaging', '0010_attempt_session'),
+        ('messaging', '0014_overlimit'),
     ]
 
     operations = [
