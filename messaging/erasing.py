@@ -32,6 +32,8 @@ from .models import (
     Status,
     Suppression,
     Thread,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from .signals import messages_departing
 
@@ -111,6 +113,12 @@ def _suppressions(scope: Scope, limit: int) -> int:
     return some_of(Suppression.objects.filter(account_id=scope.account_id), limit)
 
 
+def _webhooks(scope: Scope, limit: int) -> int:
+    """Deliveries first, of which an endpoint may have many."""
+    endpoints = _of(WebhookEndpoint, scope)
+    return some_of(WebhookDelivery.objects.filter(endpoint__in=endpoints), limit) or some_of(endpoints, limit)
+
+
 def _house_mail(scope: Scope, limit: int) -> int:
     """What the house itself wrote to people who belong to no other account."""
     elsewhere = Member.objects.filter(account__departed_at__isnull=True).values("user")
@@ -168,5 +176,6 @@ register(
     Step("threads", _threads, of_mailbox=True),
     Step("attachments", _attachments),
     Step("suppressions", _suppressions),
+    Step("webhooks", _webhooks, of_mailbox=True),
     Step("house_mail", _house_mail),
 )

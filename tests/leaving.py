@@ -138,3 +138,4 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
         action_flag=CHANGE,
         content_type=ContentType.objects.get_for_model(Account),
     )
+    builders.webhook_delivery(builders.webhook(owner, box=owner.mailbox, headers={"X-Word": word})[0])
