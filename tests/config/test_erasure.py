@@ -37,7 +37,8 @@ from tests.outcomes import claim
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORD = "xylophone"
-# What the erasure itself writes, the names of objects that storage is to forget among it; and the house's own mail, which went with the people it was written to.
+# What the erasure itself writes, the names of objects that storage is to forget among it; and the house's own mail,
+# which went with the people it was written to.
 CHANGED = {"mailboxes_tombstone", "mailboxes_epoch", "messaging_remnant"}
 
 
