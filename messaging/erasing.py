@@ -106,7 +106,8 @@ def _threads(scope: Scope, limit: int) -> int:
 
 def _attachments(scope: Scope, limit: int) -> int:
     """Files that were uploaded and never sent."""
-    return some_of(Attachment.objects.filter(account_id=scope.account_id), limit)
+    unsent = Attachment.objects.filter(account_id=scope.account_id)
+    return deletion.forget(scope.account_id, list(unsent.values_list("pk", flat=True)[:limit]))
 
 
 def _suppressions(scope: Scope, limit: int) -> int:

@@ -12,8 +12,8 @@ from django.test import Client
 
 from billing import checkouts, plans, subscriptions
 from billing.checkouts import Asked
-from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
-from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
+from mailboxes import clock, departure, erasure, keys, mailbox, quotas, sessions, support
+from mailboxes.models import Account, DomainStatus, IdempotentAnswer, LimitKind, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.models import Recipient, RecipientState, SuppressionReason
@@ -122,6 +122,7 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)
     suppressions.add(account, f"{word}@other.example", reason=SuppressionReason.MANUAL, text=word, now=now)
     account.domains.create(name=f"{word}.example", status=DomainStatus.PENDING_VERIFICATION)
+    quotas.count(account, LimitKind.DOMAINS, 1, now=now)
     files.upload(owner, word.encode(), filename=word)
     IdempotentAnswer.objects.create(
         scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
