@@ -115,6 +115,7 @@ def test_paid_in_the_last_minute_and_noticed_days_later_it_still_counts(alice: T
         signature(b"another body"),
         signature(b"{}", age=301),
     ],
+    ids=["none", "no signature", "no form", "made up", "another secret", "another body", "too old"],
 )
 def test_what_stripe_has_not_just_signed_is_refused(stripe: FakeStripe, header: str) -> None:
     assert tell(b"{}", header) == 400
@@ -126,7 +127,11 @@ def test_without_a_secret_nobody_is_heard(settings: Settings) -> None:
     assert tell(b"{}") == 404
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": 7, "type": "checkout.session.completed"}', event("x.y", {})])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"[]", b'{"id": 7, "type": "checkout.session.completed"}', event("x.y", {})],
+    ids=["empty", "list", "no text for an id", "unknown kind"],
+)
 def test_signed_words_that_mean_nothing_to_us_are_accepted_and_change_nothing(stripe: FakeStripe, body: bytes) -> None:
     assert tell(body) == 200
     assert not StripeEvent.objects.exists()
