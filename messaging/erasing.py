@@ -20,6 +20,7 @@ from mailboxes.erasure import Scope, Step, Waiting, register
 from mailboxes.models import Mailbox, Member, User
 from mailboxes.signals import mailboxes_erased
 
+from .attachments import deletion
 from .mime import return_path
 from .models import (
     IRREVOCABLE,
@@ -61,7 +62,7 @@ def erase(ids: Sequence[UUID]) -> None:
     """Erase these messages with all that belongs to them. Raises Waiting when a worker has taken one meanwhile.
 
     The database refuses what is neither of a departed account nor of a deleted mailbox. Lock order: reviews →
-    recipients → messages → threads.
+    recipients → messages → files and the storage they take → threads: nobody else has theirs who comes for the storage.
     """
     messages_departing.send(sender=Message, ids=ids)
     recipients = [pk for (pk,) in statements.run(LOCK_RECIPIENTS, {"messages": list(ids)})]
@@ -72,6 +73,8 @@ def erase(ids: Sequence[UUID]) -> None:
     _forget_bounces(recipients)
     _erase_received(list(RawMessage.objects.filter(message__in=ids).values_list("pk", flat=True)))
     statements.run(ERASE_REVISIONS, {"messages": list(ids)})
+    for account_id in set(messages.values_list("account_id", flat=True)):
+        deletion.forget_of_messages(account_id, ids)
     messages.delete()
     Thread.objects.filter(pk__in=threads, messages__isnull=True).delete()
     statements.run(RECOUNT, {"threads": threads})

@@ -14,11 +14,11 @@ from mailboxes import clock, departure, erasure, keys, mailbox, sessions, suppor
 from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
-from messaging.models import Attachment, Recipient, RecipientState, SuppressionReason
+from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
 from oversight import decisions
-from tests import builders
+from tests import builders, files
 from tests.arrivals import arrive, receive
 from tests.builders import Tenant
 from tests.letters import bounce, letter
@@ -114,7 +114,7 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)
     suppressions.add(account, f"{word}@other.example", reason=SuppressionReason.MANUAL, text=word, now=now)
     account.domains.create(name=f"{word}.example", status=DomainStatus.PENDING_VERIFICATION)
-    Attachment.objects.create(account=account, filename=word, content_type="text/plain", size_bytes=1, sha256="0" * 64)
+    files.upload(owner, word.encode(), filename=word)
     IdempotentAnswer.objects.create(
         scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
     )

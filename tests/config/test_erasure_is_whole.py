@@ -14,7 +14,7 @@ from mailboxes import erasure
 from mailboxes.erasure import Scope
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Epoch, Erasure, Event, IdempotentAnswer, Tombstone, User
-from messaging.models import Revision
+from messaging.models import Remnant, Revision
 from oversight.models import Decision
 
 # What no CASCADE takes along, and the step that does. A new table comes here, or gets a CASCADE to what goes.
@@ -38,6 +38,7 @@ STAYS: dict[type[Model], str] = {
     Group.permissions.through: "rights of such roles",
     Group: "roles of operators; none are used",
     Permission: "names of our own models",
+    Remnant: "names of objects in storage that are to be removed; they name no account",
     Tombstone: "keyed hashes: what nobody else may have",
 }
 
