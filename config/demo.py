@@ -51,7 +51,7 @@ def prepare(*, now: datetime) -> Demo:
     with _one_at_a_time():
         passwords = Passwords(settings.DATA_DIR / "demo.json")
         operator = _operator(passwords)
-        agent, reviewer, box = _people(passwords, began=now - BEGAN)
+        agent, reviewer, box = _people(passwords, now=now)
         _, agent_key = keys.create_agent_key(agent, name="demo", now=now)
         _, decide_key = keys.create_decide_key(reviewer, name="demo", now=now)
         if not Message.objects.filter(mailbox=box).exists():
@@ -106,19 +106,18 @@ def _operator(passwords: Passwords) -> User:
     return user
 
 
-def _people(passwords: Passwords, *, began: datetime) -> tuple[Agent, Member, Mailbox]:
-    account = Account.objects.filter(slug=SLUG).first() or _create_account(passwords, began=began)
-    agent = Agent.objects.get(account=account, is_default=True)
+def _people(passwords: Passwords, *, now: datetime) -> tuple[Agent, Member, Mailbox]:
+    account = Account.objects.filter(slug=SLUG).first() or _create_account(passwords, began=now - BEGAN)
+    agent = Agent.objects.select_related("account").get(account=account, is_default=True)
     reviewer = Member.objects.select_related("user", "account").get(account=account, user__email=REVIEWER)
     _renew_lost_password(reviewer.user, passwords)
-    box = Mailbox.objects.select_related("account", "domain").get(
-        account=account, address=SLUG, deleted_at__isnull=True
-    )
+    boxes = Mailbox.objects.select_related("account", "domain").filter(account=account, address=SLUG)
+    box = boxes.filter(deleted_at__isnull=True).first() or _create_mailbox(agent, now=now)
     return agent, reviewer, box
 
 
 def _create_account(passwords: Passwords, *, began: datetime) -> Account:
-    domain = accounts.platform().domain
+    accounts.platform()  # not inside the transaction
     owner = User(email=OWNER, name="Alice Okafor")
     with transaction.atomic():
         account, _ = accounts.create(owner, slug=SLUG, name="Juniper Lane", now=began)
@@ -128,11 +127,20 @@ def _create_account(passwords: Passwords, *, began: datetime) -> Account:
         )
         User.objects.filter(pk=rhea.user_id).update(name="Rhea Lindgren")
         agent = Agent.objects.create(account=account, name="Juno", is_default=True)
-        asked = mailbox.NewMailbox(
-            address=SLUG, domain=domain, agent=agent, display_name="Juniper Lane", mode=OversightMode.GATED_SEND
-        )
-        mailbox.create(account, asked, now=began)
+        _create_mailbox(agent, now=began)
     return account
+
+
+def _create_mailbox(agent: Agent, *, now: datetime) -> Mailbox:
+    """The demo's mailbox; again, where somebody has deleted it."""
+    asked = mailbox.NewMailbox(
+        address=SLUG,
+        domain=accounts.platform().domain,
+        agent=agent,
+        display_name="Juniper Lane",
+        mode=OversightMode.GATED_SEND,
+    )
+    return mailbox.create(agent.account, asked, now=now)
 
 
 def _renew_lost_password(user: User, passwords: Passwords) -> None:

@@ -1,6 +1,8 @@
 """All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
 import os
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -32,6 +34,13 @@ def _number(name: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
     return int(value)
+
+
+def _percent(name: str, default: str) -> Decimal:
+    value = _text(name, default)
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be a percentage such as 3 or 0.05, not {value!r}")
+    return Decimal(value)
 
 
 def _switch(name: str) -> bool:
@@ -68,6 +77,7 @@ HTTPS = _public.scheme == "https"
 # --- What it is called, how freely it sends, how much --------------------------------------------------------------
 PLATFORM_DOMAIN = _text("PLATFORM_DOMAIN", "agents.example").lower()
 MAIL_HOST = _text("MAIL_HOST") or f"mail.{PLATFORM_DOMAIN}"
+SECURITY_CONTACT = _text("SECURITY_CONTACT") or f"postmaster@{PLATFORM_DOMAIN}"
 SIMULATOR_DOMAIN = f"sim.{PLATFORM_DOMAIN}"
 TEST_DOMAIN = f"test.{PLATFORM_DOMAIN}"  # mailboxes of test accounts
 RELAY_URL = _text("RELAY_URL")
@@ -77,6 +87,11 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
+DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
+KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
+if KEEP_AFTER_DELETION not in {"nothing", "receipt"}:
+    raise ImproperlyConfigured(f"KEEP_AFTER_DELETION is nothing or receipt, not {KEEP_AFTER_DELETION!r}")
 SIGNUPS_PER_HOUR = _number("SIGNUPS_PER_HOUR", 5)
 SIGN_INS_PER_HOUR = _number("SIGN_INS_PER_HOUR", 60)
 SENDS_PER_MINUTE_PER_MAILBOX = _number("SENDS_PER_MINUTE_PER_MAILBOX", 30)
@@ -85,15 +100,44 @@ DAILY_SENDS_PER_MAILBOX = _number("DAILY_SENDS_PER_MAILBOX", 100)
 MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
+# "none": as on the free plan of the service whose clients these are. A plan, or an operator, gives an account more.
+_domains = _text("DOMAINS_PER_ACCOUNT", "none")
+DOMAINS_PER_ACCOUNT = -1 if _domains == "none" else _number("DOMAINS_PER_ACCOUNT", 0)
+# How long a domain that is not verified is looked at by itself, and how long a verified one may lack every proof.
+DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
+DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# What one send takes of the limits: each of its recipients, or the message.
+COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
+if COUNT_SENDS_BY not in {"recipients", "messages"}:
+    raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
+REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
+REFUSED_RECIPIENT_DOMAINS = [
+    one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()
+]
+# Above either of these, over the days and sends that make it worth judging, the machine suspends an account. 0: never.
+MAX_BOUNCE_PERCENT = _percent("MAX_BOUNCE_PERCENT", "3")
+MAX_COMPLAINT_PERCENT = _percent("MAX_COMPLAINT_PERCENT", "0.05")
+REPUTATION_DAYS = _number("REPUTATION_DAYS", 7)
+REPUTATION_MIN_SENDS = _number("REPUTATION_MIN_SENDS", 50)
+# One file, sent or received; how many a received and a sent message may have; all of a sent one together.
+MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
+MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
+MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
+MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
+FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
+UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Who is asked for help. Empty: nobody by mail; the tickets stand in the admin.
 SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
 SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -108,8 +152,15 @@ DEFAULT_LIMITS = {
     "account_sends_per_minute": SENDS_PER_MINUTE_PER_ACCOUNT,
     "mailboxes": MAILBOXES_PER_ACCOUNT,
     "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
+    "domains": DOMAINS_PER_ACCOUNT,
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
+
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
@@ -179,9 +230,22 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 # Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
 STATIC_ROOT = _text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+# Contents of attachments: a folder, or any S3 (needs boto3: `pip install django-storages[s3]`).
+FILES_DIR = (BASE_DIR / (_text("FILES_DIR") or DATA_DIR / "files")).resolve()
+FILES_BUCKET = _text("FILES_BUCKET")
+_bucket = {
+    "bucket_name": FILES_BUCKET,
+    "endpoint_url": _text("FILES_ENDPOINT") or None,
+    "region_name": _text("FILES_REGION") or None,
+    "access_key": _text("FILES_ACCESS_KEY") or None,
+    "secret_key": _text("FILES_SECRET_KEY") or None,
+}
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {"BACKEND": "messaging.attachments.bucket.Bucket", "OPTIONS": _bucket}
+    if FILES_BUCKET
+    else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {
         "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -205,10 +269,15 @@ SPECTACULAR_SETTINGS = {
             "Account",
             "API keys",
             "Mailboxes",
+            "Domains",
             "Messages",
             "Threads",
+            "Attachments",
             "Oversight",
+            "Billing",
             "Support",
+            "Webhooks",
+            "Suppressions",
         )
     ],
 }

@@ -13,7 +13,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from . import addresses, clock, domains, events, keys, mailbox, people
+from . import addresses, clock, domains, events, keys, mailbox, people, tombstones
 from .errors import Conflict, Gone, Invalid
 from .models import Account, Agent, ApiKey, Domain, EventCounter, Limit, LimitKind, Mailbox, Member, Role, User
 from .modes import OversightMode
@@ -110,7 +110,7 @@ def slug_state(slug: str) -> str:
         return "reserved"
     address = f"{slug}@{settings.PLATFORM_DOMAIN}"
     is_taken = Account.objects.filter(slug=slug).exists() or Mailbox.objects.filter(full_address=address).exists()
-    return "taken" if is_taken else "free"
+    return "taken" if is_taken or tombstones.is_laid(slug, address) else "free"
 
 
 def request_verification(member: Member, *, now: datetime) -> None:

@@ -8,3 +8,5 @@ class MailboxesConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("mailboxes.checks")
+        import_module("mailboxes.exporting")  # registers its tables
+        import_module("mailboxes.erasing")  # registers its steps, the lowest floor first

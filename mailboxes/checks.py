@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.conf import settings
@@ -10,17 +9,17 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from . import domain_names
 from .errors import Invalid
 from .mailbox import check_mode
 from .models import LimitKind
+from .models.limit import lowest
 from .modes import OversightMode
-
-DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 @register()
 def check_platform_domain(**_: Any) -> list[CheckMessage]:
-    if DOMAIN.fullmatch(settings.PLATFORM_DOMAIN):
+    if domain_names.NAME.fullmatch(settings.PLATFORM_DOMAIN):
         return []
     hint = "Set it to a name like agents.example, an international one in its xn-- form."
     return [Error(f"PLATFORM_DOMAIN={settings.PLATFORM_DOMAIN!r} is no domain.", hint=hint, id="mailboxes.E001")]
@@ -43,7 +42,7 @@ def check_default_limits(**_: Any) -> list[CheckMessage]:
     return [
         Error(f"DEFAULT_LIMITS has no usable {kind.value}.", hint=hint, id="mailboxes.E003")
         for kind in LimitKind
-        if settings.DEFAULT_LIMITS.get(kind.value, -1) < 0
+        if settings.DEFAULT_LIMITS.get(kind.value, lowest(kind) - 1) < lowest(kind)
     ]
 
 

@@ -1,41 +1,27 @@
-"""Domains and their DKIM keys: made, sealed away, published."""
+"""Domains of accounts, and the platform's own: added, found, deleted. What the DNS says of them: `domain_state`."""
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
+import secrets
 from datetime import datetime
-from functools import lru_cache
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
-from .models import Account, DkimKey, Domain, DomainStatus
-
-SELECTOR = "gp1"
-RSA_BITS = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class DnsRecord:
-    """One record to publish. `priority` for MX only."""
-
-    type: str
-    host: str
-    value: str
-    priority: int | None = None
+from . import dkim_keys, domain_names, events, quotas
+from .errors import Conflict, Forbidden, LimitReached, NotFound
+from .ids import parse_id
+from .models import Account, Domain, DomainStatus, LimitKind, Mailbox
+from .models.limit import NONE
 
 
 def create_platform_domain(account: Account, *, now: datetime) -> Domain:
-    """The platform's domain with its first DKIM key, verified by definition: this server is its authority."""
+    """The platform's domain with its first DKIM keys, verified by definition: this server is its authority."""
     domain = Domain.objects.create(
-        account=account, name=settings.PLATFORM_DOMAIN, is_platform=True, status=DomainStatus.VERIFIED
+        account=account, name=settings.PLATFORM_DOMAIN, is_platform=True, status=DomainStatus.VERIFIED, verified_at=now
     )
-    create_dkim_key(domain, selector=SELECTOR, now=now)
+    dkim_keys.create_pair(domain, activated_at=now)
     return domain
 
 
@@ -44,66 +30,86 @@ def create_test_domain(account: Account, *, now: datetime) -> Domain:
     domain = Domain.objects.create(
         account=account, name=settings.TEST_DOMAIN, is_platform=True, is_test=True, status=DomainStatus.VERIFIED
     )
-    create_dkim_key(domain, selector=SELECTOR, now=now)
+    dkim_keys.create_pair(domain, activated_at=now)
     return domain
 
 
-def create_dkim_key(domain: Domain, *, selector: str, now: datetime) -> DkimKey:
-    """A new RSA-2048 key of the domain, active from now on. Takes about 70 ms."""
-    private_key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
-    pem = private_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public = private_key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return DkimKey.objects.create(
-        domain=domain,
-        selector=selector,
-        private_key=_vault().encrypt(pem),
-        public_key=base64.b64encode(public).decode(),
-        activated_at=now,
-    )
+def add(account: Account, asked: str, *, now: datetime) -> Domain:
+    """A domain of the account's own, to be verified. Raises Invalid (its name), Forbidden (the plan) or Conflict.
+
+    Somebody else may have it here too: who proves first that it is theirs has it.
+    """
+    name = domain_names.canonical(asked)
+    with transaction.atomic():
+        _take_place(account, now=now)
+        domain = _insert(account, name, now=now)
+        dkim_keys.create_pair(domain, activated_at=now)
+        data = {"domain_id": str(domain.pk), "name": name}
+        events.record(account, "domain.added", subject=str(domain.pk), data=data, now=now)
+    return domain
 
 
-def signing_key(domain: Domain) -> tuple[str, rsa.RSAPrivateKey] | None:
-    """Selector and key object of the domain's newest active DKIM key."""
-    # All of them (there are few), so that a caller with many domains may prefetch.
-    active = [key for key in domain.dkim_keys.all() if key.activated_at is not None and key.retired_at is None]
-    row = max(active, key=lambda key: (key.activated_at, key.pk), default=None)
-    return (row.selector, open_key(bytes(row.private_key))) if row else None
+def of_account(account: Account) -> QuerySet[Domain]:
+    """The account's own domains."""
+    return Domain.objects.filter(account=account, is_platform=False, deleted_at__isnull=True)
 
 
-@lru_cache(maxsize=256)
-def open_key(sealed: bytes) -> rsa.RSAPrivateKey:
-    """The key object of a sealed private key; cached per process (27 ms to load)."""
+def get(account: Account, domain_id: object) -> Domain:
+    """The account's domain of that id. Raises NotFound for anything else, also malformed."""
+    parsed = parse_id(domain_id)
+    domain = of_account(account).prefetch_related("dkim_keys").filter(pk=parsed).first() if parsed else None
+    if domain is None:
+        raise NotFound("domain")
+    return domain
+
+
+def delete(domain: Domain, *, by: str, now: datetime) -> None:
+    """Let go of a domain and destroy its keys. Raises Conflict while it has mailboxes.
+
+    So nothing can wait to be sent from it: what waits belongs to a mailbox, and goes with that.
+    """
+    with transaction.atomic():
+        # First, as when a domain is added: the two may be about one name.
+        quotas.give_back(quotas.Counter(LimitKind.DOMAINS, domain.account_id), 1, taken_at=now)
+        # Waits for whoever makes a mailbox on it, and lets nobody begin to (`mailbox.create` holds the row, too).
+        if Domain.objects.select_for_update().filter(pk=domain.pk, deleted_at__isnull=True).first() is None:
+            raise NotFound("domain")
+        if Mailbox.objects.filter(domain=domain, deleted_at__isnull=True).exists():
+            raise Conflict("The domain still has mailboxes.", code="domain_in_use", fix="Delete its mailboxes first.")
+        _remove(domain, now=now)
+        data = {"domain_id": str(domain.pk), "name": domain.name, "by": by}
+        events.record(domain.account_id, "domain.deleted", subject=str(domain.pk), data=data, now=now)
+
+
+def _take_place(account: Account, *, now: datetime) -> None:
     try:
-        pem = _vault().decrypt(sealed)
-    except InvalidToken as error:
-        raise ImproperlyConfigured("A DKIM key was sealed with another SECRET_KEY; restore that SECRET_KEY.") from error
-    key = serialization.load_pem_private_key(pem, password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
+        quotas.take(account, LimitKind.DOMAINS, 1, now=now)
+    except LimitReached as error:
+        has_none = quotas.limits_of(account)[LimitKind.DOMAINS] == NONE
+        sentence = "This plan has no domains of its own." if has_none else error.sentence
+        raise Forbidden(sentence, code="domain_limit", fix=quotas.UPGRADE, upgrade=quotas.UPGRADE) from error
 
 
-def dns_records(domain: Domain) -> list[DnsRecord]:
-    """What must stand in DNS for the domain to send and receive through this server."""
-    host = settings.MAIL_HOST
-    records = [
-        DnsRecord("MX", domain.name, host, priority=10),
-        DnsRecord("TXT", domain.name, f"v=spf1 mx a:{host} ~all"),
-    ]
-    for key in domain.dkim_keys.filter(retired_at__isnull=True).order_by("created_at"):
-        value = f"v=DKIM1; k={key.algorithm}; p={key.public_key}"
-        records.append(DnsRecord("TXT", f"{key.selector}._domainkey.{domain.name}", value))
-    records.append(
-        DnsRecord("TXT", f"_dmarc.{domain.name}", f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain.name}")
-    )
-    return records
+def _insert(account: Account, name: str, *, now: datetime) -> Domain:
+    try:
+        with transaction.atomic():
+            return Domain.objects.create(
+                account=account,
+                name=name,
+                ownership_token=secrets.token_urlsafe(24),
+                check_due_at=now,
+                created_at=now,
+            )
+    except IntegrityError as error:
+        raise Conflict(
+            "Your account has this domain already.", code="domain_taken", fix="GET /v1/domains lists it."
+        ) from error
 
 
-def _vault() -> Fernet:
-    key = HKDF(hashes.SHA256(), length=32, salt=None, info=b"gatepost dkim private keys").derive(
-        settings.SECRET_KEY.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(key))
+def _remove(domain: Domain, *, now: datetime) -> None:
+    """Its row stays only where deleted mailboxes point to it."""
+    if Mailbox.objects.filter(domain=domain).exists():
+        domain.dkim_keys.all().delete()
+        Domain.objects.filter(pk=domain.pk).update(deleted_at=now, check_due_at=None, updated_at=now, checks=[])
+    else:
+        Domain.objects.filter(pk=domain.pk).delete()

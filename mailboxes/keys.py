@@ -75,7 +75,8 @@ def authenticate(text: str, *, now: datetime) -> Principal:
     )
     if key is None:
         raise Unauthenticated("This key is unknown.", fix="Create a new key, or check which server it is for.")
-    if key.revoked_at is not None or (key.member is not None and not key.member.user.is_active):
+    is_shut_out = key.member is not None and not key.member.user.is_active
+    if key.revoked_at is not None or is_shut_out or key.account.departed_at is not None:
         raise revoked()
     if key.expires_at is not None and key.expires_at <= now:
         raise Unauthenticated("This key has expired.", code="expired_key", fix="Create a new key.")

@@ -10,8 +10,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from . import display_names, events, quotas
-from .errors import Conflict, Forbidden, Invalid, LimitReached
+from . import billing_pauses, departure, display_names, events, quotas, tombstones
+from .errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
 
@@ -47,6 +47,8 @@ def create(account: Account, asked: NewMailbox, *, now: datetime) -> Mailbox:
         created_at=now,
     )
     with transaction.atomic():
+        _hold_domain(asked.domain)
+        departure.check_here(account)
         _take_place(account, now=now)
         _insert(mailbox)
         data = {"mailbox_id": str(mailbox.pk), "address": mailbox.full_address, "mode": str(mailbox.mode)}
@@ -71,8 +73,7 @@ def change(
             mailbox.display_name = display_names.check(display_name)
             changed.append("display_name")
         if status is not None and status != mailbox.status:
-            _change_status(mailbox, status)
-            changed.append("status")
+            changed += _change_status(mailbox, status)
         if metadata is not None:
             check_metadata(metadata)
             mailbox.metadata = dict(metadata)
@@ -120,8 +121,8 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
-    """Hide the mailbox and its mail for good. What waits in it is cancelled by oversight's sweep
-    and is claimed by nobody meanwhile."""
+    """Hide the mailbox for good, and have its mail erased. What waits in it is cancelled by oversight's sweep
+    and is claimed by nobody meanwhile. The row stays: it holds the address."""
     with transaction.atomic():
         if not Mailbox.objects.filter(pk=mailbox.pk, deleted_at__isnull=True).update(deleted_at=now, updated_at=now):
             return
@@ -130,6 +131,7 @@ def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
         events.record(
             mailbox.account_id, "mailbox.deleted", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
         )
+        departure.begin_erasure(mailbox.account_id, mailbox_id=mailbox.pk, now=now)
 
 
 def check_mode(mode: OversightMode) -> None:
@@ -183,8 +185,11 @@ def _take_place(account: Account, *, now: datetime) -> None:
 
 def _insert(mailbox: Mailbox) -> None:
     taken = Conflict("This address is taken.", code="address_taken", fix="Choose another address.")
-    if Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account).exists():
-        raise taken  # a deleted mailbox of another account holds its address for good
+    others = Mailbox.objects.filter(full_address=mailbox.full_address).exclude(account=mailbox.account)
+    if others.filter(domain=mailbox.domain).exists():
+        raise taken  # on a shared domain a deleted mailbox of another account holds its address for good
+    if mailbox.domain.is_platform and tombstones.is_laid(mailbox.full_address):
+        raise taken  # and so does one of an account that is no more
     try:
         with transaction.atomic():
             mailbox.save(force_insert=True)
@@ -192,11 +197,37 @@ def _insert(mailbox: Mailbox) -> None:
         raise taken from error
 
 
-def _change_status(mailbox: Mailbox, status: str) -> None:
+def _hold_domain(domain: Domain) -> None:
+    """Nobody deletes or freezes it until the mailbox is there. The platform's own stays anyway."""
+    if domain.is_platform:
+        return
+    # The foreign key alone would not do: it is looked at when the transaction ends.
+    held = Domain.objects.select_for_update(no_key=True).filter(pk=domain.pk, deleted_at__isnull=True).first()
+    if held is None:
+        raise NotFound("domain")
+    _check_not_frozen(held)
+
+
+def _check_not_frozen(domain: Domain) -> None:
+    if domain.frozen_at is not None:
+        raise Forbidden(
+            f"{domain.name} is frozen: for days its DNS has not shown that it is yours.",
+            code="domain_frozen",
+            fix="Publish its records again (GET /v1/domains/{id}), then POST /v1/domains/{id}/verify.",
+        )
+
+
+def _change_status(mailbox: Mailbox, status: str) -> list[str]:
     if status not in (MailboxStatus.ACTIVE, MailboxStatus.PAUSED):
         raise Invalid("The status may be ACTIVE or PAUSED.", code="invalid_status", fix="Send one of the two.")
     if mailbox.status == MailboxStatus.SUSPENDED:
         raise Forbidden(
             "This mailbox is suspended and can't be changed here.", code="mailbox_suspended", fix="Write to support."
         )
+    if status == MailboxStatus.ACTIVE:
+        billing_pauses.check_may_wake(mailbox)
+        _check_not_frozen(mailbox.domain)
     mailbox.status = status
+    changed = ["status", "paused_by_billing"] if mailbox.paused_by_billing else ["status"]
+    mailbox.paused_by_billing = False
+    return changed

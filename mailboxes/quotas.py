@@ -5,9 +5,10 @@ A counter's row lock puts the takers in order, so the sum never passes the limit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -28,7 +29,8 @@ SENDING = (
     LimitKind.MAILBOX_SENDS_PER_MINUTE,
     LimitKind.ACCOUNT_SENDS_PER_MINUTE,
 )
-DAILY = (LimitKind.DAILY_SENDS, CountKind.DAILY_INBOUND, CountKind.DAILY_BOUNCES)
+DAILY = (LimitKind.DAILY_SENDS, *CountKind)
+MONTHLY = (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND)
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 
 SPENT = """spent AS (
@@ -151,7 +153,7 @@ def period_start(kind: LimitKind | CountKind, moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
     if kind in DAILY:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if kind in (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND):
+    if kind in MONTHLY:
         return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     if kind in VELOCITY:
         return moment.replace(second=0, microsecond=0)
@@ -185,20 +187,26 @@ def _spending(account: Account, amounts: Mapping[Counter, int], *, now: datetime
 def _reached(kind: LimitKind, limit: int, *, now: datetime) -> LimitReached:
     if kind in VELOCITY:
         return LimitReached(
-            f"More than {limit} {kind.label} are not sent.",
+            f"More than {limit} {_counted(kind)} are not sent.",
             code="velocity_limit",
             fix="Wait a minute and try again.",
             headers={"Retry-After": str(60 - now.second)},
         )
+    sentence = f"The limit of {limit} {_counted(kind)}, is reached."
     if kind == LimitKind.DAILY_SENDS:
-        seconds = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
-        return LimitReached(
-            f"The limit of {limit} {kind.label}, is reached.",
-            code="daily_limit",
-            fix="It resets at midnight UTC.",
-            headers={"Retry-After": str(seconds)},
-            upgrade=UPGRADE,
-        )
-    return LimitReached(
-        f"The limit of {limit} {kind.label}, is reached.", code=f"{kind.value}_limit", fix=UPGRADE, upgrade=UPGRADE
-    )
+        midnight = period_start(kind, now) + timedelta(days=1)
+        fix, waiting = "It resets at midnight UTC.", _retry_after(midnight, now=now)
+        return LimitReached(sentence, code="daily_limit", fix=fix, headers=waiting, upgrade=UPGRADE)
+    next_month = period_start(kind, period_start(kind, now) + timedelta(days=32))
+    waiting = _retry_after(next_month, now=now) if kind in MONTHLY else {}
+    return LimitReached(sentence, code=f"{kind.value}_limit", fix=UPGRADE, headers=waiting, upgrade=UPGRADE)
+
+
+def _counted(kind: LimitKind) -> str:
+    """What is counted, in words: an operator may count messages instead of recipients."""
+    is_by_message = kind in SENDING and settings.COUNT_SENDS_BY == "messages"
+    return kind.label.replace("recipients", "messages") if is_by_message else kind.label
+
+
+def _retry_after(moment: datetime, *, now: datetime) -> dict[str, str]:
+    return {"Retry-After": str(math.ceil((moment - now).total_seconds()))}

@@ -86,6 +86,7 @@ def _find_managing_member(user: User) -> Member | None:
         role__in=(Role.OWNER, Role.ADMIN),
         account__is_platform=False,
         account__test_of__isnull=True,
+        account__departed_at__isnull=True,
         account__agents__is_default=True,
     )
     # "owner" comes behind "admin" in the alphabet.

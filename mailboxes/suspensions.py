@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -13,8 +14,13 @@ from .models import Account
 REASON_LENGTH = 200
 
 
-def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
-    """Let nothing of the account leave until it is reactivated; False if it was suspended already. Deletes nothing."""
+def suspend(
+    account: Account, *, reason: str, by: str, now: datetime, evidence: Mapping[str, int] | None = None
+) -> bool:
+    """Let nothing of the account leave until it is reactivated; False if it was suspended already. Deletes nothing.
+
+    `evidence` are numbers that the event tells beside the reason.
+    """
     if account.is_platform:
         raise Invalid(
             "The platform's own account can't be suspended.", code="platform_account", fix="Choose another one."
@@ -34,16 +40,16 @@ def suspend(account: Account, *, reason: str, by: str, now: datetime) -> bool:
         )
         if suspended:
             known_keys.forget_on_commit()
-            data = {"by": by, "reason": reason}
+            data = {"by": by, "reason": reason, **(evidence or {})}
             events.record(account, "account.suspended", subject=str(account.pk), data=data, now=now)
     return bool(suspended)
 
 
 def reactivate(account: Account, *, by: str, now: datetime) -> bool:
-    """Let the account send again; False if it was not suspended."""
+    """Let the account send again; False if it was not suspended. What it is judged by begins anew tomorrow (UTC)."""
     with transaction.atomic():
         reactivated = Account.objects.filter(pk=account.pk, suspended_at__isnull=False).update(
-            suspended_at=None, suspended_reason=""
+            suspended_at=None, suspended_reason="", judged_from=now
         )
         if reactivated:
             known_keys.forget_on_commit()

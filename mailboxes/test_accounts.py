@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from . import accounts, events, mailbox
+from . import accounts, departure, events, mailbox
 from .models import Account, Agent, EventCounter, Limit, Member
 
 NAME_ENDS = " (test data)"
@@ -20,6 +20,7 @@ def open_for(account: Account, *, now: datetime) -> Account:
     """The account's test account; made at the first call, with a mailbox of the slug's name."""
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # two first test keys at once make one
+        departure.check_here(account)
         return find(account) or _create(account, now=now)
 
 

@@ -23,6 +23,7 @@ from .models import (
     Suppression,
     Thread,
 )
+from .webhooks import admin as webhooks_admin  # noqa: F401 - registers them
 
 
 class RecipientInline(ReadOnlyInline):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailboxes.models import Mailbox
 from mailboxes.modes import OversightMode
 from messaging.models import Message
 
-from .policy.types import Facts
+from .policy.types import Facts, File
 
 
-def gather(message: Message, *, mailbox: Mailbox, mode: OversightMode) -> Facts:
+def gather(message: Message, *, mailbox: Mailbox, mode: OversightMode, files: Iterable[File] = ()) -> Facts:
     """The facts of an accepted message. `mode` is the one that applies: the mailbox's, or a stricter one asked for."""
     return Facts(
         mode=mode,
         mailbox_mode=OversightMode(mailbox.mode),
         recipients=(*message.to_addresses, *message.cc_addresses, *message.bcc_addresses),
         is_reply=message.in_reply_to is not None,
+        reply_to=message.reply_to,
+        files=tuple(files),
         is_platform_mail=mailbox.account.is_platform,
     )

@@ -11,4 +11,5 @@ def give_back(message: Message) -> None:
     taken_at = message.quota_taken_at
     if taken_at and Message.objects.filter(pk=message.pk, quota_taken_at__isnull=False).update(quota_taken_at=None):
         message.quota_taken_at = None
-        quotas.give_back_sends(message.mailbox, message.recipients.count(), taken_at=taken_at)
+        amount = message.recipients.count() if message.quota_amount is None else message.quota_amount
+        quotas.give_back_sends(message.mailbox, amount, taken_at=taken_at)

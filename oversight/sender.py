@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from mailboxes import inbound_usage, keys, quotas, standing, statements
 from mailboxes.errors import Forbidden, Invalid
 from mailboxes.ids import parse_id
@@ -19,7 +21,8 @@ from mailboxes.models import Account, Domain, LimitKind, Mailbox, MailboxStatus
 from mailboxes.principals import Principal
 from mailboxes.quotas import Counter
 from messaging.mime import addresses
-from messaging.recipients import suppressions
+from messaging.mime.types import Draft
+from messaging.recipients import refused_domains, suppressions
 
 # In the order of their models' fields; what is not read here is loaded by Django should anybody ask for it.
 MAILBOX = ("id", "account_id", "agent_id", "domain_id", "full_address", "display_name", "mode", "status")
@@ -66,6 +69,7 @@ class Sender:
     mailbox: Mailbox
     is_verified: bool
     is_key_good: bool
+    recipients: tuple[str, ...]
     suppressed: tuple[str, str] | None
     limits: Mapping[str, int]
     used: Mapping[str, int]
@@ -77,7 +81,9 @@ class Sender:
         _check_standing(self.mailbox, is_verified=self.is_verified)
 
     def check_recipients(self) -> None:
-        """Refuse a send that names a suppressed recipient: nothing of it is sent."""
+        """Refuse a send that names a recipient who must not be written to: nothing of it is sent."""
+        if not self.mailbox.account.is_platform:
+            refused_domains.check(self.recipients)
         if self.suppressed:
             raise suppressions.refusal(*self.suppressed)
 
@@ -114,14 +120,19 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
     )
     if not rows:
         raise actor.no_mailbox(parsed)
-    return _sender(rows[0])
+    return _sender(rows[0], recipients)
+
+
+def amount_of(draft: Draft) -> int:
+    """What the draft takes of the limits of sending: each recipient once, or one where the operator counts messages."""
+    return 1 if settings.COUNT_SENDS_BY == "messages" else len(draft.recipients())
 
 
 def _counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:
     return [*quotas.send_counters(mailbox_id, account_id), Counter(LimitKind.MONTHLY_INBOUND, account_id)]
 
 
-def _sender(row: Sequence[Any]) -> Sender:
+def _sender(row: Sequence[Any], recipients: Sequence[str]) -> Sender:
     at_account, at_domain, at_rest = len(MAILBOX), len(MAILBOX) + len(ACCOUNT), len(MAILBOX + ACCOUNT + DOMAIN)
     mailbox = Mailbox.from_db("default", MAILBOX, row[:at_account])
     mailbox.account = Account.from_db("default", ACCOUNT, row[at_account:at_domain])
@@ -131,6 +142,7 @@ def _sender(row: Sequence[Any]) -> Sender:
         mailbox=mailbox,
         is_verified=is_verified,
         is_key_good=is_key_good,
+        recipients=tuple(recipients),
         suppressed=tuple(suppressed) if suppressed else None,
         limits=quotas.defaults() | (own_limits or {}),
         used=used or {},

@@ -18,13 +18,13 @@ from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
 from messaging.models import Direction, Message, Recipient, Status
-from messaging.outbound import drafts, outbox
+from messaging.outbound import drafts, linking, outbox
 from messaging.outbound.clearance import Clearance
 
 from . import facts, quota_return, reviews, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
-from .policy.types import Facts, Outcome, Verdict
+from .policy.types import Facts, File, Outcome, Verdict
 from .sender import Sender
 
 EVALUATED = """evaluated AS (
@@ -136,27 +136,43 @@ def _sender(draft: Draft, *, actor: Principal, now: datetime) -> Sender:
 
 
 def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) -> Submitted:
+    amount = sender.amount_of(draft)
     who.check_recipients()
-    who.check_limits(len(draft.recipients()), now=now)
+    who.check_limits(amount, now=now)
     composed = drafts.compose(draft, mailbox=who.mailbox, author=author, now=now)
-    known = facts.gather(composed.message, mailbox=who.mailbox, mode=OversightMode(author.mode))
+    known = _known(composed, who, OversightMode(author.mode))
     verdict = evaluate(known)
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
     composed.message.quota_taken_at = None if is_refused else now
-    used = statements.run_steps(
-        [
-            drafts.storing(composed, is_shown=not is_refused, now=now),
-            _keeping(composed.message, known, verdict, now=now),
-            quotas.spending_sends(who.mailbox, 0 if is_refused else len(composed.recipients), now=now),
-        ],
-        quotas.TELL_SPENT,
-    )
+    composed.message.quota_amount = None if is_refused or amount == len(composed.recipients) else amount
+    steps = [
+        drafts.storing(composed, is_shown=not is_refused, now=now),
+        _keeping(composed.message, known, verdict, now=now),
+        quotas.spending_sends(who.mailbox, 0 if is_refused else amount, now=now),
+    ]
+    used = _written(steps, composed, with_files=bool(composed.files) and not is_refused, now=now)
     if not is_refused:
-        quotas.check(dict(used), who.limits, 0, now=now)  # over a limit all of it is rolled back
+        quotas.check(used, who.limits, 0, now=now)  # over a limit all of it is rolled back
         drafts.show(composed)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
+
+
+def _known(composed: drafts.Composed, who: Sender, mode: OversightMode) -> Facts:
+    files = [File(one.filename, one.content_type, len(one.content), one.sha256) for one in composed.files]
+    return facts.gather(composed.message, mailbox=who.mailbox, mode=mode, files=files)
+
+
+def _written(steps: list[Step], composed: drafts.Composed, *, with_files: bool, now: datetime) -> dict[str, int]:
+    """Run the steps as one statement; what each limit has used since then."""
+    if not with_files:
+        return dict(statements.run_steps(steps, quotas.TELL_SPENT))
+    # What is told first is done first: files before counters, as whoever deletes a file locks them.
+    answer = f"{linking.TELL_LINKED} UNION ALL {quotas.TELL_SPENT}"
+    told = dict(statements.run_steps([*steps, linking.linking(composed, now=now)], answer))
+    linking.check(composed, told.pop("linked"))
+    return told
 
 
 def _keeping(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> Step:

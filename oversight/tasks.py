@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from mailboxes import clock
+from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 
 from . import departures, reviews
@@ -18,6 +18,11 @@ def expire_reviews() -> None:
 @shared_task(name="oversight.cancel_departed")
 def cancel_departed() -> None:
     departures.cancel_due(now=clock.now())
+
+
+@shared_task(name="oversight.erase_departed")
+def erase_departed() -> None:
+    erasure.erase_due(now=clock.now())
 
 
 @shared_task(name="oversight.forget_old_answers")

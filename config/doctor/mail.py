@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from config.health import OVERDUE_SECONDS, oldest_due
-from mailboxes import clock, domains, epoch
+from mailboxes import clock, dkim_keys, epoch
 from mailboxes.models import Domain, MailboxStatus
 from messaging.models import DUE_STATES, RawMessage, Recipient
 
@@ -17,6 +18,8 @@ from .ailment import Ailment
 from .counted import told_count
 
 ANSWERS_WITHIN = 5.0
+# So old a key is worth a change, for who may have seen it by now; nothing breaks if it stays.
+OLD_KEY = timedelta(days=365)
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -61,11 +64,13 @@ def check_dkim_key() -> str:
         raise Ailment("There is no platform domain yet: it is made by manage.py dns_records or the first signup.")
     if domain.name != settings.PLATFORM_DOMAIN:
         raise Ailment(f"The platform's domain is {domain.name}, PLATFORM_DOMAIN says {settings.PLATFORM_DOMAIN}.")
-    found = domains.signing_key(domain)
-    if found is None:
-        raise Ailment(f"{domain.name} has no active key: what leaves is unsigned.")
-    selector, key = found
-    return f"{selector}._domainkey.{domain.name} loads, RSA-{key.key_size}"
+    found = dkim_keys.signing_keys(domain)
+    if not found:
+        raise Ailment(f"{domain.name} has no active key: nothing leaves, since nothing leaves unsigned.")
+    selectors = " and ".join(selector for selector, _ in found)
+    age = clock.now() - min(key.activated_at for key in dkim_keys.signing(domain) if key.activated_at)
+    advice = f", {age.days} days old: manage.py rotate_dkim {domain.name} renews them" if age > OLD_KEY else ""
+    return f"{selectors} of {domain.name} load{advice}"
 
 
 def check_smtp_listener() -> str:

@@ -9,7 +9,7 @@ from django.db.models import Count, Min, Q
 
 from config.health import OVERDUE_SECONDS
 from mailboxes import clock
-from mailboxes.models import Account
+from mailboxes.models import Account, Erasure
 from messaging.models import Attempt, Recipient, RecipientState
 from oversight.models import Review, ReviewState
 
@@ -31,11 +31,16 @@ WHERE finished_at > now() - {LATELY} AND outcome IN ('sent', 'deferred', 'failed
 
 
 def check_sweeps() -> str:
-    """What a sweep should have ended long ago: attempts of lost workers, reviews whose time is over."""
+    """What a sweep should have ended: attempts of lost workers, reviews whose time is over, what was deleted."""
     now = clock.now()
     attempts = Attempt.objects.filter(finished_at__isnull=True).aggregate(oldest=Min("lease_until"))["oldest"]
     reviews = Review.objects.filter(state=ReviewState.OPEN).aggregate(oldest=Min("expires_at"))["oldest"]
-    for what, since in (("An attempt of a lost worker", attempts), ("A review whose time is over", reviews)):
+    erasures = Erasure.objects.filter(finished_at__isnull=True).aggregate(oldest=Min("due_at"))["oldest"]
+    for what, since in (
+        ("An attempt of a lost worker", attempts),
+        ("A review whose time is over", reviews),
+        ("Something that was deleted", erasures),
+    ):
         if since is not None and (now - since).total_seconds() > OVERDUE_SECONDS:
             raise Ailment(f"{what} has been left since {_told(since)}: is beat running? Its log says more.")
     return "nothing is left behind"

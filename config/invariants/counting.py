@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from .invariant import promise
 
+# Erased mail stays counted, or limits could be had anew for the asking: where a mailbox was deleted, at least as much
+# was spent as there is. So it is with the house itself, whose mail goes with the people it was written to.
 QUOTAS = """
 WITH taken AS (
     SELECT m.mailbox_id, m.account_id, m.quota_taken_at AT TIME ZONE 'UTC' AS at,
-        (SELECT count(*) FROM messaging_recipient r WHERE r.message_id = m.id) AS amount
+        coalesce(m.quota_amount, (SELECT count(*) FROM messaging_recipient r WHERE r.message_id = m.id)) AS amount
     FROM messaging_message m WHERE m.quota_taken_at IS NOT NULL
 ), derived AS (
     SELECT mailbox_id AS subject_id, 'daily_sends' AS kind, date_trunc('day', at) AS period, sum(amount) AS used
@@ -28,20 +30,40 @@ WITH taken AS (
     SELECT account_id, 'daily_inbound', date_trunc('day', received_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
-    SELECT m.account_id, 'daily_bounces', date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
-    FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id WHERE r.state = 'bounced' GROUP BY 1, 3
+    SELECT m.account_id, CASE r.state WHEN 'bounced' THEN 'daily_bounces' ELSE 'daily_complaints' END,
+        date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
+    FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id
+    WHERE r.state IN ('bounced', 'complained') GROUP BY 1, 2, 3
     UNION ALL
     SELECT mailbox_id, 'over_limit', timestamp '1970-01-01', count(*) FROM messaging_message
     WHERE withheld_at IS NOT NULL GROUP BY 1
     UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'storage_bytes', timestamp '1970-01-01', sum(size) FROM (
+        SELECT account_id, size_bytes AS size FROM messaging_storedfile
+        UNION ALL
+        SELECT f.account_id, f.size_bytes FROM messaging_attachment f JOIN messaging_message m ON m.id = f.message_id
+        WHERE f.part_index IS NOT NULL AND m.released_at IS NOT NULL
+    ) AS kept GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'domains', timestamp '1970-01-01', count(*) FROM mailboxes_domain
+    WHERE deleted_at IS NULL AND NOT is_platform GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
-    WHERE kind <> 'storage_bytes' AND used <> 0
+    WHERE used <> 0
+), eased AS (
+    SELECT account_id FROM mailboxes_mailbox WHERE deleted_at IS NOT NULL
+    UNION SELECT id FROM mailboxes_account WHERE is_platform
+), eased_subjects AS (
+    SELECT account_id AS subject_id FROM eased
+    UNION SELECT id FROM mailboxes_mailbox WHERE account_id IN (SELECT account_id FROM eased)
 )
 SELECT kind || ' of ' || subject_id FROM derived FULL JOIN counted USING (subject_id, kind, period)
 WHERE coalesce(derived.used, 0) <> coalesce(counted.used, 0)
+    AND (coalesce(derived.used, 0) > coalesce(counted.used, 0)
+        OR kind IN ('mailboxes', 'storage_bytes') OR subject_id NOT IN (SELECT subject_id FROM eased_subjects))
 """
 
 ONE_ANSWER = """

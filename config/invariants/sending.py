@@ -61,6 +61,15 @@ WHERE w.state = 'approved' AND t.started_at < w.release_at AND t.started_at >= (
     SELECT max(d.decided_at) FROM oversight_decision d WHERE d.review_id = w.id AND d.kind = 'approve')
 """
 
+# The signature's d= is the name of the mailbox's domain (`alignment`), so this is whose word was given for the author.
+ALIGNED = """
+SELECT 'message ' || m.id FROM messaging_message m
+JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
+JOIN mailboxes_domain d ON d.id = b.domain_id
+WHERE m.direction = 'OUTBOUND' AND (
+    split_part(lower(m.from_address), '@', 2) <> d.name OR d.account_id <> m.account_id AND NOT d.is_platform)
+"""
+
 INVARIANTS = (
     promise("I01", "An accepted send is never lost: whatever has not ended is watched by somebody.", NEVER_LOST),
     promise("I02", "Each recipient is handed to the relay at most once.", SENT_ONCE),
@@ -74,4 +83,5 @@ INVARIANTS = (
         CALLED_BACK_IS_NOT_SENT,
     ),
     promise("I12", "No attempt starts before its time: an approval can be undone until it is over.", NEVER_EARLY),
+    promise("I35", "The author's domain is the one that signs, and the account's own or the platform's.", ALIGNED),
 )

@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from mailboxes import clock, limits, suspensions
 from mailboxes.models import Account, Limit, LimitKind, Member, Usage
 
 from .base import OperatorAdmin, ReadOnlyInline, operator
+from .deleting import ask_or_delete
 
 
 class SuspensionForm(forms.ModelForm[Account]):
@@ -49,10 +51,11 @@ class MemberInline(ReadOnlyInline):
 
 @admin.register(Account)
 class AccountAdmin(OperatorAdmin[Account]):
-    list_display = ("slug", "name", "plan", "suspended_at", "stopped_at", "created_at")
+    list_display = ("slug", "name", "plan", "suspended_at", "stopped_at", "departed_at", "created_at")
     list_filter = (
         ("suspended_at", admin.EmptyFieldListFilter),
         ("stopped_at", admin.EmptyFieldListFilter),
+        ("departed_at", admin.EmptyFieldListFilter),
         "is_platform",
     )
     search_fields = ("=slug", "name", "members__user__email")
@@ -69,6 +72,7 @@ class AccountAdmin(OperatorAdmin[Account]):
         "stopped_at",
         "stopped_by",
         "stop_reason",
+        "departed_at",
     )
     readonly_fields = (
         "slug",
@@ -80,14 +84,20 @@ class AccountAdmin(OperatorAdmin[Account]):
         "stopped_at",
         "stopped_by",
         "stop_reason",
+        "departed_at",
     )
     inlines = (MemberInline,)
+    actions = ("delete_account",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("stopped_by__user")
 
     def has_change_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return self.has_operate_permission(request)
+
+    @admin.action(description="Delete account", permissions=["operate"])
+    def delete_account(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:
+        return ask_or_delete(self, request, queryset)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
         if form.cleaned_data["is_suspended"]:

@@ -96,7 +96,7 @@ class DkimKeyInline(ReadOnlyInline):
     """Selectors and public keys. The private key is sealed, and shown nowhere."""
 
     model = DkimKey
-    fields = ("selector", "algorithm", "public_key", "activated_at", "retired_at")
+    fields = ("selector", "algorithm", "public_key", "seen_at", "activated_at", "retired_at")
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -105,9 +105,12 @@ class DkimKeyInline(ReadOnlyInline):
 
 @admin.register(Domain)
 class DomainAdmin(OperatorAdmin[Domain]):
-    list_display = ("name", "account", "status", "is_platform", "created_at")
+    list_display = ("name", "account", "status", "is_platform", "frozen_at", "created_at")
     list_filter = ("status", "is_platform")
     list_select_related = ("account",)
     search_fields = ("name", "=account__slug")
-    fields = ("name", "account", "status", "is_platform", "created_at", "updated_at")
+    fields = (
+        *("name", "account", "status", "is_platform", "verified_at", "checked_at", "checks", "unproven_since"),
+        *("frozen_at", "deleted_at", "created_at", "updated_at"),
+    )
     inlines = (DkimKeyInline,)

@@ -37,10 +37,9 @@ def take(limit: ClientLimit, request: Request | HttpRequest) -> int:
     if not limit.amount:
         return UNLIMITED
     now = time.time()
-    window = int(now // limit.seconds)
-    used = _count(f"client-limit:{limit.name}:{client_network(request)}:{window}", seconds=limit.seconds)
+    used = _count(_place(limit, request, now=now), seconds=limit.seconds)
     if used > limit.amount:
-        wait = int((window + 1) * limit.seconds - now) + 1
+        wait = int(limit.seconds - now % limit.seconds) + 1
         raise LimitReached(
             "Too many requests from your address.",
             code="too_many_requests",
@@ -48,6 +47,16 @@ def take(limit: ClientLimit, request: Request | HttpRequest) -> int:
             headers={"Retry-After": str(wait), "X-RateLimit-Remaining": "0"},
         )
     return limit.amount - used
+
+
+def left(limit: ClientLimit, request: Request | HttpRequest) -> int:
+    """What the client has left in this window; nothing is counted."""
+    if not limit.amount:
+        return UNLIMITED
+    try:
+        return max(0, limit.amount - int(cache.get(_place(limit, request, now=time.time()), 0)))
+    except (RedisError, OSError):
+        return limit.amount
 
 
 def is_first(name: str, subject: object, *, seconds: int) -> bool:
@@ -67,6 +76,10 @@ def client_network(request: Request | HttpRequest) -> str:
     except ValueError:  # a unix socket has no address
         return text
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def _place(limit: ClientLimit, request: Request | HttpRequest, *, now: float) -> str:
+    return f"client-limit:{limit.name}:{client_network(request)}:{int(now // limit.seconds)}"
 
 
 def _count(key: str, *, seconds: int) -> int:

@@ -18,6 +18,8 @@ from mailboxes.errors import Invalid
 CHECKED_BY_THE_PARSER = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 NULLABLE_TEXT: dict[str, object] = {"type": ["string", "null"]}
 TREACHEROUS = re.compile(r"=\?|[%!]")
+# Addresses as the documentation tells them; those with other letters are taken as well, and become ASCII.
+ADDRESS = r"^[A-Za-z0-9_+-]{1,20}(\.[A-Za-z0-9_+-]{1,20}){0,2}@([a-z0-9]{1,20}(-[a-z0-9]{1,20})?\.){1,3}[a-z]{2,20}$"
 
 
 class Moment(serializers.DateTimeField):
@@ -28,10 +30,16 @@ class Moment(serializers.DateTimeField):
 
 
 class Text(serializers.CharField):
-    """A string, as it was sent: a number is not one, and no space is taken away."""
+    """A string, as it was sent: a number is not one, and no space is taken away.
 
-    def __init__(self, **options: Any) -> None:
+    `pattern` is for the documentation alone: what the verb that takes the value will look at.
+    """
+
+    pattern = r"^[^\u0000]*$"
+
+    def __init__(self, *, pattern: str | None = None, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False, **options})
+        self.pattern = pattern or self.pattern
         # StrictJsonParser has looked, once; DRF would go over each character of each text again.
         self.validators = [one for one in self.validators if not isinstance(one, CHECKED_BY_THE_PARSER)]
 
@@ -52,6 +60,8 @@ class WholeNumber(serializers.IntegerField):
 
 class EmailAddress(Text):
     """One bare address in its canonical spelling: ASCII, lower case."""
+
+    pattern = ADDRESS
 
     def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
@@ -76,7 +86,8 @@ class Metadata(serializers.DictField):
         try:
             mailbox.check_metadata(pairs)
         except Invalid as error:
-            raise serializers.ValidationError(error.sentence, code="invalid") from error
+            error.extra["field"] = self.field_name
+            raise
         return pairs
 
 

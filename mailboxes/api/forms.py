@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from mailboxes import accounts, display_names, mailbox
 from mailboxes.models import Environment, SupportCategory
 from mailboxes.modes import OversightMode
 
@@ -20,7 +21,11 @@ class SignupRequest(Form):
 
     email = EmailAddress(help_text="A human's address elsewhere; it gets the verification link.")
     password = Text(min_length=8, max_length=1000)
-    slug = Text(max_length=80, help_text="3-30 of a-z, 0-9 and inner '-'; becomes the address, for good.")
+    slug = Text(
+        pattern=accounts.SLUG.pattern,
+        max_length=80,
+        help_text="3-30 of a-z, 0-9 and inner '-'; becomes the address, for good.",
+    )
     name = Text(required=False, allow_blank=True, allow_null=True, max_length=255)
     plan = Text(required=False, allow_null=True, max_length=80)
     period = Text(required=False, allow_null=True, max_length=80)
@@ -29,6 +34,10 @@ class SignupRequest(Form):
 
 class ResendRequest(Form):
     email = EmailAddress()
+
+
+class AccountDeletion(Form):
+    confirm = Text(allow_blank=True, max_length=80, help_text="The word DELETE.")
 
 
 class SignInRequest(Form):
@@ -60,9 +69,11 @@ class NewKeyRequest(Form):
 
 
 class NewMailboxRequest(Form):
-    address = Text(max_length=64, help_text="1-64 of A-Z, a-z, 0-9, '.', '_' and '-'.")
+    address = Text(
+        pattern=mailbox.LOCAL_PART.pattern, max_length=64, help_text="1-64 of A-Z, a-z, 0-9, '.', '_' and '-'."
+    )
     domainId = Text(required=False, allow_null=True, max_length=80, help_text="Left out: the platform's domain.")
-    displayName = Text(required=False, allow_blank=True, allow_null=True, max_length=255)
+    displayName = Text(pattern=display_names.PATTERN, required=False, allow_blank=True, allow_null=True, max_length=255)
     mode = serializers.ChoiceField(
         choices=[mode.value for mode in OversightMode],
         required=False,
@@ -73,6 +84,12 @@ class NewMailboxRequest(Form):
 
 
 class MailboxChange(Form):
-    displayName = Text(required=False, allow_blank=True, max_length=255, help_text='"" clears it.')
-    status = Text(required=False, max_length=20, help_text="ACTIVE or PAUSED.")
+    displayName = Text(
+        pattern=display_names.PATTERN, required=False, allow_blank=True, max_length=255, help_text='"" clears it.'
+    )
+    status = Text(pattern="^(ACTIVE|PAUSED)$", required=False, max_length=20, help_text="ACTIVE or PAUSED.")
     metadata = Metadata(required=False)
+
+
+class NewDomainRequest(Form):
+    domain = Text(max_length=1100, help_text="A name like mail.example.com, international ones in either spelling.")

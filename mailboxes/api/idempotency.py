@@ -1,9 +1,11 @@
-"""A request with an `Idempotency-Key` takes effect once, however often it is sent."""
+"""A request with an `Idempotency-Key` takes effect once, however often it is sent.
+
+Every POST of `/v1` goes through `once`. What an act fetches from elsewhere (a file by its address, say) it fetches
+before that, and asks `find` first: no transaction waits for a network, and a repetition fetches nothing.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +17,8 @@ from rest_framework.request import Request
 
 from mailboxes.errors import Conflict, Invalid, Problem
 from mailboxes.models import IdempotentAnswer
+
+from . import client_limits, kept_answers
 
 MAX_KEY_LENGTH = 255
 KEPT_FOR = timedelta(days=2)
@@ -36,17 +40,16 @@ class KeyReused(Problem):
     code = "idempotency_key_reused"
 
 
-def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> Answer:
-    """Do `act` and keep its answer, in one transaction; or give the answer that was kept for (account, route, key).
+def once(request: Request, *, account_id: UUID | None, act: Callable[[], Answer], content: object = None) -> Answer:
+    """Do `act` and keep its answer, in one transaction; or give the answer that was kept for (caller, route, key).
 
-    While the first request runs, others with its key get 409 `in_flight`; the same key with another body gets 422.
-    An act that raises is rolled back and leaves nothing: the key is free again.
+    The caller is the account, or without one the client's address. While the first request runs, others with its key
+    get 409 `in_flight`; the same key with another body gets 422. An act that raises is rolled back and leaves nothing:
+    the key is free again. `content` says what was asked where that is no JSON: names and digests of files.
     """
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
+    claim = _claim(request, account_id=account_id, content=content)
+    if claim is None:
         return act()
-    _check(key)
-    claim = _Claim(str(account_id), f"{request.method} {request.path}", key, _fingerprint(request.data))
     with transaction.atomic():
         claim.lock()
         kept = claim.find()
@@ -55,6 +58,12 @@ def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> An
         answer = act()
         claim.keep(answer)
     return answer
+
+
+def find(request: Request, *, account_id: UUID | None, content: object = None) -> Answer | None:
+    """The answer that `once` would give without doing anything; None if there is none yet."""
+    claim = _claim(request, account_id=account_id, content=content)
+    return claim.find() if claim else None
 
 
 def forget_old(*, now: datetime) -> int:
@@ -73,7 +82,7 @@ class _Claim:
         # Advisory and until the end of the transaction: a rival does not wait with a connection in its hand. It is let
         # go after the commit is visible, so whoever gets it next sees the kept answer.
         with connection.cursor() as cursor:
-            name = "\n".join((self.scope, self.route, self.key))
+            name = "\n".join((self.scope, self.route, kept_answers.name_of(self.key)))
             cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
             (is_ours,) = cursor.fetchone()
         if not is_ours:
@@ -85,25 +94,43 @@ class _Claim:
             )
 
     def find(self) -> Answer | None:
-        kept = IdempotentAnswer.objects.filter(scope=self.scope, route=self.route, key=self.key).first()
+        name = kept_answers.name_of(self.key)
+        kept = IdempotentAnswer.objects.filter(scope=self.scope, route=self.route, key=name).first()
         if kept is None:
             return None
+        body = kept_answers.open_(kept.body, key=self.key)
+        if body is None:
+            raise Conflict(
+                "A request with this Idempotency-Key was answered, and that answer can't be read any more.",
+                code="answer_lost",
+                fix="Look whether it had its effect before you repeat it under a fresh key.",
+            )
         if kept.request_hash != self.request_hash:
             raise KeyReused(
                 "This Idempotency-Key was used for a request with another body.",
                 fix="Use a fresh key for every new request.",
             )
-        return Answer(kept.status, kept.body, is_replay=True)
+        return Answer(kept.status, body, is_replay=True)
 
     def keep(self, answer: Answer) -> None:
         IdempotentAnswer.objects.create(
             scope=self.scope,
             route=self.route,
-            key=self.key,
+            key=kept_answers.name_of(self.key),
             request_hash=self.request_hash,
             status=answer.status,
-            body=answer.body,
+            body=kept_answers.close(answer.body, key=self.key),
         )
+
+
+def _claim(request: Request, *, account_id: UUID | None, content: object) -> _Claim | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    _check(key)
+    scope = str(account_id) if account_id else client_limits.client_network(request)
+    asked = request.data if content is None else content
+    return _Claim(scope, f"{request.method} {request.path}", key, kept_answers.fingerprint(asked))
 
 
 def _check(key: str) -> None:
@@ -113,8 +140,3 @@ def _check(key: str) -> None:
             code="invalid_idempotency_key",
             fix="Use a fresh UUID for every request.",
         )
-
-
-def _fingerprint(content: object) -> str:
-    # Of the parsed JSON: spaces and the order of names make no other request.
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

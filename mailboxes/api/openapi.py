@@ -15,7 +15,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import pagination
+from . import field_schemas, pagination
 from .base import OpenView
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -32,6 +32,8 @@ ERRORS = {
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used for another request.",
     429: "A limit is used up; Retry-After says how long, where waiting helps.",
+    502: "A service that we need did not answer as it should.",
+    503: "This server does not offer it, or can't right now; `code` says which.",
 }
 
 
@@ -64,13 +66,25 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": settings.API_SESSION_COOKIE_NAME, "description": told}
 
 
+# Known to drf-spectacular by having been imported.
+EXTENSIONS = (
+    field_schemas.FormSchema,
+    field_schemas.TextSchema,
+    field_schemas.MetadataSchema,
+    KeyScheme,
+    SessionScheme,
+)
+
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
+    {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    OpenApiParameter.HEADER,
     description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
     "the same answer.",
 )
-AFTER = OpenApiParameter("after", OpenApiTypes.STR, description="`nextCursor` of the page before.")
+AFTER = OpenApiParameter(
+    "after", {"type": "string", "pattern": pagination.SHAPE}, description="`nextCursor` of the page before."
+)
 LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.DEFAULT_LIMIT}
 )
@@ -88,13 +102,16 @@ def operation(
     name: str,
     *,
     tag: str,
-    answers: Mapping[int, Any],
+    answers: Mapping[Any, Any],
     errors: Sequence[int] = (),
     needs_key: bool = True,
     parameters: Sequence[Any] = (),
     request: Any = None,
 ) -> Callable[[Method], Method]:
-    """Describe one operation: its id, what it answers, and which errors it may give besides."""
+    """Describe one operation: its id, what it answers, and which errors it may give besides.
+
+    `answers` is by status or, where it is no JSON, by status and media type.
+    """
     done = {status: _response(answer, status) for status, answer in answers.items()}
     statuses = sorted({*errors, 401} if needs_key else errors)
     told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
@@ -105,7 +122,7 @@ def operation(
         tags=[tag],
         request=request,
         responses={**done, **told, **other},
-        parameters=[*parameters, *(_usage_headers(answers) if needs_key else ())],
+        parameters=[*parameters, *(_usage_headers([_status(key) for key in answers]) if needs_key else ())],
         auth=None if needs_key else [],
     )
     return described
@@ -119,20 +136,24 @@ def _words(name: str) -> str:
     return re.sub("([A-Z])", r" \1", name).capitalize()
 
 
-def _usage_headers(answers: Mapping[int, Any]) -> list[OpenApiParameter]:
+def _status(key: int | tuple[int, str]) -> int:
+    return key[0] if isinstance(key, tuple) else key
+
+
+def _usage_headers(statuses: list[int | str]) -> list[OpenApiParameter]:
     return [
         OpenApiParameter(
             "X-Robotomail-Inbound-Quota",
             OpenApiTypes.STR,
             OpenApiParameter.HEADER,
-            response=list(answers),
+            response=statuses,
             description="Received this month / limit or `unlimited`.",
         ),
         OpenApiParameter(
             "X-Robotomail-Inbound-Warning",
             OpenApiTypes.STR,
             OpenApiParameter.HEADER,
-            response=list(answers),
+            response=statuses,
             enum=["approaching", "near", "reached"],
             description="From 50 % of the limit on.",
         ),

@@ -16,7 +16,12 @@ MISSING = frozenset({"required", "null", "blank", "empty"})
 
 
 class Form(serializers.Serializer[Any]):
-    """A request's JSON. A name that it does not know is refused, with the nearest one it does."""
+    """A request's JSON. A name that it does not know is refused, with the nearest one it does.
+
+    `one_of`: texts of which one must be there, for the documentation.
+    """
+
+    one_of: tuple[str, ...] = ()
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

@@ -6,6 +6,8 @@ from django.urls import path
 
 from .openapi import Schema
 from .views.account import AccountView, NextPage, Welcome
+from .views.domains import Domains, OneDomain
+from .views.export import AccountExport
 from .views.keys import Keys, OneKey
 from .views.mailboxes import Mailboxes, OneMailbox
 from .views.signup import CheckSlug, ResendVerification, Signup
@@ -18,10 +20,13 @@ urlpatterns = [
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
     path("account", AccountView.as_view()),
+    path("account/export", AccountExport.as_view()),
     path("account/welcome", Welcome.as_view()),
     path("account/post-verify-target", NextPage.as_view()),
     path("support", Support.as_view()),
     path("mailboxes", Mailboxes.as_view()),
     path("mailboxes/<str:id>", OneMailbox.as_view()),
+    path("domains", Domains.as_view()),
+    path("domains/<str:id>", OneDomain.as_view()),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

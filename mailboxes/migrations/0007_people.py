@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0009_test_accounts'),
+        ('mailboxes', '0006_test_accounts'),
     ]
 
     operations = [

@@ -2,7 +2,8 @@
 
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
-from .domain import DkimKey, Domain, DomainStatus
+from .departure import Erasure, Tombstone
+from .domain import DkimAlgorithm, DkimKey, Domain, DomainStatus
 from .epoch import Epoch
 from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
@@ -17,11 +18,13 @@ __all__ = [
     "ApiKey",
     "ApiSession",
     "CountKind",
+    "DkimAlgorithm",
     "DkimKey",
     "Domain",
     "DomainStatus",
     "Environment",
     "Epoch",
+    "Erasure",
     "Event",
     "EventCounter",
     "IdempotentAnswer",
@@ -34,6 +37,7 @@ __all__ = [
     "Scope",
     "SupportCategory",
     "SupportTicket",
+    "Tombstone",
     "Usage",
     "User",
 ]

@@ -81,11 +81,17 @@ class Account(models.Model):
     )
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    judged_from = models.DateTimeField(
+        null=True, blank=True, help_text="Bounces and complaints count against days that began after this."
+    )
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_by = models.ForeignKey(
         "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     stop_reason = models.CharField(max_length=500, blank=True)
+    departed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Deleted: nothing of it is left in a while. No way back."
+    )
     welcomed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was sent the welcome mail.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -11,7 +11,10 @@ from mailboxes.ids import new_id
 
 
 class IdempotentAnswer(models.Model):
-    """The committed answer to one (scope, route, key). `scope`: account id, or client address."""
+    """The committed answer to one (scope, route, key). `scope`: account id, or client address.
+
+    `key` is a hash of the caller's Idempotency-Key, and `body` is closed by that key (`mailboxes.api.kept_answers`).
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     scope = models.CharField(max_length=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
@@ -11,9 +12,11 @@ from mailboxes.ids import new_id
 
 from .account import Account
 
+NONE = -1
+
 
 class LimitKind(models.TextChoices):
-    """Kinds of limit. 0 means unlimited; the default of each kind is a setting."""
+    """Kinds of limit. 0 means unlimited; the default of each kind is a setting. Of domains a plan may allow NONE."""
 
     DAILY_SENDS = "daily_sends", "recipients a day, per mailbox"
     MONTHLY_SENDS = "monthly_sends", "recipients a month, per mailbox"
@@ -21,7 +24,13 @@ class LimitKind(models.TextChoices):
     ACCOUNT_SENDS_PER_MINUTE = "account_sends_per_minute", "recipients a minute, per account"
     MAILBOXES = "mailboxes", "mailboxes, per account"
     MONTHLY_INBOUND = "monthly_inbound", "received messages a month, per account"
+    DOMAINS = "domains", "domains of its own, per account"
     STORAGE_BYTES = "storage_bytes", "bytes of attachments, per account"
+
+
+def lowest(kind: str) -> int:
+    """The least that may be said of this kind."""
+    return NONE if kind == LimitKind.DOMAINS else 0
 
 
 class CountKind(models.TextChoices):
@@ -30,6 +39,11 @@ class CountKind(models.TextChoices):
     DAILY_INBOUND = "daily_inbound", "received messages a day, per account"
     DAILY_BOUNCES = "daily_bounces", "recipients of a day's sends that bounced, per account"
     OVER_LIMIT = "over_limit", "received messages that are withheld now, per mailbox"
+    DAILY_COMPLAINTS = "daily_complaints", "recipients of a day's sends that complained, per account"
+
+
+# What an account is judged by (mailboxes.reputation).
+EVIDENCE_KINDS = (CountKind.DAILY_BOUNCES.value, CountKind.DAILY_COMPLAINTS.value)
 
 
 class Limit(models.Model):
@@ -43,11 +57,18 @@ class Limit(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("account", "kind", name="limit_once_per_kind"),
-            models.CheckConstraint(condition=Q(amount__gte=0), name="limit_not_negative"),
+            models.CheckConstraint(
+                condition=Q(amount__gte=0) | Q(kind="domains", amount=NONE), name="limit_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.amount}"
+
+    def clean(self) -> None:
+        # The constraint's own check is left out where a form does not show the kind.
+        if (self.amount or 0) < lowest(self.kind):
+            raise ValidationError({"amount": f"At least {lowest(self.kind)}."})
 
 
 class Usage(models.Model):
@@ -71,6 +92,7 @@ class Usage(models.Model):
         indexes: ClassVar = [
             # Of the kind alone: an index that spoke of `used` would be written with every count of anything.
             models.Index("account", condition=Q(kind="over_limit"), name="usage_over_limit"),
+            models.Index("period_start", condition=Q(kind__in=EVIDENCE_KINDS), name="usage_of_evidence"),
         ]
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ class MessageFilters:
         return cls(
             direction=pagination.choice(request, "direction", Direction.values),
             since=pagination.moment(request, "since"),
-            thread_id=pagination.identity("threadId", thread_id) if thread_id else None,
+            thread_id=None if thread_id is None else pagination.identity("threadId", thread_id),
         )
 
     def __str__(self) -> str:

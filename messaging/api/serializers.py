@@ -1,6 +1,6 @@
 """What messages, threads and attachments look like on the wire (contracts/robotomail.md, section 3).
 
-`state`, `stateReason`, `recipients`, `metadata` and `replyTo` are ours.
+`state`, `stateReason`, `recipients`, `metadata`, `tags`, `answers` and `replyTo` are ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     createdAt = Moment(source="created_at")
 
     def get_r2Key(self, attachment: Attachment) -> str:
-        return f"sha256/{attachment.sha256}"
+        return attachment.storage_key
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -59,8 +59,26 @@ class RecipientSerializer(serializers.Serializer[Any]):
         return recipient.text or None
 
 
+class AnsweredSerializer(serializers.Serializer[Any]):
+    """The message of yours that a received one answers, with what you keep with it."""
+
+    id = serializers.UUIDField()
+    messageId = serializers.CharField(source="message_id")
+    metadata = serializers.DictField(child=serializers.CharField())
+    tags = serializers.SerializerMethodField()
+
+    def get_tags(self, message: Message) -> list[str]:
+        return list(message.tags or ())
+
+
+_ANSWERED = AnsweredSerializer()
+
+
 class PlainMessageSerializer(serializers.Serializer[Any]):
-    """One mail, sent or received. Wants its recipients prefetched, in reading order, as `shown_recipients`."""
+    """One mail, sent or received. Wants its recipients prefetched, in reading order, as `shown_recipients`.
+
+    Of received mail `answers_to` is the message that it answers (`messaging.replies`), if there is one.
+    """
 
     id = serializers.UUIDField()
     mailboxId = serializers.UUIDField(source="mailbox_id")
@@ -96,6 +114,8 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     recipients = RecipientSerializer(many=True, source="shown_recipients")
     replyTo = serializers.SerializerMethodField()
     metadata = serializers.DictField(child=serializers.CharField())
+    tags = serializers.SerializerMethodField()
+    answers = serializers.SerializerMethodField(help_text="Of received mail: your message that it answers.")
 
     @extend_schema_field(serializers.ChoiceField(choices=WIRE_STATUSES))
     def get_status(self, message: Message) -> str:
@@ -121,6 +141,14 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
         if not message.reason_code:
             return None
         return {"code": message.reason_code, "text": message.reason_text}
+
+    def get_tags(self, message: Message) -> list[str]:
+        return list(message.tags or ())
+
+    @extend_schema_field(AnsweredSerializer(allow_null=True))
+    def get_answers(self, message: Message) -> dict[str, Any] | None:
+        answered: Message | None = getattr(message, "answers_to", None)
+        return dict(_ANSWERED.to_representation(answered)) if answered else None
 
     def get_replyTo(self, message: Message) -> str | None:
         return message.reply_to or None

@@ -16,6 +16,7 @@ from mailboxes.api.base import ApiView
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
+from messaging import replies
 from messaging.models import Message, Recipient, Thread
 from messaging.visibility import known, visible
 
@@ -67,6 +68,9 @@ class MailView(ApiView):
         return list_metadata(self.inbound_usage, withheld_count=count)
 
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        answers_to = replies.find(messages)
+        for message in messages:
+            message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]
         return list(self.message_serializer(messages, many=True).data)
 
 

@@ -16,7 +16,7 @@ def find(address: str) -> Destination | None:
 
     Whatever looks like a return path of ours is taken, proved or not: a late bounce is stored, though nothing follows.
     """
-    if return_path.find_token(address) is not None and addresses.is_ours(address.rpartition("@")[2]):
+    if return_path.find_token(address) is not None and addresses.takes_bounces(address.rpartition("@")[2]):
         return Destination()
     return addresses.find(address)
 
@@ -24,4 +24,4 @@ def find(address: str) -> Destination | None:
 def feedback_about(address: str, *, now: datetime) -> UUID | None:
     """The recipient whose copy bounces to this address, if we made it and it has not expired."""
     recipient_id = return_paths.recipient_behind(address, now=now)
-    return recipient_id if recipient_id and addresses.is_ours(address.rpartition("@")[2]) else None
+    return recipient_id if recipient_id and addresses.takes_bounces(address.rpartition("@")[2]) else None

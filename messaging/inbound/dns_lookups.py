@@ -107,8 +107,8 @@ def _answer(questions: set[Question], *, seconds: float) -> dict[Question, list[
 async def _resolve_all(
     questions: Sequence[Question], *, seconds: float
 ) -> dict[Question, tuple[list[Any] | None, float]]:
-    resolver = _resolver(dns.asyncresolver.Resolver)
-    answers = await asyncio.gather(*(_resolve(resolver, *question, seconds=seconds) for question in questions))
+    asked = resolver(dns.asyncresolver.Resolver)
+    answers = await asyncio.gather(*(_resolve(asked, *question, seconds=seconds) for question in questions))
     return dict(zip(questions, answers, strict=True))
 
 
@@ -132,7 +132,7 @@ async def _resolve(
 
 def _probe() -> bool:
     try:
-        _resolver(dns.resolver.Resolver).resolve(
+        resolver(dns.resolver.Resolver).resolve(
             ".", "NS", lifetime=PROBE_SECONDS, search=False, raise_on_no_answer=False
         )
     except dns.resolver.NXDOMAIN:
@@ -142,12 +142,13 @@ def _probe() -> bool:
     return True
 
 
-def _resolver(kind: type[R]) -> R:
+def resolver(kind: type[R]) -> R:
+    """A resolver that asks the servers of the setting DNS_RESOLVERS, or the system's."""
     given = list(settings.DNS_RESOLVERS)
-    resolver = kind(configure=not given)
+    made = kind(configure=not given)
     if given:
-        resolver.nameservers = [_nameserver(text) for text in given]
-    return resolver
+        made.nameservers = [_nameserver(text) for text in given]
+    return made
 
 
 def _nameserver(text: str) -> dns.nameserver.Nameserver:

@@ -42,6 +42,10 @@ EVENTS = {
     RecipientState.BOUNCED: "message.bounced",
     RecipientState.COMPLAINED: "message.complaint",
 }
+COUNTED = {
+    RecipientState.BOUNCED: CountKind.DAILY_BOUNCES,
+    RecipientState.COMPLAINED: CountKind.DAILY_COMPLAINTS,
+}
 # Permanent for this mail, but not for the mailbox: full, too large, refused for what it said (RFC 3463).
 ABOUT_THE_MAIL = ("5.2.2", "5.2.3", "5.3.4", "5.6.", "5.7.")
 MAX_TEXT = 1000
@@ -109,7 +113,7 @@ def _take(report: Report, recipient: Recipient, *, now: datetime) -> None:
     Recipient.objects.filter(pk=recipient.pk).update(state=evidence, next_at=None, code=code, text=text)
     # The message before the suppression: that one records an event, and the event counter is the last lock of all.
     Message.objects.select_for_update(no_key=True).only("pk").get(pk=recipient.message_id)
-    _count_bounces(recipient, evidence)
+    _count(recipient, evidence)
     if reason := _suppression_reason(report):
         suppressions.add(recipient.message.account, recipient.address, reason=reason, text=text, now=now)
     lifecycle.fold([recipient.message_id], now=now)
@@ -117,13 +121,16 @@ def _take(report: Report, recipient: Recipient, *, now: datetime) -> None:
         _record(recipient, EVENTS[evidence], code=code, now=now)
 
 
-def _count_bounces(recipient: Recipient, evidence: RecipientState) -> None:
-    """Keep the count of bounced copies, by the day of their sending. A complaint shows that it arrived after all."""
+def _count(recipient: Recipient, evidence: RecipientState) -> None:
+    """Count the copy by the day of its sending, under its gravest end: a complaint shows that it arrived after all.
+
+    By these numbers the sender is judged (`mailboxes.reputation`).
+    """
     message = recipient.message
-    if evidence == RecipientState.BOUNCED:
-        quotas.count(message.account, CountKind.DAILY_BOUNCES, 1, now=message.created_at)
-    elif recipient.state == RecipientState.BOUNCED:
-        counter = quotas.Counter(CountKind.DAILY_BOUNCES, message.account_id)
+    if evidence in COUNTED:
+        quotas.count(message.account, COUNTED[evidence], 1, now=message.created_at)
+    if recipient.state in COUNTED:
+        counter = quotas.Counter(COUNTED[RecipientState(recipient.state)], message.account_id)
         quotas.give_back(counter, 1, taken_at=message.created_at)
 
 

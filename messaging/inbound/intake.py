@@ -14,13 +14,15 @@ from uuid import UUID
 
 import structlog
 from django.db import DataError, transaction
+from django.db.models import Sum
 
-from mailboxes import clock, events, statements
+from mailboxes import clock, events, quotas, statements
+from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
 from messaging.faultpoints import faultpoint
 from messaging.mime.defects import Defect
 from messaging.mime.types import Envelope, Parsed
-from messaging.models import Message, RawMessage, Status
+from messaging.models import Attachment, Message, RawMessage, Status
 
 from . import claims, destinations, feedback, reading, storing, together, withholding
 from .reading import Reading
@@ -101,8 +103,12 @@ def release(messages: Sequence[Message], *, now: datetime) -> None:
     by_account = [
         (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
     ]
+    stored = _stored_bytes(messages)
     # First the counters: their locks say who came first, and so what is over the limit.
     over = {message.pk for _, its in by_account for message in withholding.count(its, now=now)}
+    for account_id, its in by_account:
+        if account_id in stored:
+            quotas.count(its[0].account, LimitKind.STORAGE_BYTES, stored[account_id], now=now)
     shown = [message for message in messages if message.pk not in over]
     withheld = [message for message in messages if message.pk in over]
     if shown:
@@ -112,6 +118,15 @@ def release(messages: Sequence[Message], *, now: datetime) -> None:
         lifecycle.advance_all(withheld, Status.RELEASED, now=now, released_at=now, withheld_at=now)
     for account_id, its in by_account:
         events.record_all(account_id, [withholding.received(message) for message in its], now=now)
+
+
+def _stored_bytes(messages: Sequence[Message]) -> dict[UUID, int]:
+    """What the attachments of these messages have, by account. They count from now on, whether there is room or not."""
+    with_files = [message.pk for message in messages if message.has_attachments]
+    if not with_files:
+        return {}
+    files = Attachment.objects.filter(message__in=with_files).order_by()
+    return dict(files.values_list("account_id").annotate(Sum("size_bytes")))
 
 
 def _account_id(message: Message) -> UUID:

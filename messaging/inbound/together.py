@@ -12,7 +12,7 @@ from mailboxes import statements
 from mailboxes.models import Mailbox, MailboxStatus
 from messaging.faultpoints import faultpoint
 from messaging.mime.types import Report
-from messaging.models import Message, Status
+from messaging.models import Message, RawMessage, Recipient, Status
 from messaging.signals import messages_arrived
 
 from . import feedback, filing
@@ -61,8 +61,17 @@ def apply(report: Report, reading: Reading, *, now: datetime) -> None:
     with transaction.atomic():
         _mark([reading], {}, now=now)
         feedback.apply(report, now=now)
+        _forget_report_on_erased(report, reading, now=now)
         faultpoint("parse.before_commit")
     faultpoint("parse.after_commit")
+
+
+def _forget_report_on_erased(report: Report, reading: Reading, *, now: datetime) -> None:
+    """It quotes a mail that was deleted for good, and came after all else of it was erased."""
+    recipient_id = feedback.recipient_of(report, now=now)
+    if recipient_id is not None and not Recipient.objects.filter(pk=recipient_id).exists():
+        RawMessage.objects.filter(duplicate_of=reading.row.pk).only("pk").delete()
+        RawMessage.objects.filter(pk=reading.row.pk).only("pk").delete()
 
 
 def rounds(readings: Sequence[Reading]) -> list[list[Reading]]:

@@ -12,8 +12,8 @@ UPDATE messaging_message SET received_at = released_at WHERE direction = 'INBOUN
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0010_over_limit'),
-        ('messaging', '0010_attempt_session'),
+        ('mailboxes', '0009_over_limit'),
+        ('messaging', '0013_hooks'),
     ]
 
     operations = [

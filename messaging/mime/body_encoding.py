@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 
@@ -27,7 +26,20 @@ def encode_body(text: str) -> tuple[str, bytes]:
     quoted = binascii.b2a_qp(content)
     if len(quoted) * 3 <= len(content) * 4:
         return "quoted-printable", _TOUCHY_START.sub(_quote_first, quoted)
-    return "base64", _in_lines(base64.b64encode(content))
+    return "base64", base64_lines(content)
+
+
+def base64_lines(content: bytes) -> bytes:
+    """Base64 in lines of 76, each with its end. In blocks: a large file is not cut into a line's worth of objects."""
+    step = _LINE // 4 * 3 * 1024
+    view = memoryview(content)
+    return b"".join(_block(view[start : start + step]) for start in range(0, len(content), step)) or b"\r\n"
+
+
+def _block(content: memoryview) -> bytes:
+    encoded = binascii.b2a_base64(content, newline=False)
+    lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def decode_body(content: bytes, encoding: str | None) -> tuple[bytes, bool]:
@@ -55,8 +67,3 @@ def _from_base64(content: bytes) -> tuple[bytes, bool]:
 def _quote_first(found: re.Match[bytes]) -> bytes:
     start = found.group()
     return b"=%02X" % start[0] + start[1:]
-
-
-def _in_lines(encoded: bytes) -> bytes:
-    lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
-    return b"\r\n".join(lines) + b"\r\n"

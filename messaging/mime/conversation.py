@@ -18,6 +18,8 @@ _MAX_VALUE_READ = 64 * 1024
 _MAX_SUBJECT = 998
 
 _BRACKETED = re.compile(rf"<[!-;=?-~]{{1,{MAX_ID_LENGTH - 2}}}>")
+# Either, for the API's documentation.
+ID = rf"^ *(<[!-;=?-~]{{1,{MAX_ID_LENGTH - 2}}}>|[!-;=?-~]{{1,{MAX_ID_LENGTH - 2}}}) *$"
 _NAKED = re.compile(rf"[!-;=?-~]{{1,{MAX_ID_LENGTH - 2}}}")
 
 # Re, forward and answer in the languages whose mail programs translate them, with an optional counter: "Re[2]:".

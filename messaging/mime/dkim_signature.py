@@ -10,6 +10,8 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -27,22 +29,48 @@ _SPACE = re.compile(rb"[ \t]+")
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 _LINE = 72
 
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
-def sign(raw: bytes, *, domain: str, selector: str, private_key: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
-    """The DKIM-Signature field of these wire bytes, with CRLF, to be put in front of them. Deterministic.
 
-    `private_key` is an object that the caller keeps: loading one costs more than signing.
+def sign(raw: bytes, *, domain: str, selector: str, private_key: PrivateKey) -> bytes:
+    """As `sign_all`, with one key."""
+    return sign_all(raw, domain=domain, keys=[(selector, private_key)])
+
+
+def sign_all(raw: bytes, *, domain: str, keys: Sequence[tuple[str, PrivateKey]]) -> bytes:
+    """The DKIM-Signature fields of these wire bytes, one for each selector and key, with CRLF, to be put in front of
+    them. Deterministic. None of them covers another: each verifies, or not, by itself.
+
+    The keys are objects that the caller keeps: loading one costs more than signing.
     """
-    if not _NAME.fullmatch(domain) or not _NAME.fullmatch(selector):
+    if not all(_NAME.fullmatch(name) for name in (domain, *(selector for selector, _ in keys))):
         raise ValueError("domain and selector must be plain domain names")
     head, _, body = raw.partition(b"\r\n\r\n")
     fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
     names = _signed_names([name for name, _ in fields])
-    field = _unsigned_field(private_key, domain=domain, selector=selector, names=names, body=body)
-    signed = b"".join(_relaxed(name, value) for name, value in _picked(fields, names))
-    digest_of = signed + _relaxed(b"dkim-signature", field.partition(b":")[2]).removesuffix(b"\r\n")
-    signature = base64.b64encode(_signature(private_key, digest_of))
-    return field + _folded(signature) + b"\r\n"
+    content = _Content(
+        domain=domain,
+        names=_joined(names),
+        head=b"".join(_relaxed(name, value) for name, value in _picked(fields, names)),
+        body_hash=base64.b64encode(hashlib.sha256(_simple(body)).digest()),
+    )
+    return b"".join(_signed_field(content, selector, key) for selector, key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What all signatures of a mail have in common."""
+
+    domain: str
+    names: bytes
+    head: bytes
+    body_hash: bytes
+
+
+def _signed_field(content: _Content, selector: str, private_key: PrivateKey) -> bytes:
+    field = _unsigned_field(content, selector, private_key)
+    digest_of = content.head + _relaxed(b"dkim-signature", field.partition(b":")[2]).removesuffix(b"\r\n")
+    return field + _folded(base64.b64encode(_signature(private_key, digest_of))) + b"\r\n"
 
 
 def _signed_names(present: list[bytes]) -> list[bytes]:
@@ -60,18 +88,15 @@ def _picked(fields: list[tuple[bytes, bytes]], names: list[bytes]) -> list[tuple
     return [(name, waiting[name].pop()) for name in names if waiting.get(name)]
 
 
-def _unsigned_field(
-    private_key: RSAPrivateKey | Ed25519PrivateKey, *, domain: str, selector: str, names: list[bytes], body: bytes
-) -> bytes:
+def _unsigned_field(content: _Content, selector: str, private_key: PrivateKey) -> bytes:
     """The field up to and with "b="."""
     algorithm = b"rsa-sha256" if isinstance(private_key, RSAPrivateKey) else b"ed25519-sha256"
-    body_hash = base64.b64encode(hashlib.sha256(_simple(body)).digest())
     return b"".join(
         [
             b"DKIM-Signature: v=1; a=" + algorithm + b"; c=relaxed/simple;\r\n",
-            b" d=" + domain.encode("ascii") + b"; s=" + selector.encode("ascii") + b";\r\n",
-            b" h=" + _joined(names) + b";\r\n",
-            b" bh=" + body_hash + b";\r\n",
+            b" d=" + content.domain.encode("ascii") + b"; s=" + selector.encode("ascii") + b";\r\n",
+            b" h=" + content.names + b";\r\n",
+            b" bh=" + content.body_hash + b";\r\n",
             b" b=",
         ]
     )
@@ -90,7 +115,7 @@ def _relaxed(name: bytes, value: bytes) -> bytes:
     return name + b":" + _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
 
 
-def _signature(private_key: RSAPrivateKey | Ed25519PrivateKey, content: bytes) -> bytes:
+def _signature(private_key: PrivateKey, content: bytes) -> bytes:
     if isinstance(private_key, RSAPrivateKey):
         return private_key.sign(content, padding.PKCS1v15(), hashes.SHA256())
     return private_key.sign(hashlib.sha256(content).digest())  # RFC 8463 section 3

@@ -10,6 +10,8 @@ from messaging.mime.refusals import HeaderRefused
 
 MAX_SUBJECT_LENGTH = 998
 MAX_HEADERS = 50
+# For the API's documentation: no line break or control, and something to see.
+SUBJECT = r"^(?=[\s\S]*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 # An ASCII value without a space cannot be folded, so name, colon and value must fit into one line of 998.
 MAX_VALUE_LENGTH = 900
 

@@ -17,6 +17,7 @@ PREFIX = "b+"
 _EPOCH = date(2020, 1, 1)
 _MAX_DAYS = 0xFFFF
 _MAC_OCTETS = 12
+_WHOLLY_OF_THE_ID = 25  # characters of base 32 that hold nothing but the recipient's id
 _PURPOSE = b"gatepost return path 1"
 _LOCAL_PART = re.compile(r"b\+([a-z2-7]{48})", re.IGNORECASE)
 
@@ -28,6 +29,11 @@ def make_token(secret: bytes, recipient_id: UUID, *, expires: date) -> str:
         raise ValueError("expires lies outside the years a token can name")
     payload = recipient_id.bytes + days.to_bytes(2, "big")
     return base64.b32encode(payload + _mac(secret, payload)).decode("ascii").lower()
+
+
+def beginning(recipient_id: UUID) -> str:
+    """What every return path of this recipient begins with, whenever it was made; 27 characters."""
+    return PREFIX + base64.b32encode(recipient_id.bytes).decode("ascii").lower()[:_WHOLLY_OF_THE_ID]
 
 
 def read_token(secret: bytes, local_part: str, *, today: date) -> UUID | None:

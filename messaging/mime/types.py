@@ -50,6 +50,7 @@ class Draft:
     in_reply_to: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     oversight_mode: str | None = None
     files: tuple[OutgoingFile, ...] = ()
 

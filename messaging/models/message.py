@@ -7,11 +7,12 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Lower, Now
 
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Agent, ApiKey, Mailbox
 
+from .stored_file import folder_of
 from .thread import Thread
 
 
@@ -84,6 +85,8 @@ class Message(models.Model):
     body_html = models.TextField(null=True, blank=True)
     headers = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    # Null and not empty: the release before writes whole rows without it while both run.
+    tags = ArrayField(models.CharField(max_length=50), null=True, blank=True)
     has_attachments = models.BooleanField(default=False)
     attachments_dropped = models.CharField(max_length=5, blank=True, help_text="size, count or both")
     defects = ArrayField(models.CharField(max_length=60), default=list, blank=True)
@@ -92,6 +95,9 @@ class Message(models.Model):
     is_automatic = models.BooleanField(default=False)
     quota_taken_at = models.DateTimeField(
         null=True, blank=True, help_text="When the quota was taken; empty once given back."
+    )
+    quota_amount = models.IntegerField(
+        null=True, blank=True, help_text="How much was taken; empty: one for each recipient."
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
@@ -147,7 +153,8 @@ class Revision(models.Model):
     """The sealed bytes of one version of an outbound message. Append-only: an edit adds a version."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    # Nobody but `messaging_erase_revisions` removes them (migrations/0015_departure.py).
+    message = models.ForeignKey(Message, on_delete=models.DO_NOTHING, related_name="revisions", db_index=False)
     version = models.IntegerField()
     raw = models.BinaryField()
     seal = models.CharField(max_length=64)
@@ -255,6 +262,10 @@ class RawMessage(models.Model):
             models.Index(
                 "mailbox", condition=Q(processed_at__isnull=True, due_at__isnull=True), name="raw_message_held"
             ),
+            # Bounces of one recipient's copy, by what their return path begins with (`return_path.beginning`).
+            models.Index(
+                Left(Lower("envelope_recipient"), 27), condition=Q(mailbox__isnull=True), name="raw_message_of_nobody"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -262,7 +273,11 @@ class RawMessage(models.Model):
 
 
 class Attachment(models.Model):
-    """A file of a message. `part_index` is the MIME part that holds the content (`mime.parse.attachment_content`)."""
+    """A file of a message, or one that waits to be sent.
+
+    The content of a received file is a part of the raw message: `part_index` (`mime.parse.attachment_content`). Every
+    other content is the account's StoredFile of that `sha256`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
@@ -276,5 +291,18 @@ class Attachment(models.Model):
     is_inline = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        indexes: ClassVar = [
+            models.Index("account", "sha256", condition=Q(part_index__isnull=True), name="attachment_by_content"),
+            models.Index("created_at", condition=Q(message__isnull=True), name="attachment_unsent"),
+        ]
+
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def storage_key(self) -> str:
+        """Where its content is: what the object's name begins with, or the part of the received mail. Stable."""
+        if self.part_index is not None:
+            return f"received/{self.message_id}/{self.part_index}"
+        return f"{folder_of(self.sha256)}/{self.sha256}"

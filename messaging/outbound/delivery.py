@@ -9,14 +9,14 @@ from datetime import datetime
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from mailboxes import domains
+from mailboxes import dkim_keys
 from messaging import return_paths
 from messaging.mime import dkim_signature, seal
 from messaging.mime.refusals import WireDefect
 from messaging.mime.types import Envelope
 from messaging.mime.wire import check_wire
 
-from . import marks, standing
+from . import alignment, marks, standing
 from .answers import Answers
 from .mail import Mail, load
 from .outcomes import DATABASE_LOST, Halt, Outcome, OutcomeKind
@@ -67,6 +67,9 @@ def preflight(mail: Mail) -> bytes:
     raw = mail.raw
     if seal.seal(header_from=mail.header_from, recipients=mail.recipients, send_at=None, raw=raw) != mail.seal:
         raise Halt(OutcomeKind.FAILED, "seal_differs", "The message is not the one that was cleared; it was not sent.")
+    if not alignment.is_aligned(mail):
+        text = f"{mail.header_from} is not of {mail.domain}, which would sign for it; it was not sent."
+        raise Halt(OutcomeKind.FAILED, "not_aligned", text)
     try:
         check_wire(raw)
     except WireDefect as defect:
@@ -81,17 +84,17 @@ def mark(mail: Mail, *, answers: Answers | None = None) -> None:
 
 def _send(mail: Mail, *, on_data: Callable[[], None], now: datetime) -> SendResult:
     raw = _signed(mail, preflight(mail))
-    sender = return_paths.return_path_of(mail.recipient_id, domain=mail.domain, now=now)
+    sender = return_paths.return_path_of(mail.recipient_id, domain=mail.returns_to, now=now)
     envelope = Envelope(sender=sender, recipients=(mail.address,))
     consignment = Consignment(mail.recipient_id, mail.address, mail.number, mail.is_test)
     return choose(consignment).send(envelope, raw, on_data=on_data)
 
 
 def _signed(mail: Mail, raw: bytes) -> bytes:
-    if mail.selector is None or mail.sealed_key is None:
+    if not mail.sealed_keys:
         raise TransientFailure("no_dkim_key", f"{mail.domain} has no active DKIM key; unsigned mail is not sent.")
-    key = domains.open_key(mail.sealed_key)
-    return dkim_signature.sign(raw, domain=mail.domain, selector=mail.selector, private_key=key) + raw
+    keys = [(selector, dkim_keys.open_key(sealed)) for selector, sealed in mail.sealed_keys]
+    return dkim_signature.sign_all(raw, domain=mail.domain, keys=keys) + raw
 
 
 def _of_defect(mail: Mail, error: Exception, *, has_body_begun: bool) -> Outcome:

@@ -15,7 +15,7 @@ from mailboxes.statements import Step, as_json, row_of
 from messaging import threads
 from messaging.mime import build, conversation, markdown, seal
 from messaging.mime.refusals import Refused
-from messaging.mime.types import Address, Draft
+from messaging.mime.types import Address, Draft, OutgoingFile
 from messaging.models import Direction, Message, Recipient, Revision, Status
 
 # All that an accepted message begins with, as rows written in JSON: each parameter of a statement costs more than the
@@ -51,6 +51,7 @@ class Composed:
     raw: bytes
     seal: str
     made_by: str
+    files: tuple[OutgoingFile, ...]
     is_first_of_thread: bool
 
 
@@ -91,6 +92,8 @@ def compose(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) ->
         body_html=draft.body_html,
         headers=dict(draft.headers),
         metadata=dict(draft.metadata),
+        tags=list(draft.tags) or None,
+        has_attachments=bool(draft.files),
         created_at=now,
     )
     pairs = [(kind.value, address) for kind, address in draft.recipients()]
@@ -100,6 +103,7 @@ def compose(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) ->
         raw=raw,
         seal=seal.seal(header_from=message.from_address, recipients=pairs, send_at=None, raw=raw),
         made_by=author.actor.identity,
+        files=draft.files,
         is_first_of_thread=placement is None,
     )
 

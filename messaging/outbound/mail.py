@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mailboxes import statements
+from django.conf import settings
+
+from mailboxes import dns_records, statements
 from messaging.mime.addresses import suppression_key
 from messaging.models import Attempt
 
@@ -21,7 +23,7 @@ SELECT t.id, r.id, m.account_id, m.mailbox_id, r.address, t.number, t.version, m
     a.stopped_at IS NULL AND a.suspended_at IS NULL,
     b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL,
     m.status = 'sending' AND m.current_version = t.version,
-    a.test_of_id IS NOT NULL, signing.selector, signing.private_key
+    a.test_of_id IS NOT NULL, d.takes_bounces, d.is_platform, signing.selectors, signing.private_keys
 FROM unnest(%(attempts)s::uuid[]) AS asked(id)
 JOIN messaging_attempt t ON t.id = asked.id
 JOIN messaging_recipient r ON r.id = t.recipient_id
@@ -31,9 +33,13 @@ JOIN mailboxes_account a ON a.id = m.account_id
 JOIN mailboxes_mailbox b ON b.id = m.mailbox_id
 JOIN mailboxes_domain d ON d.id = b.domain_id
 LEFT JOIN LATERAL (
-    SELECT key.selector, key.private_key FROM mailboxes_dkimkey key
-    WHERE key.domain_id = d.id AND key.activated_at IS NOT NULL AND key.retired_at IS NULL
-    ORDER BY key.activated_at DESC, key.id DESC LIMIT 1
+    SELECT array_agg(key.selector::text ORDER BY key.algorithm DESC) AS selectors,
+        array_agg(key.private_key ORDER BY key.algorithm DESC) AS private_keys
+    FROM (
+        SELECT DISTINCT ON (one.algorithm) one.algorithm, one.selector, one.private_key FROM mailboxes_dkimkey one
+        WHERE one.domain_id = d.id AND one.activated_at IS NOT NULL AND one.retired_at IS NULL
+        ORDER BY one.algorithm, one.activated_at DESC, one.id DESC
+    ) AS key
 ) AS signing ON true
 """
 SUPPRESSED = """
@@ -63,8 +69,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One copy for one recipient: attempt `number` at it, named by its `pk`. `sealed_key` is the domain's newest DKIM
-    key, still encrypted.
+    """One copy for one recipient: attempt `number` at it, named by its `pk`. `sealed_keys` are the domain's newest
+    DKIM keys of each algorithm, RSA first, with their selectors, still encrypted. `returns_to`: the domain that its
+    bounces come back to.
     """
 
     pk: UUID
@@ -80,8 +87,8 @@ class Mail:
     seal: str
     standing: Standing
     is_test: bool
-    selector: str | None
-    sealed_key: bytes | None
+    returns_to: str
+    sealed_keys: Sequence[tuple[str, bytes]]
     small_raw: bytes | None
 
     @property
@@ -108,7 +115,7 @@ def load(attempts: Sequence[Attempt | Mail]) -> list[Mail]:
 
 def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) -> Mail:
     pk, recipient, account, mailbox, address, number, version, header_from, domain, seal, raw, recipients, *rest = row
-    is_account_open, is_mailbox_open, is_current, is_test, selector, sealed_key = rest
+    is_account_open, is_mailbox_open, is_current, is_test, takes_bounces, is_platform, selectors, sealed_keys = rest
     return Mail(
         pk=pk,
         recipient_id=recipient,
@@ -123,7 +130,14 @@ def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) 
         seal=seal,
         standing=Standing(is_account_open, is_mailbox_open, is_current, reasons.get((account, key), "")),
         is_test=is_test,
-        selector=selector,
-        sealed_key=sealed_key,
+        returns_to=_returns_to(domain, takes_bounces=takes_bounces, is_platform=is_platform),
+        sealed_keys=tuple(zip(selectors or (), sealed_keys or (), strict=True)),
         small_raw=raw,
     )
+
+
+def _returns_to(domain: str, *, takes_bounces: bool, is_platform: bool) -> str:
+    """The author's own `send.`, so that SPF is aligned; the platform's domain while its records do not stand."""
+    if is_platform:
+        return domain
+    return dns_records.return_host(domain) if takes_bounces else settings.PLATFORM_DOMAIN

@@ -1,9 +1,9 @@
-"""From the JSON of a send to a draft."""
+"""From the JSON of a send to a draft, and then to one with its files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,21 +11,23 @@ from uuid import UUID
 from mailboxes.api import reading
 from mailboxes.errors import Invalid, Problem
 from mailboxes.principals import Principal
+from messaging.attachments import outgoing
 from messaging.mime import conversation, headers
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Draft
 from oversight import sender
 
-from .forms import RecipientsOnly, SendRequest
+from .forms import AskedFile, RecipientsOnly, SendRequest
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """The draft, and the custom headers that it does without because they are not the caller's to set."""
+    """The draft without its files; which files were asked for; the custom headers that are not the caller's to set."""
 
     draft: Draft
+    asked_files: tuple[AskedFile, ...]
     dropped_headers: tuple[str, ...]
 
 
@@ -45,6 +47,26 @@ def read(data: Mapping[str, Any], *, mailbox_id: UUID, actor: Principal, now: da
         raise
 
 
+def with_files(drafted: Drafted, *, actor: Principal, now: datetime) -> Draft:
+    """The draft with the content of its files, from storage or fetched from where they lie.
+
+    Call it outside of any transaction: it may wait for others. Nothing is fetched for who may not send, or not there.
+    """
+    draft = drafted.draft
+    if not drafted.asked_files:
+        return draft
+    recipients = [address for _, address in draft.recipients()]
+    who = sender.get(actor, draft.mailbox_id, recipients=recipients, now=now)
+    who.check()
+    who.check_recipients()
+    who.check_limits(sender.amount_of(draft), now=now)
+    files = outgoing.gather(actor, [asked.source for asked in drafted.asked_files], now=now)
+    shown = zip(files, drafted.asked_files, strict=True)
+    return replace(
+        draft, files=tuple(replace(one, content_id=asked.content_id or one.content_id) for one, asked in shown)
+    )
+
+
 def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
     kept, dropped = _field("headers", lambda: headers.filter_headers(asked.get("headers") or {}))
     parent = asked.get("inReplyTo")
@@ -61,9 +83,10 @@ def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
         in_reply_to=_field("inReplyTo", lambda: conversation.check_message_id(parent)) if parent else None,
         headers=kept,
         metadata=asked.get("metadata") or {},
+        tags=tuple(dict.fromkeys(asked.get("tags") or ())),
         oversight_mode=asked.get("oversightMode"),
     )
-    return Drafted(draft, dropped)
+    return Drafted(draft, tuple(asked.get("attachments") or ()), dropped)
 
 
 def _field(name: str, check: Callable[[], Value]) -> Value:

@@ -15,6 +15,7 @@ WRITTEN: dict[str, object] = {
     "email": "you@company.example",
     "password": "a-secure-password",
     "slug": "my-company",
+    "domain": "mail.company.example",
     "displayName": "Hal",
     "address": "support",
     "reason": "wrong_facts",
@@ -22,6 +23,8 @@ WRITTEN: dict[str, object] = {
     "version": 1,
     "metadata": {"order": "17"},
     "name": "Hal",
+    "url": "https://hooks.company.example/mail",
+    "events": ["message.received"],
 }
 ALSO_SHOWN = frozenset({"version", "note", "displayName"})
 BY_FORMAT: dict[str, object] = {
@@ -44,7 +47,9 @@ def resolved(told: Json, schema: Json) -> Json:
 
 
 def type_of(schema: Json) -> str:
-    """The type in words: `string`, `uuid or null`, `string[]`, `to | cc | bcc`."""
+    """The type in words: `string`, `uuid or null`, `string[]`, `to | cc | bcc`, `(uuid | object)[]`."""
+    if "oneOf" in schema and "type" not in schema:
+        return f"({' | '.join(dict.fromkeys(map(type_of, schema['oneOf'])))})"
     if "enum" in schema:
         return " | ".join("null" if value is None else str(value) for value in schema["enum"])
     types = schema.get("type", "object")

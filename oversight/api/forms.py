@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mailboxes.api.fields import Metadata, Text, WholeNumber
+from mailboxes.api.fields import ADDRESS, Metadata, Text, WholeNumber
 from mailboxes.api.forms import Nothing as Nothing
 from mailboxes.api.reading import Form
-from mailboxes.errors import Invalid
+from mailboxes.ids import parse_id
 from mailboxes.modes import OversightMode
-from messaging.mime import addresses
+from messaging.mime import addresses, conversation, headers
+from messaging.mime.characters import CONTROL
+from messaging.mime.entities import CONTENT_ID
 from messaging.mime.refusals import Refused
 from oversight.decisions import NOTE_LENGTH, REASON_LENGTH, REJECT_REASONS
 
 MAX_RECIPIENTS = 50
+MAX_TAGS = 10
+TAG_LENGTH = 50
 
 
 class Recipient(Text):
     """One bare address, in the canonical spelling that is stored, sent and suppressed."""
+
+    pattern = ADDRESS
 
     def to_internal_value(self, data: object) -> str:
         try:
@@ -29,37 +38,112 @@ class Recipient(Text):
             raise serializers.ValidationError(refused.sentence, code="invalid") from refused
 
 
-class Attachments(serializers.ListField):
-    """Ids of uploaded files; this version takes none."""
+class ContentId(Text):
+    """By which the HTML shows a file: `<img src="cid:…">` (RFC 2392)."""
 
-    child = Text()
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if not CONTENT_ID.fullmatch(text):
+            raise serializers.ValidationError("A Content-ID has 1 to 250 of ASCII, without space, '<' and '>'.")
+        return text
 
-    def to_internal_value(self, data: Any) -> list[str]:
-        if data:
-            raise Invalid(
-                "Attachments can't be sent yet: they come with a later version of this server.",
-                code="attachments_unavailable",
-                fix="Leave attachments out, and put a link into the text if you can.",
-                field="attachments",
-            )
-        return list(super().to_internal_value(data))
+
+class FileById(Form):
+    id = serializers.UUIDField()
+    contentId = ContentId(required=False, allow_null=True)
+
+
+class FileByAddress(Form):
+    filename = Text(max_length=255)
+    url = Text(max_length=2048)
+    contentId = ContentId(required=False, allow_null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFile:
+    """A file to send along: an attachment's id, or a name and the address where it lies."""
+
+    source: UUID | tuple[str, str]
+    content_id: str | None = None
+
+
+_SHOWN_AS = {"contentId": {"type": "string", "description": "Shown in the HTML by `cid:` and this."}}
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "format": "uuid", "description": "An uploaded file, or one of a message of yours."},
+            {
+                "type": "object",
+                "properties": {"id": {"type": "string", "format": "uuid"}, **_SHOWN_AS},
+                "required": ["id"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "description": "A file that is fetched once, now.",
+                "properties": {
+                    "filename": {"type": "string"},
+                    "url": {"type": "string", "format": "uri"},
+                    **_SHOWN_AS,
+                },
+                "required": ["filename", "url"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
+class FileReference(serializers.Field[Any, Any, Any, Any]):
+    def to_internal_value(self, data: object) -> AskedFile:
+        if isinstance(data, dict):
+            form = FileById() if "id" in data else FileByAddress()
+            asked = form.run_validation(data)
+            return AskedFile(asked.get("id") or (asked["filename"], asked["url"]), asked.get("contentId"))
+        parsed = parse_id(data) if isinstance(data, str) else None
+        if parsed is None:
+            raise serializers.ValidationError("Neither an attachment's id nor {filename, url}.", code="invalid")
+        return AskedFile(parsed)
+
+
+class Tag(Text):
+    """A short word of the sender's own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=TAG_LENGTH, **options)
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if CONTROL.search(text) or text != text.strip():
+            raise serializers.ValidationError("A tag has no line break, no control and no space around it.")
+        return text
 
 
 def recipients(*, is_optional: bool = False, help_text: str = "Up to 50 bare addresses.") -> serializers.ListField:
     """A list of addresses; one that must be there is not empty."""
-    rules: dict[str, Any] = {"required": False, "allow_null": True} if is_optional else {"allow_empty": False}
+    rules: dict[str, Any] = (
+        {"required": False, "allow_null": True} if is_optional else {"allow_empty": False, "min_length": 1}
+    )
     return serializers.ListField(child=Recipient(), max_length=MAX_RECIPIENTS, help_text=help_text, **rules)
 
 
 class SendRequest(Form):
+    one_of = ("bodyText", "bodyMarkdown")
+
     to = recipients(help_text="1 to 50 bare addresses.")
     cc = recipients(is_optional=True)
     bcc = recipients(is_optional=True, help_text="Nobody else sees them.")
-    subject = Text(max_length=998)
+    subject = Text(pattern=headers.SUBJECT, max_length=998)
     bodyText = Text(required=False, allow_null=True, help_text="Required, unless there is bodyMarkdown.")
     bodyHtml = Text(required=False, allow_null=True, allow_blank=True, help_text="Beside the text.")
     bodyMarkdown = Text(required=False, allow_null=True, help_text="Alone enough: text and HTML are made from it.")
-    inReplyTo = Text(required=False, allow_null=True, max_length=998, help_text="A Message-ID: `message.messageId`.")
+    inReplyTo = Text(
+        pattern=conversation.ID,
+        required=False,
+        allow_null=True,
+        max_length=998,
+        help_text="A Message-ID: `message.messageId`.",
+    )
     replyTo = Recipient(required=False, allow_null=True, help_text="Where answers go instead.")
     headers = serializers.DictField(
         child=Text(allow_blank=True),
@@ -67,8 +151,18 @@ class SendRequest(Form):
         allow_null=True,
         help_text="`X-*`, `List-Unsubscribe`, `List-Unsubscribe-Post`; other names are dropped.",
     )
-    attachments = Attachments(required=False, allow_null=True, help_text="Not yet: anything but [] is refused.")
-    metadata = Metadata(required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it.")
+    attachments = serializers.ListField(
+        child=FileReference(),
+        required=False,
+        allow_null=True,
+        help_text="Up to 10 files, 25 MB together: ids of attachments, or `{filename, url}`; with a `contentId` too.",
+    )
+    metadata = Metadata(
+        required=False, allow_null=True, help_text="Up to 50 pairs of short strings, kept with it; answers carry them."
+    )
+    tags = serializers.ListField(
+        child=Tag(), required=False, allow_null=True, max_length=MAX_TAGS, help_text="Up to 10 words, kept with it."
+    )
     oversightMode = serializers.ChoiceField(
         choices=[mode.value for mode in OversightMode],
         required=False,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from mailboxes.models import Scope
 from messaging.api.serializers import ThreadListSerializer
 from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
 from messaging.api.withheld import WithheldErrorSerializer
+from messaging.mime.types import Draft
 from messaging.models import Direction, Status
 from oversight import submission
 from oversight.models import Review
@@ -39,6 +42,9 @@ from .serializers import (
     ThreadAnswerSerializer,
     sent_answer,
 )
+
+# Files stand in memory several times while a mail is made of them: not in every thread of the web server at once.
+_building = threading.BoundedSemaphore(4)
 
 MESSAGE_ID = path_id("msgId", "message")
 MESSAGE_FILTERS = [
@@ -95,14 +101,16 @@ class Messages(ReviewedMail, MessageListView):
 
         201 with status QUEUED: taken, not sent yet. `state` says more: `held` waits for a human and `review` names the
         review; `queued` leaves soon. It is SENT once the next mail server took it. A refusal of the policy is a 403
-        that says why. Every address of to, cc and bcc counts toward the limits once.
+        that says why. Every address of to, cc and bcc counts toward the limits once, unless the operator counts
+        messages. Files named by URL are fetched once, now. `metadata` and `tags` stay here: they are told with the
+        message, and with the mail that answers it.
         """
         self.principal.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
         mailbox_id = parse_id(id)
         if mailbox_id is None or not self.principal.may_see(mailbox_id):
             raise NotFound("mailbox")
         drafted = drafting.read(self.content, mailbox_id=mailbox_id, actor=self.principal, now=self.now)
-        answer = idempotency.once(request, account_id=self.principal.account.pk, act=lambda: self._submit(drafted))
+        answer = self._answer(request, drafted)
         response = respond(answer)
         seconds = waiting.seconds_asked(request.headers.get("Prefer", ""))
         if seconds and answer.status == 201:
@@ -112,8 +120,18 @@ class Messages(ReviewedMail, MessageListView):
             response.headers["Preference-Applied"] = f"wait={seconds}"
         return response
 
-    def _submit(self, drafted: Drafted) -> Answer:
-        submitted = submission.submit_in_full(drafted.draft, actor=self.principal, now=self.now)
+    def _answer(self, request: Request, drafted: Drafted) -> Answer:
+        account_id = self.principal.account.pk
+        # Files may be fetched from elsewhere: before the transaction, and not when this was answered already.
+        kept = idempotency.find(request, account_id=account_id) if drafted.asked_files else None
+        if kept is not None:
+            return kept
+        draft = drafting.with_files(drafted, actor=self.principal, now=self.now)
+        with _building if draft.files else nullcontext():
+            return idempotency.once(request, account_id=account_id, act=lambda: self._submit(draft, drafted))
+
+    def _submit(self, draft: Draft, drafted: Drafted) -> Answer:
+        submitted = submission.submit_in_full(draft, actor=self.principal, now=self.now)
         self.inbound_usage = submitted.sender.inbound_usage(now=self.now)
         message = submitted.message
         if message.status == Status.REFUSED:  # committed, so an answer and not an exception

@@ -108,7 +108,8 @@ class Pending(ReviewView):
         waiting = reviews.pending(self.principal)
         if after := pagination.asked_cursor(request):
             waiting = waiting.filter(after.behind("expires_at"))
-        if mailbox_id := request.query_params.get("mailboxId"):
+        mailbox_id = request.query_params.get("mailboxId")
+        if mailbox_id is not None:
             waiting = waiting.filter(mailbox=self.principal.get_mailbox(mailbox_id))
         places = list(waiting.values_list("expires_at", "pk")[: limit + 1])
         found = waiting.filter(pk__in=[pk for _, pk in places[:limit]])

@@ -84,7 +84,7 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An attachment, by name only: nothing here opens it."""
+    """An attachment; `url` saves it."""
 
     name: str
     size: int
@@ -145,6 +145,7 @@ class MailCard:
     subject: str
     recipients: list[Person]
     files: list[File]
+    reply_to: str = ""
     links_count: int = 0
     blocked_image_count: int = 0
 

@@ -17,7 +17,7 @@ from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Direction, Message, Recipient, RecipientState, Status, Thread
+from messaging.models import Attachment, Direction, Message, Recipient, RecipientState, Status, Thread
 from messaging.visibility import NOT_WITHHELD
 from oversight.models import Review, ReviewState
 
@@ -183,5 +183,12 @@ def _thread_message(message: Any) -> dict[str, Any]:
         "is_unreadable": is_inbound and not (message.body_text or message.body_html) and bool(message.defects),
         "url": reverse("console:message", args=[message.pk]),
         "review_url": reverse("console:review", args=[message.review_pk]) if message.review_pk else "",
-        "files": [File(file.filename, file.size_bytes, file.content_type) for file in message.attachments.all()],
+        "files": [_file(message, file) for file in message.attachments.all()],
     }
+
+
+def _file(message: Message, file: Attachment) -> File:
+    """Where the parts of a sent mail are, its own page knows: they are read there."""
+    page = reverse("console:message", args=[message.pk])
+    url = f"{page}files/{file.part_index}/" if file.part_index is not None else ""
+    return File(file.filename, file.size_bytes, file.content_type, url)

@@ -189,7 +189,9 @@ def readiness(message: Message, visit: Visit) -> list[Check]:
     domain = message.mailbox.domain
     checks = [
         Check(True, f"{domain.name} is verified")
-        if domain.status == DomainStatus.VERIFIED
+        if domain.status == DomainStatus.VERIFIED and domain.frozen_at is None
+        else Check(False, f"{domain.name} is frozen until its DNS shows again whose it is: it would wait")
+        if domain.frozen_at is not None
         else Check(False, f"{domain.name} is not verified: it would not leave")
     ]
     if message.mailbox.status != MailboxStatus.ACTIVE:

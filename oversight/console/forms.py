@@ -8,12 +8,13 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from mailboxes import accounts
+from mailboxes import accounts, departure
 from mailboxes.errors import Invalid
 from mailboxes.models import User
 from oversight import decisions
 
 NOT_PROVEN = "not_proven"
+DELETED = "account_deleted"
 
 
 class SignInForm(AuthenticationForm):
@@ -28,14 +29,36 @@ class SignInForm(AuthenticationForm):
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"]).strip().lower()
 
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except ValidationError:
+            if self._was_deleted():
+                raise _deleted() from None
+            raise
+
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
+        if isinstance(user, User) and departure.has_left(user) and not user.is_staff:
+            raise _deleted()
         if isinstance(user, User) and not user.is_proven_human:
             raise ValidationError(
                 "This password came with the signup, so your agent knows it. Open the link in the verification mail "
                 "and set a password of your own.",
                 code=NOT_PROVEN,
             )
+
+    def _was_deleted(self) -> bool:
+        """Whether the password is right and opens nothing, because the account is being erased."""
+        if getattr(self.request, "axes_locked_out", False):
+            return False
+        email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        user = User.objects.filter(email__iexact=email, is_active=False).first() if email else None
+        return user is not None and user.check_password(password or "") and departure.has_left(user)
+
+
+def _deleted() -> ValidationError:
+    return ValidationError("This account was deleted. Nothing of it can be seen or brought back.", code=DELETED)
 
 
 class OwnPasswordForm(forms.Form):

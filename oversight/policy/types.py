@@ -29,14 +29,29 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that would leave with the message."""
+
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the policy may look at. Gathered once, before the evaluation, by `oversight.facts`."""
+    """All that the policy may look at. Gathered once, before the evaluation, by `oversight.facts`.
+
+    `reply_to` is where answers would go instead of to the mailbox, or "".
+    """
 
     mode: OversightMode
     mailbox_mode: OversightMode
     recipients: tuple[str, ...]
     is_reply: bool = False
     is_platform_mail: bool = False
+    reply_to: str = ""
+    files: tuple[File, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)

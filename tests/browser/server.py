@@ -22,10 +22,10 @@ PATIENCE = 40
 
 
 class Server:
-    """Both processes, from `start` to `stop`. `set_ahead` moves the server's clock."""
+    """Both processes, from `start` to `stop`. `set_ahead` moves the server's clock; `more` is its environment."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.folder, self.more = folder, more
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ahead = folder / "clock"
@@ -44,6 +44,7 @@ class Server:
             "REDIS_URL": self.valkey.url,
             "GATEPOST_TEST_CLOCK": str(self.ahead),
             "TESTING": "1",
+            **self.more,
         }
         argv = [sys.executable, *arguments, "tests.browser.asgi:application"]
         self._run(argv, {"cwd": ROOT, "env": environment, "start_new_session": True})

@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from mailboxes import clock, keys, limits, support
+from mailboxes import clock, departure, keys, limits, support
 from mailboxes.models import Domain, Event, LimitKind, User
 from messaging.models import Captured, Message, RawMessage, Recipient, SuppressionReason
 from messaging.outbound import outbox
@@ -51,11 +51,13 @@ def mail() -> Message:
     limits.set_limit(alice.account, LimitKind.MAILBOXES, 5, by="test", now=clock.now())
     suppressions.add(alice.account, "gone@friends.example", reason=SuppressionReason.MANUAL, now=clock.now())
     support.ask(alice.agent_actor, support.Question("other", "Help", "How?"), now=clock.now())
+    builders.webhook_delivery(builders.webhook(alice, headers={"X-Key": "very secret"})[0])
     first, second = (builders.held(alice, cc=("lee@friends.example",)) for _ in range(2))
     reviewer = builders.reviewer(builders.member(alice.account))
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())
     decisions.reject(second, reviewer=reviewer, version=1, reason="tone", now=clock.now())
     _leave(first.message)
+    departure.depart(builders.tenant("dave").account, by="test", now=clock.now())
     return first.message
 
 

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from config import demo
 from config.demo_letters import ANSWER, CUSTOMER_SUBJECT
 from config.invariants import check_all
-from mailboxes import clock, keys
+from mailboxes import clock, keys, mailbox
 from mailboxes.models import Account, ApiKey, Mailbox, User
 from messaging.models import Attempt, Direction, Message, Status
 from oversight.models import Review, ReviewState
@@ -54,6 +54,14 @@ def test_it_prints_where_everything_is_as_json_or_as_lines() -> None:
     lines = dict(line.split(maxsplit=1) for line in output.getvalue().splitlines())
     assert list(lines) == PRINTED
     assert lines["mailbox_id"] == made["mailbox_id"]
+
+
+def test_a_demo_whose_mailbox_was_deleted_gets_another() -> None:
+    old = Mailbox.objects.get(pk=run()["mailbox_id"])
+    mailbox.delete(old, by="test", now=clock.now())
+    made = run()
+    assert made["mailbox_id"] != str(old.pk)
+    assert made["mailbox_address"] == old.full_address
 
 
 def test_the_console_is_not_empty_and_nothing_has_left() -> None:

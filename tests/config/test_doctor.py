@@ -23,8 +23,8 @@ from config import doctor
 from config.health import oldest_due
 from config.heartbeat import heartbeat
 from config.owner import as_owner
-from mailboxes import accounts, clock, domains, mailbox, stops
-from mailboxes.models import Domain
+from mailboxes import accounts, clock, departure, dkim_keys, dns_records, mailbox, stops
+from mailboxes.models import Domain, Erasure
 from mailboxes.modes import OversightMode
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
@@ -202,9 +202,15 @@ def test_a_platform_domain_without_a_key_or_with_another_name_is_named(healthy: 
 
 def test_a_key_sealed_with_another_secret_is_named(healthy: None, settings: Settings) -> None:
     settings.SECRET_KEY = "another-one-" + "y" * 40
-    domains.open_key.cache_clear()
+    dkim_keys.open_key.cache_clear()
     assert "restore that SECRET_KEY" in complaint("DKIM key")
-    domains.open_key.cache_clear()
+    dkim_keys.open_key.cache_clear()
+
+
+def test_old_keys_are_told_to_be_renewed(healthy: None) -> None:
+    assert findings()["DKIM key"].text == "gp1 and gp1e of agents.example load"
+    Domain.objects.get().dkim_keys.update(activated_at=clock.now() - timedelta(days=400))
+    assert "400 days old: manage.py rotate_dkim agents.example" in findings()["DKIM key"].text
 
 
 def test_an_installation_without_a_platform_domain_is_told_how_to_make_one() -> None:
@@ -247,20 +253,24 @@ def test_records_that_are_missing_in_the_dns_are_named_and_found_when_they_stand
     healthy: None, settings: Settings
 ) -> None:
     domain = Domain.objects.get()
-    zone = {(one.host, one.type): [one.value] for one in domains.dns_records(domain) if one.type == "TXT"}
+    zone = {(one.host, one.type): [one.value] for one in dns_records.of(domain).all() if one.type == "TXT"}
     zone[domain.name, "TXT"] = ["v=spf1 include:relay.example -all"]  # the operator's own policy
     with name_server({}) as server:
         settings.DNS_RESOLVERS = [server]
         told = complaint("DNS")
-        assert f"MX of {domain.name}, TXT of {domain.name}" in told
-        assert f"TXT of _dmarc.{domain.name}" in told
+        assert f"no such MX record at {domain.name}" in told
+        assert f"no such TXT record at _dmarc.{domain.name}" in told
     with name_server(zone) as server:
         settings.DNS_RESOLVERS = [server]
-        assert complaint("DNS").startswith(f"Missing, or not ours: MX of {domain.name}. ")
-    [selector] = [name for name, _ in zone if "._domainkey." in name]
+        assert complaint("DNS").startswith(f"There is no such MX record at {domain.name} yet. ")
+    zone[domain.name, "MX"] = ["10 mail.agents.example"]
+    with name_server(zone) as server:
+        settings.DNS_RESOLVERS = [server]
+        assert findings()["DNS"].text == "the 5 records of 1 domains stand there"
+    selector = f"gp1._domainkey.{domain.name}"
     with name_server(zone | {(selector, "TXT"): ["v=DKIM1; k=rsa; p=c29tZWJvZHkgZWxzZQ=="]}) as server:
         settings.DNS_RESOLVERS = [server]
-        assert f"TXT of {selector}" in complaint("DNS")
+        assert f"Another key stands at {selector}" in complaint("DNS")
     settings.DNS_RESOLVERS, settings.RELAY_URL = ["off"], ""
     assert "nothing leaves this server" in findings()["DNS"].text
 
@@ -293,6 +303,13 @@ def test_what_the_sweeps_left_behind_is_named(healthy: None) -> None:
     builders.submit(alice, now=long_ago)
     outbox.claim_due(limit=10, now=long_ago)
     assert "An attempt of a lost worker" in complaint("sweeps")
+
+
+def test_a_deletion_that_stands_still_is_named(healthy: None) -> None:
+    departure.depart(builders.tenant().account, by="test", now=clock.now())
+    assert findings()["sweeps"].is_well
+    Erasure.objects.update(due_at=clock.now() - timedelta(days=1))
+    assert "Something that was deleted" in complaint("sweeps")
 
 
 def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:

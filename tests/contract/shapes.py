@@ -149,6 +149,8 @@ PLAIN_MESSAGE = {
     "recipients": [RECIPIENT],
     "replyTo": Maybe(TEXT),
     "metadata": pairs(),
+    "tags": [TEXT],
+    "answers": Maybe({"id": ID, "messageId": TEXT, "metadata": pairs(), "tags": [TEXT]}),
 }
 SENT_MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "droppedHeaders": [TEXT], "attachments": Absent()}
 MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "attachments": [ATTACHMENT]}
@@ -169,6 +171,76 @@ THREAD = {
     "participants": [TEXT],
     "createdAt": MOMENT,
 }
+
+WEBHOOK = {
+    "id": ID,
+    "userId": TEXT,
+    "mailboxId": Maybe(ID),
+    "url": TEXT,
+    "events": [one_of("message.received", "message.sent", "message.delivered", "message.bounced", "message.complaint")],
+    "headers": Maybe(pairs()),
+    "status": one_of("ACTIVE", "PAUSED", "FAILED"),
+    "failureCount": WHOLE,
+    "lastTriggeredAt": Maybe(MOMENT),
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+}
+PLAIN_WEBHOOK = WEBHOOK | {"secret": Absent()}
+WEBHOOK_DELIVERY = {
+    "id": ID,
+    "event": TEXT,
+    "responseStatus": Maybe(WHOLE),
+    "status": one_of("PENDING", "DELIVERED", "FAILED"),
+    "attempts": WHOLE,
+    "nextRetryAt": Maybe(MOMENT),
+    "createdAt": MOMENT,
+}
+
+SUPPRESSION = {"id": ID, "email": EMAIL, "reason": one_of("BOUNCE", "COMPLAINT", "MANUAL"), "createdAt": MOMENT}
+MX_RECORD = {"type": one_of("MX"), "host": TEXT, "value": TEXT, "priority": WHOLE}
+TXT_RECORD = {"type": one_of("TXT", "CNAME"), "host": TEXT, "value": TEXT, "priority": Absent()}
+DNS_RECORDS = {
+    "mx": MX_RECORD,
+    "sendMx": MX_RECORD,
+    "spf": TXT_RECORD,
+    "dkim": [TXT_RECORD],
+    "dmarc": TXT_RECORD,
+    "ownership": TXT_RECORD,
+}
+RECORD_CHECK = {
+    "record": one_of("ownership", "mx", "sendMx", "spf", "dkim", "dmarc"),
+    "type": one_of("MX", "TXT"),
+    "host": TEXT,
+    "wanted": TEXT,
+    "found": [TEXT],
+    "ok": FLAG,
+    "known": FLAG,
+    "problem": Maybe(TEXT),
+}
+DOMAIN = {
+    "id": ID,
+    "userId": TEXT,
+    "domain": TEXT,
+    "status": one_of("PENDING_VERIFICATION", "DNS_VERIFIED", "VERIFIED", "FAILED"),
+    "mxVerified": FLAG,
+    "spfVerified": FLAG,
+    "dkimVerified": FLAG,
+    "dmarcVerified": FLAG,
+    "dkimPublicKey": Maybe(TEXT),
+    "dkimSelector": Maybe(TEXT),
+    "externalDomainId": Maybe(TEXT),
+    "stalwartProvisioned": FLAG,
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+    "ownershipVerified": FLAG,
+    "checks": [RECORD_CHECK],
+    "checkedAt": Maybe(MOMENT),
+    "verifiedAt": Maybe(MOMENT),
+    "drifted": FLAG,
+    "frozenAt": Maybe(MOMENT),
+    "dkimKeys": [{"selector": TEXT, "algorithm": TEXT, "state": one_of("waiting", "signing", "published")}],
+}
+VERIFICATION = {"mx": FLAG, "spf": FLAG, "dkim": FLAG, "dmarc": FLAG, "allVerified": FLAG}
 
 KEY = {"id": TEXT, "name": Maybe(TEXT), "prefix": Maybe(TEXT), "createdAt": MOMENT, "enabled": FLAG}
 
@@ -208,6 +280,8 @@ ACCOUNT = {
     "annualAvailability": {"developer": FLAG, "growth": FLAG, "scale": FLAG},
     "trial": one_of(None),
 }
+
+CHECKOUT = {"checkout_url": TEXT, "expires_at": WHOLE, "message": TEXT}
 
 SIGNUP = {
     "user": {"id": TEXT, "email": EMAIL, "slug": TEXT, "name": TEXT, "plan": one_of("free"), "platform_email": EMAIL},

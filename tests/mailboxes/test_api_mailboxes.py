@@ -37,7 +37,7 @@ def test_a_new_mailbox_is_active_at_once_in_the_default_mode() -> None:
         ({"address": "x", "displayName": "a <b@c.example>"}, 400, "invalid_display_name"),
         ({"address": "x", "displayName": "a" * 256}, 400, "invalid_field"),
         ({"address": "x", "metadata": {"a": 1}}, 400, "invalid_field"),
-        ({"address": "x", "metadata": {str(n): "" for n in range(51)}}, 400, "invalid_field"),
+        ({"address": "x", "metadata": {str(n): "" for n in range(51)}}, 400, "invalid_metadata"),
         ({"address": "x", "mode": "free"}, 400, "invalid_field"),
         ({"address": "x", "mode": "autonomous"}, 403, "mode_not_stricter"),
         ({"address": "x", "mode": "monitored"}, 403, "mode_not_stricter"),

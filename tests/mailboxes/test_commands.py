@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from mailboxes import accounts, clock
-from mailboxes.models import Domain, DomainStatus, Event, Member, Role
+from mailboxes import accounts, clock, domains
+from mailboxes.models import Event, Member, Role
 from mailboxes.modes import OversightMode
 from tests import builders
 
@@ -71,7 +71,7 @@ def test_the_mode_of_an_unknown_mailbox_is_not_set() -> None:
 def test_the_platforms_records_name_its_key() -> None:
     records = json.loads(output_of("dns_records", "--json"))
     house = accounts.platform()
-    key = house.domain.dkim_keys.get()
+    key = house.domain.dkim_keys.get(selector="gp1")
     signing = {"type": "TXT", "host": "gp1._domainkey.agents.example", "value": f"v=DKIM1; k=rsa; p={key.public_key}"}
     assert signing in records
     assert {"type": "MX", "host": "agents.example", "value": "mail.agents.example", "priority": 10} in records
@@ -80,13 +80,32 @@ def test_the_platforms_records_name_its_key() -> None:
 
 def test_the_platforms_records_come_first_and_one_domain_can_be_chosen() -> None:
     alice = builders.tenant()
-    Domain.objects.create(account=alice.account, name="a.example", status=DomainStatus.VERIFIED)
+    builders.limit(alice.account, "domains", 0)
+    domains.add(alice.account, "a.example", now=clock.now())
     lines = output_of("dns_records").splitlines()
     assert lines[0] == "MX   agents.example 10 mail.agents.example"
-    assert {line.split()[1] for line in output_of("dns_records", "--domain", "A.example.").splitlines()} == {
-        "a.example",
-        "_dmarc.a.example",
-    }
+    hosts = [line.split()[1] for line in output_of("dns_records", "--domain", "A.example.").splitlines()]
+    assert hosts[:4] == ["_gatepost.a.example", "a.example", "send.a.example", "send.a.example"]
+    assert hosts[-1] == "_dmarc.a.example"
+    assert len(hosts) == 7
+
+
+def test_the_records_come_as_a_zone_file() -> None:
+    zone = output_of("dns_records", "agents.example", "--zone").splitlines()
+    assert zone[0] == "agents.example. 3600 IN MX 10 mail.agents.example."
+    assert zone[2].startswith('gp1._domainkey.agents.example. 3600 IN TXT "v=DKIM1; k=rsa; p=')
+
+
+def test_rotating_makes_keys_that_wait_and_refuses_to_begin_twice() -> None:
+    accounts.platform()
+    assert "gp2._domainkey.agents.example and gp2e._domainkey.agents.example" in output_of(
+        "rotate_dkim", "agents.example"
+    )
+    assert "gp2e._domainkey.agents.example" in output_of("dns_records")
+    with pytest.raises(CommandError, match="wait for their records already"):
+        output_of("rotate_dkim", "agents.example")
+    with pytest.raises(CommandError, match="no verified domain"):
+        output_of("rotate_dkim", "b.example")
 
 
 def test_the_records_of_an_unknown_domain_say_so() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dkim
 import pytest
 
-from mailboxes import clock, domains, mailbox, stops
+from mailboxes import clock, dns_records, mailbox, stops
 from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.models import (
@@ -280,7 +280,7 @@ def _lease_is_over(message: Message) -> None:
 
 
 def _published(alice: Tenant) -> object:
-    records = {record.host: record.value for record in domains.dns_records(alice.mailbox.domain)}
+    records = {record.host: record.value for record in dns_records.of(alice.mailbox.domain).all()}
 
     def look_up(name: bytes, timeout: int = 5) -> bytes:
         return records[name.decode().rstrip(".")].encode()

@@ -43,3 +43,12 @@ def test_empty_bytes_are_not_fit_for_the_wire() -> None:
     for raw in (b"", b"\r\n", b"\r\n\r\n"):
         with pytest.raises(WireDefect):
             check_wire(raw)
+
+
+@pytest.mark.parametrize("before", [[], [0], [1, 996], [998, 998], [76] * 13, [500, 498], [997] * 3])
+def test_a_line_may_have_998_octets_wherever_it_stands_and_no_more(before: list[int]) -> None:
+    lines = b"".join(b"x" * length + b"\r\n" for length in before)
+    check_wire(GOOD + lines + b"y" * 998 + b"\r\n" + lines)
+    for rest in (b"\r\n", b"\r\n" + lines):
+        with pytest.raises(WireDefect):
+            check_wire(GOOD + lines + b"y" * 999 + rest)

@@ -15,7 +15,10 @@ from lxml import html
 from mailboxes.api.openapi import document
 from oversight.api.error_codes import CODES
 
-CODE_FOLDERS = ("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "oversight", "oversight/api")
+CODE_FOLDERS = (
+    *("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "messaging/attachments"),
+    *("oversight", "oversight/api"),
+)
 MORE_CODE_FILES = (
     "messaging/mime/headers.py",
     "messaging/mime/conversation.py",
@@ -60,14 +63,20 @@ def test_every_operation_is_documented_with_fields_curl_and_answers(page: html.H
     assert "Anything else that goes wrong." in send.xpath("string(.//p[span='default'])")
 
 
+def test_an_upload_is_shown_as_curl_sends_one(page: html.HtmlElement) -> None:
+    [upload] = page.xpath("//article[@id='uploadAttachment']")
+    assert "-F file=@plan.pdf" in upload.text_content()
+
+
 def test_every_link_on_the_page_leads_somewhere(page: html.HtmlElement) -> None:
     ids = {element.get("id") for element in page.xpath("//*[@id]")}
     for link in page.xpath("//a/@href[. != '/']"):
         assert link.removeprefix("#") in ids or Client().get(link).status_code == 200
 
 
-def test_the_page_has_no_script_and_no_file_from_elsewhere(page: html.HtmlElement) -> None:
-    assert not page.xpath("//script | //@onclick | //@style | //style")
+def test_the_page_has_no_file_from_elsewhere_and_no_script_but_the_one_that_copies(page: html.HtmlElement) -> None:
+    assert [script.get("src") for script in page.xpath("//script")] == ["/static/js/copy.js"]
+    assert not page.xpath("//script/text() | //@onclick | //@style | //style")
     assert all(link.startswith(("/static/", "data:")) for link in page.xpath("//link/@href | //img/@src"))
 
 

@@ -23,6 +23,7 @@ from tests.oversight.sends import MAIL, send
 pytestmark = pytest.mark.django_db
 
 Value = TypeVar("Value")
+FILE = "b7f1b9f2-0000-7000-8000-000000000000"
 
 
 def in_own_connection(act: Callable[[], Value]) -> Value:
@@ -82,6 +83,7 @@ def test_everything_that_was_sent_comes_back() -> None:
         "replyTo": "desk@people.example",
         "headers": {"X-Order": "17", "Bcc": "eve@evil.example", "Return-Path": "x"},
         "metadata": {"order": "17"},
+        "tags": ["receipt", "späť", "receipt"],
     }
     message = send(alice, asked).json["message"]
     assert message["toAddresses"] == ["kim@friends.example"]
@@ -92,6 +94,9 @@ def test_everything_that_was_sent_comes_back() -> None:
     assert message["headers"] == {"X-Order": "17"}
     assert message["droppedHeaders"] == ["Bcc", "Return-Path"]
     assert (message["replyTo"], message["metadata"]) == ("desk@people.example", {"order": "17"})
+    assert (message["tags"], message["hasAttachments"], message["answers"]) == (["receipt", "späť"], False, None)
+    read = Api(alice.key_text).get(f"/mailboxes/{alice.mailbox.pk}/messages").json["messages"][0]
+    assert (read["tags"], read["metadata"]) == (["receipt", "späť"], {"order": "17"})
 
 
 def test_markdown_alone_is_enough() -> None:
@@ -108,8 +113,11 @@ def test_html_alone_is_not_enough() -> None:
 
 
 def test_null_is_as_good_as_left_out() -> None:
-    optional = ("cc", "bcc", "bodyHtml", "bodyMarkdown", "inReplyTo", "replyTo", "headers", "metadata", "oversightMode")
-    assert send(builders.tenant(), MAIL | dict.fromkeys(optional) | {"attachments": []}).status == 201
+    optional = ("cc", "bcc", "bodyHtml", "bodyMarkdown", "inReplyTo", "replyTo", "headers", "oversightMode")
+    kept = ("attachments", "metadata", "tags")
+    alice = builders.tenant()
+    assert send(alice, MAIL | dict.fromkeys((*optional, *kept))).status == 201
+    assert send(alice, MAIL | {"attachments": [], "metadata": {}, "tags": []}).status == 201
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,21 @@ def test_null_is_as_good_as_left_out() -> None:
         ({"headers": ["X-A"]}, "invalid_field", "headers"),
         ({"metadata": {"a": {"b": "c"}}}, "invalid_field", "metadata.a"),
         ({"oversightMode": "none"}, "invalid_field", "oversightMode"),
-        ({"attachments": ["b7f1b9f2-0000-7000-8000-000000000000"]}, "attachments_unavailable", "attachments"),
+        ({"metadata": {str(n): "x" for n in range(51)}}, "invalid_metadata", "metadata"),
+        ({"metadata": {"a": "x" * 501}}, "invalid_metadata", "metadata"),
+        ({"tags": [str(n) for n in range(11)]}, "invalid_field", "tags"),
+        ({"tags": ["x" * 51]}, "invalid_field", "tags[0]"),
+        ({"tags": ["a\nb"]}, "invalid_field", "tags[0]"),
+        ({"tags": ["a", ""]}, "missing_field", "tags[1]"),
+        ({"tags": "a"}, "invalid_field", "tags"),
+        ({"attachments": ["nonsense"]}, "invalid_field", "attachments[0]"),
+        ({"attachments": [7]}, "invalid_field", "attachments[0]"),
+        ({"attachments": [FILE] * 2}, "attachment_twice", "attachments"),
+        ({"attachments": [{"id": FILE, "contentId": "a b"}]}, "invalid_field", "attachments[0].contentId"),
+        ({"attachments": [{"filename": "a.txt"}]}, "missing_field", "attachments[0].url"),
+        ({"attachments": [{"filename": "a.txt", "url": "x", "path": "/"}]}, "unknown_field", "path"),
+        ({"attachments": [f"{n:08d}{FILE[8:]}" for n in range(11)]}, "too_many_attachments", "attachments"),
+        ({"attachments": [FILE]}, "unknown_attachment", "attachments[0]"),
         ({"bodytext": "x"}, "unknown_field", "bodytext"),
         ({"state": "approved"}, "unknown_field", "state"),
         ({"needsDecision": False}, "unknown_field", "needsDecision"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from pytest_django import Settings
 
+from mailboxes.api import kept_answers
 from mailboxes.models import IdempotentAnswer
 from messaging.models import Message
 from oversight.models import Review
@@ -41,7 +42,7 @@ def check_one_effect(owner: Tenant, key: str, results: list[object]) -> Answer:
     assert all(answer.json == taken[0].json for answer in taken)
     assert all((answer.status, answer.code) == (409, "in_flight") for answer in refused)
     assert all(answer.headers["Retry-After"] == "1" for answer in refused)
-    assert IdempotentAnswer.objects.filter(key=key).count() == 1
+    assert IdempotentAnswer.objects.filter(key=kept_answers.name_of(key)).count() == 1
     return taken[0]
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from config.grants import grant_to_app_role
+from config.grants import grant_to_app_role, set_deletion_delay
 from config.owner import as_owner
 
 
@@ -14,3 +14,4 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             if not (options["check_unapplied"] or options["plan"]):
                 grant_to_app_role(options["database"])
+                set_deletion_delay(options["database"])

@@ -6,14 +6,17 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import inbound_usage, quotas, standing, welcome
+from mailboxes import departure, inbound_usage, plan_facts, quotas, standing, welcome
 from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
-from mailboxes.api.forms import Nothing
+from mailboxes.api.forms import AccountDeletion, Nothing
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
-from mailboxes.api.serializers import AccountAnswerSerializer, NextPageSerializer, OkSerializer
+from mailboxes.api.serializers import AccountAnswerSerializer, DeletedSerializer, NextPageSerializer, OkSerializer
+from mailboxes.errors import Invalid
 from mailboxes.models import Account, CountKind, LimitKind, Mailbox, MailboxStatus, Member, Role
+
+CONFIRMATION = "DELETE"
 
 
 class AccountView(ApiView):
@@ -25,7 +28,33 @@ class AccountView(ApiView):
         told = {**self._identity(account), **self._limits(account), **self._sending(account)}
         return Response(AccountAnswerSerializer({"account": told}).data)
 
+    @operation(
+        "deleteAccount",
+        tag="Account",
+        request=AccountDeletion,
+        answers={200: DeletedSerializer},
+        errors=(400, 403),
+    )
+    def delete(self, request: Request) -> Response:
+        """Delete the account for good: mailboxes, messages, files, domains, keys, people. Needs a full-access key.
+
+        At once nothing of it works, is seen or leaves any more; a delivery that has begun ends as it ends. What is
+        stored is erased in the background. `GET /v1/account/export` gives you a copy first. There is no way back.
+        """
+        self.principal.require_full_access()
+        self.principal.require_live()
+        if self.asked(AccountDeletion)["confirm"] != CONFIRMATION:
+            raise Invalid(
+                "An account is not deleted by accident: confirm it.",
+                code="not_confirmed",
+                fix=f'Send {{"confirm": "{CONFIRMATION}"}}.',
+                field="confirm",
+            )
+        departure.depart(self.principal.account, by=self.principal.identity, now=self.now)
+        return Response({"deleted": True})
+
     def _identity(self, account: Account) -> dict[str, object]:
+        facts = plan_facts.find(account)
         owner = Member.objects.select_related("user").filter(account=account, role=Role.OWNER).earliest("created_at")
         return {
             "id": account.pk,
@@ -33,12 +62,12 @@ class AccountView(ApiView):
             "emailVerified": owner.user.email_verified_at is not None,
             "slug": account.slug,
             "plan": account.plan,
-            "billingPeriod": "monthly",
+            "billingPeriod": facts.period,
             "suspended": account.suspended_at is not None,
             "suspendedReason": account.suspended_reason or None,
             "suspendedAt": account.suspended_at,
-            "billingLinked": False,
-            "annualAvailability": {"developer": False, "growth": False, "scale": False},
+            "billingLinked": facts.is_linked,
+            "annualAvailability": facts.annual,
             "trial": None,
         }
 

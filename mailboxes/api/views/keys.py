@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import keys, test_accounts
-from mailboxes.api import pagination
-from mailboxes.api.base import ApiView
+from mailboxes.api import idempotency, pagination
+from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import NewKeyRequest
-from mailboxes.api.openapi import AFTER, operation, path_id
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import AFTER, IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
@@ -50,7 +51,8 @@ class Keys(ApiView):
         tag="API keys",
         request=NewKeyRequest,
         answers={201: CreatedKeySerializer},
-        errors=(400, 403, 404),
+        errors=(400, 403, 404, 409, 422),
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """A new key of the calling agent, shown this once. No key that this makes ever decides.
@@ -59,10 +61,14 @@ class Keys(ApiView):
         """
         self.principal.require_full_access()
         asked = self.asked(NewKeyRequest)
-        agent = self._agent(asked.get("environment"))
-        mailboxes = self._mailboxes(agent.account, asked.get("mailboxIds") or ())
-        key, text = keys.create_agent_key(agent, name=asked.get("name") or "", mailboxes=mailboxes, now=self.now)
-        return Response(CreatedKeySerializer(_created(key, text)).data, status=201)
+
+        def act() -> Answer:
+            agent = self._agent(asked.get("environment"))
+            mailboxes = self._mailboxes(agent.account, asked.get("mailboxIds") or ())
+            key, text = keys.create_agent_key(agent, name=asked.get("name") or "", mailboxes=mailboxes, now=self.now)
+            return Answer(201, dict(CreatedKeySerializer(_created(key, text)).data))
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
 
     def _agent(self, environment: str | None) -> Agent:
         """Whose key it becomes: the caller's, or for a test key made with a live one the test account's agent."""

@@ -10,10 +10,12 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import accounts, mailbox, quotas, standing
-from mailboxes.api.base import ApiView
+from mailboxes import accounts, domains, mailbox, quotas, standing
+from mailboxes.api import idempotency
+from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
-from mailboxes.api.openapi import MAILBOX_ID, operation
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, MAILBOX_ID, operation
 from mailboxes.api.serializers import (
     DeletedSerializer,
     MailboxAnswerSerializer,
@@ -47,9 +49,9 @@ class MailboxView(ApiView):
             for box in boxes
         ]
 
-    def told(self, box: Mailbox, *, status: int = 200) -> Response:
+    def told(self, box: Mailbox) -> dict[str, Any]:
         [facts] = self.facts([box])
-        return Response(MailboxAnswerSerializer({"mailbox": facts}).data, status=status)
+        return dict(MailboxAnswerSerializer({"mailbox": facts}).data)
 
 
 class Mailboxes(MailboxView):
@@ -67,7 +69,8 @@ class Mailboxes(MailboxView):
         tag="Mailboxes",
         request=NewMailboxRequest,
         answers={201: MailboxAnswerSerializer},
-        errors=(400, 403, 404, 409),
+        errors=(400, 403, 404, 409, 422),
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """A new mailbox, active at once. Needs a full-access key.
@@ -85,15 +88,18 @@ class Mailboxes(MailboxView):
             mode=_mode(asked.get("mode")),
             metadata=asked.get("metadata", {}),
         )
-        made = mailbox.create(self.principal.account, wanted, now=self.now)
-        return self.told(made, status=201)
+
+        def act() -> Answer:
+            return Answer(201, self.told(mailbox.create(self.principal.account, wanted, now=self.now)))
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
 
     def _domain(self, domain_id: str | None) -> Domain:
         if domain_id is None:
             return accounts.domain_of(self.principal.account, now=self.now)
         parsed = parse_id(domain_id)
-        found = Domain.objects.filter(pk=parsed, account=self.principal.account).first() if parsed else None
-        house = accounts.platform().domain
+        found = domains.of_account(self.principal.account).filter(pk=parsed).first() if parsed else None
+        house = accounts.domain_of(self.principal.account, now=self.now)
         if found is None and parsed != house.pk:
             raise NotFound("domain")
         return found or house
@@ -106,7 +112,7 @@ class OneMailbox(MailboxView):
     def get(self, request: Request, id: str) -> Response:
         """One mailbox."""
         self.principal.require(Scope.READ)
-        return self.told(self.principal.get_mailbox(id))
+        return Response(self.told(self.principal.get_mailbox(id)))
 
     @operation(
         "updateMailbox",
@@ -128,7 +134,7 @@ class OneMailbox(MailboxView):
             metadata=asked.get("metadata"),
             now=self.now,
         )
-        return self.told(changed)
+        return Response(self.told(changed))
 
     @operation(
         "deleteMailbox", parameters=[MAILBOX_ID], tag="Mailboxes", answers={200: DeletedSerializer}, errors=(403, 404)

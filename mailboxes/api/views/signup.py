@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import accounts, quotas
-from mailboxes.api import client_limits, resending
-from mailboxes.api.base import OpenView
+from mailboxes.api import client_limits, idempotency, resending
+from mailboxes.api.base import OpenView, respond
 from mailboxes.api.client_limits import ClientLimit
 from mailboxes.api.forms import ResendRequest, SignupRequest
-from mailboxes.api.openapi import operation
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
 from mailboxes.api.serializers import OkSerializer, SignupAnswerSerializer, SlugAvailabilitySerializer
 from mailboxes.models import LimitKind
 
@@ -21,7 +21,7 @@ SLUG_CHECKS = ClientLimit("check-slug", 30, 60)
 NEXT_STEPS = {
     "verify_email": "Ask your human to open the link sent to the signup address and to set a password there: before "
     "that nothing is sent, and nobody can approve.",
-    "add_payment": "Nothing to pay.",
+    "add_payment": "Nothing to pay now: the plan is free. POST /v1/billing/upgrade gives a link to a larger one.",
     "add_domain": "POST /v1/domains",
     "send_email": "POST /v1/mailboxes/{id}/messages",
 }
@@ -33,8 +33,9 @@ class Signup(OpenView):
         tag="Signup",
         request=SignupRequest,
         answers={201: SignupAnswerSerializer},
-        errors=(400, 409, 429),
+        errors=(400, 409, 422, 429),
         needs_key=False,
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """A new account with a mailbox and a full-access key, shown this once.
@@ -43,15 +44,19 @@ class Signup(OpenView):
         nothing else: your human sets an own one on the verification page. The slug is for good.
         """
         asked = self.asked(SignupRequest)
-        left = client_limits.take(ClientLimit("signup", settings.SIGNUPS_PER_HOUR, 3600), request)
-        made = accounts.sign_up(
-            accounts.SignUp(
+        limit = ClientLimit("signup", settings.SIGNUPS_PER_HOUR, 3600)
+
+        def act() -> Answer:
+            client_limits.take(limit, request)
+            wanted = accounts.SignUp(
                 email=asked["email"], password=asked["password"], slug=asked["slug"], name=asked.get("name") or ""
-            ),
-            now=self.now,
-        )
-        answer = SignupAnswerSerializer(_told(made)).data
-        return Response(answer, status=201, headers={"X-RateLimit-Remaining": str(left)})
+            )
+            made = accounts.sign_up(wanted, now=self.now)
+            return Answer(201, dict(SignupAnswerSerializer(_told(made)).data))
+
+        response = respond(idempotency.once(request, account_id=None, act=act))
+        response.headers["X-RateLimit-Remaining"] = str(client_limits.left(limit, request))
+        return response
 
 
 class CheckSlug(OpenView):
@@ -61,7 +66,7 @@ class CheckSlug(OpenView):
         answers={200: SlugAvailabilitySerializer},
         errors=(400, 429),
         needs_key=False,
-        parameters=[OpenApiParameter("slug", OpenApiTypes.STR, required=True)],
+        parameters=[OpenApiParameter("slug", {"type": "string", "pattern": accounts.SLUG.pattern}, required=True)],
     )
     def get(self, request: Request) -> Response:
         """Whether a slug is free. A malformed one is a 400."""
@@ -77,8 +82,9 @@ class ResendVerification(OpenView):
         tag="Signup",
         request=ResendRequest,
         answers={200: OkSerializer},
-        errors=(400, 429),
+        errors=(400, 409, 422, 429),
         needs_key=False,
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """Another verification mail, if the address waits for one: at most every five minutes.
@@ -86,9 +92,13 @@ class ResendVerification(OpenView):
         The answer is the same for every address.
         """
         email = self.asked(ResendRequest)["email"]
-        client_limits.take(resending.PER_CLIENT, request)
-        resending.send_again(email, now=self.now)
-        return Response({"ok": True})
+
+        def act() -> Answer:
+            client_limits.take(resending.PER_CLIENT, request)
+            resending.send_again(email, now=self.now)
+            return Answer(200, {"ok": True})
+
+        return respond(idempotency.once(request, account_id=None, act=act))
 
 
 def _told(made: accounts.SignedUp) -> dict[str, object]:
@@ -113,5 +123,5 @@ def _told(made: accounts.SignedUp) -> dict[str, object]:
         "daily_send_limit": limits[LimitKind.DAILY_SENDS],
         "monthly_send_limit": limits[LimitKind.MONTHLY_SENDS],
         "email_verified": made.user.email_verified_at is not None,
-        "next_steps": NEXT_STEPS,
+        "next_steps": NEXT_STEPS if settings.PLANS != "off" else NEXT_STEPS | {"add_payment": "Nothing to pay."},
     }

@@ -19,6 +19,7 @@ from anymail.backends.postal import EmailBackend as Postal
 from django.conf import settings
 from urllib3.exceptions import NewConnectionError
 
+from mailboxes import dns_records
 from messaging.mime.types import Envelope
 
 from .base import OutcomeUnknown, PermanentFailure, SendResult, TransientFailure
@@ -86,7 +87,8 @@ def _backend(endpoint: RawEndpoint) -> AnymailRequestsBackend:
 
 
 def _mailgun(backend: AnymailRequestsBackend, envelope: Envelope, raw: bytes) -> dict[str, Any]:
-    domain = envelope.sender.rpartition("@")[2]
+    # Known there by the author's domain, not by the one that bounces come back to.
+    domain = dns_records.author_domain(envelope.sender.rpartition("@")[2])
     return {
         "url": f"{backend.api_url}{domain}/messages.mime",
         "auth": ("api", settings.EMAIL_PROVIDER_KEY),

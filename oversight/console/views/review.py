@@ -98,6 +98,7 @@ def mail_card(read: Reading, *, url: str, body_url: str, addressed: list[Person]
         subject=read.message.subject,
         recipients=addressed,
         files=read.files,
+        reply_to=read.message.reply_to,
         links_count=len(read.document.anchors),
         blocked_image_count=read.document.blocked_count,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from config.invariants import check_all
 from mailboxes.ids import new_id
-from tests import builders
+from tests import builders, domain_zone
 from tests.arrivals import arrive, withheld
 from tests.builders import Tenant
+from tests.contract.test_operations import WITH_A_FILE
 
 from .forging import Forgery, approved, attempted, forge
 
@@ -35,9 +37,29 @@ def thread_of_withheld_mail_tells_who_wrote(alice: Tenant) -> None:
     forge("UPDATE messaging_thread SET participants = '{kim@friends.example}'")
 
 
+def domain_is_not_counted(alice: Tenant) -> None:
+    domain_zone.add(alice.account)
+    assert not [one for one in check_all() if not one.holds]
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'domains' AND subject_id = %(a)s", a=alice.account.pk)
+
+
 def bounce_is_not_counted(alice: Tenant) -> None:
     builders.submit(alice)
     forge("UPDATE messaging_recipient SET state = 'bounced'")
+
+
+def stored_file_is_not_counted(alice: Tenant) -> None:
+    forge(
+        "INSERT INTO messaging_storedfile (id, account_id, sha256, size_bytes, name, created_at)"
+        " VALUES (%(id)s, %(a)s, 'x', 5, 'x', now())",
+        id=new_id(),
+        a=alice.account.pk,
+    )
+
+
+def received_file_is_not_counted(alice: Tenant) -> None:
+    arrive(alice.mailbox, WITH_A_FILE)
+    forge("DELETE FROM mailboxes_usage WHERE kind = 'storage_bytes'")
 
 
 def two_answers_to_one_key(alice: Tenant) -> None:
@@ -64,7 +86,10 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I22", quota_is_reset),
     ("I22", received_mail_is_counted_once_only),
     ("I22", withheld_mail_is_not_counted),
+    ("I22", domain_is_not_counted),
     ("I22", bounce_is_not_counted),
+    ("I22", stored_file_is_not_counted),
+    ("I22", received_file_is_not_counted),
     ("I23", two_answers_to_one_key),
     ("I50", withheld_mail_is_counted_into_its_thread),
     ("I50", thread_of_withheld_mail_tells_who_wrote),

@@ -48,6 +48,11 @@ def attempt_starts_before_undo_is_over(alice: Tenant) -> None:
     forge("UPDATE oversight_review SET release_at = release_at + interval '1 day'")
 
 
+def domain_of_somebody_else_signs(alice: Tenant) -> None:
+    attempted(alice)
+    forge("UPDATE mailboxes_domain SET name = 'elsewhere.example' WHERE NOT is_test")
+
+
 def _finish(attempt: Attempt, outcome: str) -> None:
     forge(
         "UPDATE messaging_attempt SET phase = 'finished', finished_at = now(), outcome = %(outcome)s WHERE id = %(id)s",
@@ -75,5 +80,6 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I02b", second_attempt_begins_before_the_first_has_ended),
     ("I03", unknown_is_tried_again),
     ("I08", cancelled_message_was_attempted),
+    ("I35", domain_of_somebody_else_signs),
     ("I12", attempt_starts_before_undo_is_over),
 ]

@@ -1,0 +1,67 @@
+"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/troubleshooting`, `/security`.
+
+Each is Markdown in `templates/guide/`, so that the page and the plain text can't come to differ.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+
+from messaging.mime import markdown
+
+
+@lru_cache(maxsize=8)
+def source(name: str) -> str:
+    """The Markdown of one guide, with this server's addresses in it."""
+    facts = {
+        "site": settings.PUBLIC_URL,
+        "base": f"{settings.PUBLIC_URL}/v1",
+        "domain": settings.PLATFORM_DOMAIN,
+        "contact": settings.SECURITY_CONTACT,
+    }
+    return render_to_string(f"guide/{name}.md", facts).strip() + "\n"
+
+
+@require_safe
+def agents(request: HttpRequest) -> HttpResponse:
+    """Ten steps for an agent; as plain text for whoever asks for that."""
+    if request.get_preferred_type(["text/html", "text/plain", "text/markdown"]) in ("text/plain", "text/markdown"):
+        return llms(request)
+    return _page(request, "agents")
+
+
+@require_safe
+def llms(request: HttpRequest) -> HttpResponse:
+    """`/llms.txt`: the ten steps as plain text."""
+    return HttpResponse(source("agents"), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def troubleshooting(request: HttpRequest) -> HttpResponse:
+    """What is seen most, and where to look first."""
+    return _page(request, "troubleshooting")
+
+
+@require_safe
+def security(request: HttpRequest) -> HttpResponse:
+    """What is promised, and where to report a weakness."""
+    return _page(request, "security")
+
+
+def _page(request: HttpRequest, name: str) -> HttpResponse:
+    return render(request, "docs/guide.html", _content(name))
+
+
+@lru_cache(maxsize=8)
+def _content(name: str) -> dict[str, str]:
+    text = source(name)
+    title = text.partition("\n")[0].removeprefix("# ")
+    # Written by us, and raw HTML in it would be shown as text.
+    return {"title": title, "content": mark_safe(markdown.to_html(text))}  # noqa: S308 - see above

@@ -1,0 +1,14 @@
+"""The front door for agents, outside of `/v1`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import guide
+
+urlpatterns = [
+    path("llms.txt", guide.llms, name="llms"),
+    path("agents", guide.agents, name="agents"),
+    path("docs/troubleshooting", guide.troubleshooting, name="troubleshooting"),
+    path("security", guide.security, name="security"),
+]

@@ -1,0 +1,132 @@
+"""An account with something of every kind, and what the whole database tells, to look for traces in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test import Client
+
+from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
+from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
+from mailboxes.modes import OversightMode
+from messaging import return_paths
+from messaging.models import Recipient, RecipientState, SuppressionReason
+from messaging.outbound import dispatch
+from messaging.recipients import suppressions
+from oversight import decisions
+from tests import builders, files
+from tests.arrivals import arrive, receive
+from tests.builders import Tenant
+from tests.letters import bounce, letter
+from tests.outcomes import came_to
+
+A_FILE = (
+    b"From: Kim <kim@friends.example>\r\nTo: alice@agents.example\r\nSubject: {subject}\r\n"
+    b"Message-ID: <{subject}@friends.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n"
+    b'--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename="{subject}.txt"\r\n\r\nhi\r\n'
+    b"--b--\r\n"
+)
+
+
+def furnished(name: str, *, word: str) -> Tenant:
+    """A tenant with mail in every state, people, keys, reviews. `word` stands in whatever holds words."""
+    owner = builders.tenant(name, mode=OversightMode.GATED_SEND)
+    dispatch.drain()  # the house's own mail to her
+    _mail_held_and_decided(owner, word)
+    _mail_sent(owner, word)
+    _mail_received(owner, word)
+    _beside_the_mail(owner, word)
+    return owner
+
+
+def leave(account: Account) -> None:
+    """Delete the account and erase it to the end."""
+    departure.depart(account, by="test", now=clock.now())
+    erase_all()
+
+
+def erase_all() -> None:
+    """What the sweep does until nothing is left to do."""
+    while erasure.erase_due(now=clock.now() + timedelta(hours=1)):
+        pass
+
+
+def traces_of(*words: str) -> set[str]:
+    """The tables in which one of the words stands, in text or in bytes."""
+    found = set()
+    for table, rows in all_rows().items():
+        told = "\n".join(rows).lower()
+        if any(word.lower() in told or word.lower().encode().hex() in told for word in words):
+            found.add(table)
+    return found
+
+
+def all_rows() -> dict[str, set[str]]:
+    """Every row of every table, as text."""
+    with connection.cursor() as cursor:
+        return {table: _rows(cursor, table) for table in connection.introspection.table_names(cursor)}
+
+
+def _rows(cursor: object, table: str) -> set[str]:
+    cursor.execute(f'SELECT t::text FROM "{table}" AS t')  # type: ignore[attr-defined]  # noqa: S608 - a name of ours
+    return {text for (text,) in cursor.fetchall()}  # type: ignore[attr-defined]
+
+
+def _mail_held_and_decided(owner: Tenant, word: str) -> None:
+    reviewer = builders.reviewer(owner.owner)
+    builders.held(owner, subject=word)
+    rejected, approved = (builders.held(owner, subject=word, to=(f"{word}@friends.example",)) for _ in range(2))
+    decisions.reject(rejected, reviewer=reviewer, version=1, reason="tone", note=word, now=clock.now())
+    decisions.approve(approved, reviewer=reviewer, version=1, note=word, now=clock.now())
+
+
+def _mail_sent(owner: Tenant, word: str) -> None:
+    mailbox.set_mode(owner.mailbox, OversightMode.AUTONOMOUS, by="test", now=clock.now())
+    message = builders.submit(owner, subject=word, to=(f"{word}@elsewhere.example",))
+    came_to(message, [RecipientState.BOUNCED])
+    recipient = Recipient.objects.get(message=message)
+    path = return_paths.return_path_of(recipient.pk, domain="agents.example", now=clock.now())
+    for _ in range(2):  # the second one is a duplicate
+        receive(bounce(recipient.address, to=path), path, sender="")
+    builders.submit(owner, subject=word, body_text=f"{word}\n")
+    dispatch.drain()
+
+
+def _mail_received(owner: Tenant, word: str) -> None:
+    arrive(owner.mailbox, A_FILE.replace(b"{subject}", word.encode()), sender=f"{word}@friends.example")
+    raw = letter(to=owner.mailbox.full_address, subject=word)
+    for _ in range(2):
+        receive(raw, owner.mailbox.full_address)
+
+
+def _beside_the_mail(owner: Tenant, word: str) -> None:
+    account, now = owner.account, clock.now()
+    rhea = builders.member(account, word)
+    builders.member(account, "victor", Role.VIEWER)
+    builders.decide_key(rhea)
+    keys.create_agent_key(owner.agent, name=word, mailboxes=[owner.mailbox], now=now)
+    builders.limit(account, "mailboxes", 9)
+    mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)
+    suppressions.add(account, f"{word}@other.example", reason=SuppressionReason.MANUAL, text=word, now=now)
+    account.domains.create(name=f"{word}.example", status=DomainStatus.PENDING_VERIFICATION)
+    files.upload(owner, word.encode(), filename=word)
+    IdempotentAnswer.objects.create(
+        scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
+    )
+    support.ask(owner.agent_actor, support.Question("other", word, word), now=now)
+    sessions.open_for(owner.owner.user, now=now)
+    Client().force_login(rhea.user, backend="django.contrib.auth.backends.ModelBackend")
+    AccessAttempt.objects.create(username=rhea.user.email, get_data="", post_data="", failures_since_start=1)
+    AccessLog.objects.create(username=rhea.user.email)
+    LogEntry.objects.create(
+        user=rhea.user,
+        object_id=str(account.pk),
+        object_repr=account.slug,
+        action_flag=CHANGE,
+        content_type=ContentType.objects.get_for_model(Account),
+    )
