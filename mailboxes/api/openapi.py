@@ -113,7 +113,8 @@ def operation(
     `answers` is by status or, where it is no JSON, by status and media type.
     """
     done = {status: _response(answer, status) for status, answer in answers.items()}
-    statuses = sorted({*errors, 401} if needs_key else errors)
+    repeated = {409, 422} if IDEMPOTENCY_KEY in parameters else set()
+    statuses = sorted({*errors, *repeated, *({401} if needs_key else ())})
     told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
     other = {"default": OpenApiResponse(ErrorSerializer, "Anything else that goes wrong.")}
     described: Callable[[Method], Method] = extend_schema(

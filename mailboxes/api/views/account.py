@@ -131,9 +131,14 @@ class NextPage(ApiView):
         request=Nothing,
         answers={200: NextPageSerializer},
         errors=(400, 403),
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """Where the account's human goes next: to the console, or before they can sign in there to the first steps."""
         self.principal.require_full_access()
         self.asked(Nothing)
-        return Response({"target": welcome.next_page(self.principal.account)})
+
+        def act() -> Answer:
+            return Answer(200, {"target": welcome.next_page(self.principal.account)})
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
