@@ -9,3 +9,8 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("billing.tasks")
+        import_module("billing.checks")
+        import_module("billing.departing")  # hears of accounts that are deleted
+        import_module("billing.exporting")  # registers its tables
+        plan_facts = import_module("mailboxes.plan_facts")
+        plan_facts.told_by(import_module("billing.subscriptions").facts)

@@ -11,7 +11,7 @@ from kombu import Queue
 from config.embedded.process import die_with_parent
 from config.heartbeat import BEATS_EVERY, HEARTBEAT_TASK
 from messaging import shutdown
-from messaging.wakeup import DRAIN_OUTBOX
+from messaging.wakeup import DRAIN_OUTBOX, UNLOCK_WITHHELD
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -41,7 +41,12 @@ app.conf.beat_schedule = {
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
+    "sweep files": _every(60.0, "messaging.sweep_files"),
+    "forget unsent files": _every(3600.0, "messaging.forget_unsent_files"),
     "process intake": _every(5.0, "messaging.process_intake"),
+    "reconcile billing": _every(60.0, "billing.reconcile"),
+    "unlock withheld": _every(60.0, UNLOCK_WITHHELD),
+    "settle held": _every(60.0, "messaging.settle_held"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

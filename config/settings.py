@@ -91,14 +91,24 @@ MONTHLY_SENDS_PER_MAILBOX = _number("MONTHLY_SENDS_PER_MAILBOX", 5000)
 MAILBOXES_PER_ACCOUNT = _number("MAILBOXES_PER_ACCOUNT", 3)
 MONTHLY_INBOUND_PER_ACCOUNT = _number("MONTHLY_INBOUND_PER_ACCOUNT", 100)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
+WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
+# One file, sent or received; how many a received and a sent message may have; all of a sent one together.
+MAX_FILE_BYTES = _number("MAX_FILE_BYTES", 25 * 1024**2)
+MAX_FILES_RECEIVED = _number("MAX_FILES_RECEIVED", 20)
+MAX_FILES_SENT = _number("MAX_FILES_SENT", 10)
+MAX_FILES_SENT_BYTES = _number("MAX_FILES_SENT_BYTES", 25 * 1024**2)
+FILE_LINK_HOURS = _number("FILE_LINK_HOURS", 24)
+UNSENT_FILE_HOURS = _number("UNSENT_FILE_HOURS", 7 * 24)
 SMTP_CONNECTIONS_PER_PEER = _number("SMTP_CONNECTIONS_PER_PEER", 20)
 # Who is asked for help. Empty: nobody by mail; the tickets stand in the admin.
 SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
 SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
+# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -115,6 +125,12 @@ DEFAULT_LIMITS = {
     "monthly_inbound": MONTHLY_INBOUND_PER_ACCOUNT,
     "storage_bytes": STORAGE_BYTES_PER_ACCOUNT,
 }
+
+# --- Plans and who is paid (billing) --------------------------------------------------------------------------------
+PLANS = _text("PLANS", "on")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = _text("STRIPE_API_URL", "https://api.stripe.com").rstrip("/")
 
 # Places where a process kills itself on demand (chaos tests). Deaf outside of DEBUG and TESTING; see config.checks.
 FAULTPOINTS_REQUESTED = _text("FAULTPOINTS")
@@ -184,9 +200,22 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"no-reply@{PLATFORM_DOMAIN}"
 # Empty: served as they lie in the apps' folders. Set, and filled by `collectstatic`: hashed names, compressed.
 STATIC_ROOT = _text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+# Contents of attachments: a folder, or any S3 (needs boto3: `pip install django-storages[s3]`).
+FILES_DIR = (BASE_DIR / (_text("FILES_DIR") or DATA_DIR / "files")).resolve()
+FILES_BUCKET = _text("FILES_BUCKET")
+_bucket = {
+    "bucket_name": FILES_BUCKET,
+    "endpoint_url": _text("FILES_ENDPOINT") or None,
+    "region_name": _text("FILES_REGION") or None,
+    "access_key": _text("FILES_ACCESS_KEY") or None,
+    "secret_key": _text("FILES_SECRET_KEY") or None,
+}
 _static_storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": {"BACKEND": "messaging.attachments.bucket.Bucket", "OPTIONS": _bucket}
+    if FILES_BUCKET
+    else {"BACKEND": "messaging.attachments.folder.Folder", "OPTIONS": {"location": FILES_DIR}},
     "staticfiles": {
         "BACKEND": _static_storage if STATIC_ROOT else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -212,8 +241,12 @@ SPECTACULAR_SETTINGS = {
             "Mailboxes",
             "Messages",
             "Threads",
+            "Attachments",
             "Oversight",
+            "Billing",
             "Support",
+            "Webhooks",
+            "Suppressions",
         )
     ],
 }

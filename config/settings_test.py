@@ -18,6 +18,10 @@ for name in (
     "UNDO_SECONDS",
     "DATABASE_POOL",
     "STATIC_ROOT",
+    "PLANS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_URL",
 ):
     os.environ.pop(name, None)
 
@@ -31,6 +35,7 @@ DNS_RESOLVERS = ["off"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "attachments": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # First, so that its `flush` is the one that runs after tests that commit.

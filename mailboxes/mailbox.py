@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from . import departure, display_names, events, quotas, tombstones
+from . import billing_pauses, departure, display_names, events, quotas, tombstones
 from .errors import Conflict, Forbidden, Invalid, LimitReached
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
 from .modes import OversightMode
@@ -72,8 +72,7 @@ def change(
             mailbox.display_name = display_names.check(display_name)
             changed.append("display_name")
         if status is not None and status != mailbox.status:
-            _change_status(mailbox, status)
-            changed.append("status")
+            changed += _change_status(mailbox, status)
         if metadata is not None:
             check_metadata(metadata)
             mailbox.metadata = dict(metadata)
@@ -195,11 +194,16 @@ def _insert(mailbox: Mailbox) -> None:
         raise taken from error
 
 
-def _change_status(mailbox: Mailbox, status: str) -> None:
+def _change_status(mailbox: Mailbox, status: str) -> list[str]:
     if status not in (MailboxStatus.ACTIVE, MailboxStatus.PAUSED):
         raise Invalid("The status may be ACTIVE or PAUSED.", code="invalid_status", fix="Send one of the two.")
     if mailbox.status == MailboxStatus.SUSPENDED:
         raise Forbidden(
             "This mailbox is suspended and can't be changed here.", code="mailbox_suspended", fix="Write to support."
         )
+    if status == MailboxStatus.ACTIVE:
+        billing_pauses.check_may_wake(mailbox)
     mailbox.status = status
+    changed = ["status", "paused_by_billing"] if mailbox.paused_by_billing else ["status"]
+    mailbox.paused_by_billing = False
+    return changed

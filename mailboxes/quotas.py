@@ -37,17 +37,18 @@ SPENT = """spent AS (
     FROM json_to_recordset(%(counted)s::json)
         AS one(id uuid, subject_id uuid, kind text, period_start timestamptz, amount bigint)
     ON CONFLICT (subject_id, kind, period_start) DO UPDATE SET used = mailboxes_usage.used + EXCLUDED.used
-    RETURNING kind, used
+    RETURNING subject_id, kind, period_start, used
 )"""
 TELL_SPENT = "SELECT kind, used FROM spent"
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One thing that is counted: a kind and who spends it (a mailbox's or the account's id)."""
+    """One thing that is counted: a kind, who spends it (a mailbox's or the account's id), and when, if not now."""
 
     kind: LimitKind | CountKind
     subject_id: UUID
+    at: datetime | None = None
 
 
 def take(account: Account, kind: LimitKind, amount: int, *, now: datetime) -> None:
@@ -96,6 +97,11 @@ def count(account: Account, kind: LimitKind | CountKind, amount: int, *, now: da
 def count_all(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> None:
     """As `count`, on several counters of the account and its mailboxes."""
     _spend(account, amounts, now=now)
+
+
+def counting(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> Step:
+    """`count_all` as a step of the caller's own statement: its rows are `spent`."""
+    return _spending(account, amounts, now=now)
 
 
 def give_back_sends(mailbox: Mailbox, amount: int, *, taken_at: datetime) -> None:
@@ -154,7 +160,7 @@ def period_start(kind: LimitKind | CountKind, moment: datetime) -> datetime:
 
 def _in_lock_order(counters: Iterable[Counter]) -> list[Counter]:
     """One order for everybody, so that no two takers wait for each other."""
-    return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind))
+    return sorted(counters, key=lambda counter: (counter.subject_id, counter.kind, counter.at or EPOCH))
 
 
 def _spend(account: Account, amounts: Mapping[Counter, int], *, now: datetime) -> dict[str, int]:
@@ -168,7 +174,7 @@ def _spending(account: Account, amounts: Mapping[Counter, int], *, now: datetime
             "id": new_id(),
             "subject_id": counter.subject_id,
             "kind": counter.kind.value,
-            "period_start": period_start(counter.kind, now),
+            "period_start": period_start(counter.kind, counter.at or now),
             "amount": amounts[counter],
         }
         for counter in _in_lock_order(amounts)

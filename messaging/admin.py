@@ -23,6 +23,7 @@ from .models import (
     Suppression,
     Thread,
 )
+from .webhooks import admin as webhooks_admin  # noqa: F401 - registers them
 
 
 class RecipientInline(ReadOnlyInline):
@@ -109,6 +110,9 @@ class MessageAdmin(OperatorAdmin[Message]):
         "created_at",
         "sent_at",
         "released_at",
+        "received_at",
+        "withheld_at",
+        "unlocked_at",
     )
     inlines = (RecipientInline, RevisionInline, AttachmentInline)
 
@@ -214,6 +218,7 @@ class RawMessageAdmin(OperatorAdmin[RawMessage]):
         "duplicate_of_id",
         "processed_at",
         "received_at",
+        "due_at",
     )
     readonly_fields = fields
 

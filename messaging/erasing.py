@@ -14,12 +14,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Left, Lower
 from django.dispatch import receiver
 
-from mailboxes import statements
+from mailboxes import clock, statements
 from mailboxes.erasing import some_of
 from mailboxes.erasure import Scope, Step, Waiting, register
 from mailboxes.models import Mailbox, Member, User
 from mailboxes.signals import mailboxes_erased
 
+from .attachments import deletion
 from .mime import return_path
 from .models import (
     IRREVOCABLE,
@@ -31,6 +32,7 @@ from .models import (
     Status,
     Suppression,
     Thread,
+    WebhookDelivery,
 )
 from .signals import messages_departing
 
@@ -40,7 +42,8 @@ LOCK_RECIPIENTS = "SELECT id FROM messaging_recipient WHERE message_id = ANY(%(m
 RECOUNT = """
 UPDATE messaging_thread t SET message_count = (
     SELECT count(*) FROM messaging_message m WHERE m.thread_id = t.id
-        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'))
+        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'
+            AND m.withheld_at IS NULL))
 WHERE t.id = ANY(%(threads)s)
 """
 
@@ -72,6 +75,8 @@ def erase(ids: Sequence[UUID]) -> None:
     _forget_bounces(recipients)
     _erase_received(list(RawMessage.objects.filter(message__in=ids).values_list("pk", flat=True)))
     statements.run(ERASE_REVISIONS, {"messages": list(ids)})
+    for account_id in messages.order_by("account_id").values_list("account_id", flat=True).distinct():
+        deletion.forget_of_messages(account_id, ids, now=clock.now())
     messages.delete()
     Thread.objects.filter(pk__in=threads, messages__isnull=True).delete()
     statements.run(RECOUNT, {"threads": threads})
@@ -101,7 +106,12 @@ def _threads(scope: Scope, limit: int) -> int:
 
 def _attachments(scope: Scope, limit: int) -> int:
     """Files that were uploaded and never sent."""
-    return some_of(Attachment.objects.filter(account_id=scope.account_id), limit)
+    unsent = Attachment.objects.filter(account_id=scope.account_id).order_by("pk")
+    return deletion.forget(scope.account_id, list(unsent.values_list("pk", flat=True)[:limit]), now=clock.now())
+
+
+def _deliveries(scope: Scope, limit: int) -> int:
+    return some_of(WebhookDelivery.objects.filter(endpoint__account=scope.account_id), limit)
 
 
 def _suppressions(scope: Scope, limit: int) -> int:
@@ -164,6 +174,7 @@ register(
     Step("raw_messages", _raw_messages, of_mailbox=True),
     Step("threads", _threads, of_mailbox=True),
     Step("attachments", _attachments),
+    Step("webhook_deliveries", _deliveries),
     Step("suppressions", _suppressions),
     Step("house_mail", _house_mail),
 )

@@ -13,7 +13,19 @@ from mailboxes.export import Table, columns, in_groups, register
 from mailboxes.exporting import of_account
 from mailboxes.models import Account, Mailbox
 
-from .models import Attachment, Attempt, Direction, Message, RawMessage, Recipient, Revision, Suppression, Thread
+from .attachments import reading
+from .models import (
+    Attachment,
+    Attempt,
+    Direction,
+    Message,
+    RawMessage,
+    Recipient,
+    Revision,
+    Suppression,
+    Thread,
+    WebhookEndpoint,
+)
 from .visibility import visible
 
 
@@ -61,6 +73,12 @@ def _bytes(messages: Sequence[Message]) -> Iterator[tuple[str, bytes]]:
             yield f"mail/{message_id}.v{version}.eml", bytes(raw)
 
 
+def _contents(unsent: Sequence[Attachment]) -> Iterator[tuple[str, bytes]]:
+    """Files that were uploaded and not sent; all others stand in their mails."""
+    for file in unsent:
+        yield f"files/{file.pk}", reading.content_of(file)
+
+
 INTERNAL = frozenset({"worker", "session", "lease_until"})
 
 register(
@@ -73,6 +91,12 @@ register(
         files=_bytes,
         along=[_parts],
     ),
-    Table("attachments", lambda account: [Attachment.objects.filter(account=account, message__isnull=True)]),
+    Table(
+        "attachments",
+        lambda account: [Attachment.objects.filter(account=account, message__isnull=True)],
+        files=_contents,
+    ),
     Table("suppressions", of_account(Suppression)),
+    # The values of headers are credentials of the server they go to.
+    Table("webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers"})),
 )

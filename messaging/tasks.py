@@ -2,9 +2,11 @@
 
 from celery import shared_task
 
+from mailboxes import clock
 from messaging import wakeup
 
-from .inbound import intake
+from .attachments import sweeping
+from .inbound import holding, intake, withholding
 from .outbound import dispatch
 
 
@@ -24,3 +26,29 @@ def take_back_overdue() -> None:
 def process_intake() -> None:
     """Read and file what arrived. Rung by the listener, and swept."""
     intake.drain()
+
+
+@shared_task(name=wakeup.SWEEP_FILES)
+def sweep_files() -> None:
+    """Remove objects from storage that nothing refers to. Rung by whoever deletes, and swept."""
+    sweeping.remove_remnants(now=clock.now())
+
+
+@shared_task(name="messaging.forget_unsent_files")
+def forget_unsent_files() -> None:
+    """Delete files that were never sent, and contents that lost their attachments. Swept only."""
+    now = clock.now()
+    sweeping.forget_unsent(now=now)
+    sweeping.give_up_unused(now=now)
+
+
+@shared_task(name=wakeup.UNLOCK_WITHHELD)
+def unlock_withheld() -> None:
+    """Unlock what a month's end or a raised limit gives free. Rung by a change of a limit, and swept."""
+    withholding.unlock_due(now=clock.now())
+
+
+@shared_task(name="messaging.settle_held")
+def settle_held() -> None:
+    """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
+    holding.settle()

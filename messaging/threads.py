@@ -6,19 +6,19 @@ joins only if the sender already takes part in a thread of that subject that was
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from mailboxes import statements
 from mailboxes.models import Mailbox
+from mailboxes.statements import as_json
 
 from .mime import conversation
 from .models import Message, Thread
-from .visibility import visible
+from .visibility import known, visible
 
 SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
@@ -32,9 +32,9 @@ UPDATE messaging_thread AS thread SET
         SELECT person FROM unnest(thread.participants || given.people) WITH ORDINALITY AS one(person, place)
         GROUP BY person ORDER BY min(place) LIMIT %(kept)s
     ),
-    last_message_at = greatest(thread.last_message_at, %(now)s)
+    last_message_at = greatest(thread.last_message_at, given.last)
 FROM (
-    SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count,
+    SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count, (one ->> 'last')::timestamptz AS last,
            ARRAY(SELECT jsonb_array_elements_text(one -> 'people')) AS people
     FROM jsonb_array_elements(%(threads)s::jsonb) AS one
 ) AS given
@@ -67,11 +67,12 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
 
 
 def find_parent_thread(mailbox: Mailbox, references: Sequence[str], *, sender: str | None = None) -> Placement | None:
-    """The thread that the references lead to, if they lead to one."""
-    parent = find_parent(mailbox, references)
+    """The thread that the references lead to, if they lead to one. With a `sender`, through withheld mail too: when it
+    is unlocked, its answers stand beside it."""
+    parent = _find_parent(known(mailbox) if sender else visible(mailbox), references)
     if parent is None or parent.thread is None:
         return None
-    is_new = sender is not None and sender not in parent.thread.participants
+    is_new = sender is not None and sender not in (*parent.thread.participants, *people_of(parent))
     return Placement(thread=parent.thread, parent=parent, sender_is_new=is_new)
 
 
@@ -85,8 +86,8 @@ def begin(mailbox: Mailbox, *, subject: str) -> Thread:
     )
 
 
-def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
-    """The visible message of this mailbox that the nearest known reference names. Never one of another mailbox."""
+def _find_parent(messages: QuerySet[Message], references: Sequence[str]) -> Message | None:
+    """The one of a mailbox's messages that the nearest known reference names."""
     nearest = list(dict.fromkeys(reversed(references)))[:REFERENCES_LOOKED_AT]
     if not nearest:
         return None
@@ -94,16 +95,11 @@ def find_parent(mailbox: Mailbox, references: Sequence[str]) -> Message | None:
         *(When(message_id=reference, then=Value(rank)) for rank, reference in enumerate(nearest)),
         output_field=IntegerField(),
     )
-    return (
-        visible(mailbox)
-        .filter(message_id__in=nearest)
-        .select_related("thread")
-        .order_by(nearness, "created_at")
-        .first()
-    )
+    found = messages.filter(message_id__in=nearest).select_related("thread")
+    return found.order_by(nearness, "created_at").first()
 
 
-def show(messages: Sequence[Message], *, now: datetime) -> None:
+def show(messages: Sequence[Message]) -> None:
     """Count messages that became visible into their threads, by one statement.
 
     Call it once per message, before its event is recorded.
@@ -115,10 +111,15 @@ def show(messages: Sequence[Message], *, now: datetime) -> None:
     if not shown:
         return
     threads = [
-        {"thread": thread, "count": len(its), "people": [person for message in its for person in people_of(message)]}
+        {
+            "thread": thread,
+            "count": len(its),
+            "last": max(message.created_at for message in its),
+            "people": [person for message in its for person in people_of(message)],
+        }
         for thread, its in shown.items()
     ]
-    statements.run(SHOW, {"threads": json.dumps(threads), "now": now, "kept": PARTICIPANTS_KEPT})
+    statements.run(SHOW, {"threads": as_json(threads), "kept": PARTICIPANTS_KEPT})
 
 
 def people_of(message: Message) -> list[str]:

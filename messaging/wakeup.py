@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 DRAIN_OUTBOX = "messaging.drain_outbox"
 PROCESS_INTAKE = "messaging.process_intake"
+SWEEP_FILES = "messaging.sweep_files"
+UNLOCK_WITHHELD = "messaging.unlock_withheld"
 
 _silence = Silence()
 

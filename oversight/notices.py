@@ -1,4 +1,4 @@
-"""Words of the platform to people, by mail: verification, welcome, and questions to the operator."""
+"""Words of the platform to people, by mail: verification, welcome, the link to pay, questions to the operator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from mailboxes import accounts
+from mailboxes import accounts, checkout_links
 from mailboxes.errors import Problem
 from mailboxes.models import Account, Event, Mailbox, Member, Role, SupportTicket, User
 from mailboxes.signals import event_recorded
@@ -94,8 +94,20 @@ def _mail(name: str, to: str, subject: str, context: Mapping[str, object]) -> Pl
     )
 
 
+def send_checkout(event: Event) -> None:
+    """Mail the page of a checkout to the account's owners, to proven addresses only: anybody can sign up a stranger."""
+    asked = json.loads(event.data)
+    owners = Member.objects.filter(account_id=event.account_id, role=Role.OWNER, user__is_active=True)
+    proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
+    for address, slug in proven.values_list("user__email", "account__slug"):
+        context = {**asked, "slug": slug, "url": checkout_links.url(asked["checkout_id"]), "hours": 24}
+        mail = _mail("checkout", address, f"Upgrade of {slug} to {asked['plan']}", context)
+        submit_platform(mail, now=event.created_at)
+
+
 NOTICES: dict[str, Callable[[Event], None]] = {
     "account.verification_requested": send_verification,
     "account.welcome_requested": send_welcome,
+    "billing.checkout_opened": send_checkout,
     "support.requested": send_ticket,
 }

@@ -154,7 +154,7 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
     )
     if not is_refused:
         quotas.check(dict(used), who.limits, 0, now=now)  # over a limit all of it is rolled back
-        drafts.show(composed, now=now)
+        drafts.show(composed)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
 

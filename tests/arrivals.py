@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from mailboxes import clock
-from mailboxes.models import Mailbox
+from mailboxes.models import LimitKind, Mailbox
 from messaging.inbound import intake
 from messaging.mime.types import Envelope
 from messaging.models import Message, RawMessage
 
+from . import builders
 from .letters import letter
 
 
@@ -21,3 +22,10 @@ def arrive(box: Mailbox, raw: bytes | None = None, *, sender: str = "kim@friends
     row = receive(letter(to=box.full_address) if raw is None else raw, box.full_address, sender=sender)
     assert intake.process(row, now=clock.now())
     return Message.objects.get(raw_message=row)
+
+
+def withheld(box: Mailbox, raw: bytes | None = None) -> Message:
+    """A message that came over the month's limit of an account with no other mail: its second, where one is allowed."""
+    builders.limit(box.account, LimitKind.MONTHLY_INBOUND, 1)
+    arrive(box)
+    return arrive(box, raw or letter(to=box.full_address, subject="One too many"))

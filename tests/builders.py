@@ -8,11 +8,12 @@ from itertools import count
 from typing import Any
 
 from mailboxes import accounts, clock, keys, mailbox, quotas, test_accounts
-from mailboxes.models import Account, Agent, Limit, LimitKind, Mailbox, Member, Role
+from mailboxes.models import Account, Agent, Event, Limit, LimitKind, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
-from messaging.models import Message
+from messaging.models import Message, WebhookDelivery, WebhookEndpoint
+from messaging.webhooks import endpoints
 from oversight import submission
 from oversight.decisions import Reviewer
 from oversight.models import Door, Review
@@ -108,3 +109,20 @@ def limit(account: Account, kind: str, amount: int) -> None:
 def agent(account: Account, name: str) -> Agent:
     """Another agent of the account."""
     return Agent.objects.create(account=account, name=name)
+
+
+def webhook(
+    owner: Tenant, *, box: Mailbox | None = None, headers: dict[str, str] | None = None
+) -> tuple[WebhookEndpoint, str]:
+    """A webhook of the tenant for received mail, and its secret."""
+    url = endpoints.check_url("https://hooks.example/mail")
+    asked = endpoints.NewEndpoint(url, ["message.received"], box, headers or {})
+    return endpoints.create(owner.agent_actor, asked, now=clock.now())
+
+
+def webhook_delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
+    """What telling the newest event of the account to the endpoint leaves before the first attempt."""
+    event = Event.objects.filter(account=endpoint.account).order_by("-seq")[0]
+    return WebhookDelivery.objects.create(
+        endpoint=endpoint, event_id=event.pk, event_seq=event.seq, event="message.received", next_at=clock.now()
+    )

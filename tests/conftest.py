@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import zeal
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from config.owner import as_owner
 
@@ -72,6 +73,16 @@ class Clock:
             cursor.execute("SELECT clock_timestamp()")
             moment: datetime = cursor.fetchone()[0]
             return moment
+
+
+@pytest.fixture
+def files_folder(settings: Settings, tmp_path: Path) -> Path:
+    """Attachments' contents are kept in this folder, as in production; it is made by the first one."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "attachments": {"BACKEND": "tests.fakes.storage.Frail", "OPTIONS": {"location": tmp_path / "files"}},
+    }
+    return tmp_path / "files"
 
 
 @pytest.fixture

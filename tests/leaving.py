@@ -10,17 +10,20 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 
+from billing import plans, subscriptions
 from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
 from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
-from messaging.models import Attachment, Recipient, RecipientState, SuppressionReason
+from messaging.attachments import sweeping
+from messaging.models import Recipient, RecipientState, SuppressionReason, WebhookEndpoint, WebhookEvent
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
 from oversight import decisions
 from tests import builders
 from tests.arrivals import arrive, receive
 from tests.builders import Tenant
+from tests.files import upload
 from tests.letters import bounce, letter
 from tests.outcomes import came_to
 
@@ -54,6 +57,7 @@ def erase_all() -> None:
     """What the sweep does until nothing is left to do."""
     while erasure.erase_due(now=clock.now() + timedelta(hours=1)):
         pass
+    sweeping.remove_remnants(now=clock.now())
 
 
 def traces_of(*words: str) -> set[str]:
@@ -114,7 +118,11 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)
     suppressions.add(account, f"{word}@other.example", reason=SuppressionReason.MANUAL, text=word, now=now)
     account.domains.create(name=f"{word}.example", status=DomainStatus.PENDING_VERIFICATION)
-    Attachment.objects.create(account=account, filename=word, content_type="text/plain", size_bytes=1, sha256="0" * 64)
+    upload(owner, word.encode(), filename=f"{word}.txt")
+    WebhookEndpoint.objects.create(
+        account=account, url=f"https://{word}.example/", events=[WebhookEvent.values[0]], secret=b"sealed"
+    ).deliveries.create(event_id=account.pk, event_seq=1, event=WebhookEvent.values[0], next_at=now)
+    subscriptions.grant(account, plans.OFFER.plans[-1], period="monthly", by="operator:test", now=now)
     IdempotentAnswer.objects.create(
         scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
     )

@@ -24,6 +24,14 @@ SELECT 'received ' || r.id FROM messaging_rawmessage r JOIN messaging_rawmessage
 WHERE first.duplicate_of_id IS NOT NULL OR first.sha256 <> r.sha256
 """
 
+# A paused mailbox wakes its held mail in the same transaction; what was stored in that very moment, a sweep does.
+HELD_WAITS_FOR_ITS_MAILBOX = """
+SELECT 'received ' || r.id FROM messaging_rawmessage r LEFT JOIN mailboxes_mailbox b ON b.id = r.mailbox_id
+WHERE r.processed_at IS NULL AND r.due_at IS NULL AND (b.id IS NULL
+    OR (b.status <> 'PAUSED' OR b.deleted_at IS NOT NULL)
+        AND greatest(r.received_at, b.updated_at, b.deleted_at) < now() - interval '10 minutes')
+"""
+
 # Where the next hop said for good that the address is no good, and where its owner complained.
 FEEDBACK_SUPPRESSES = f"""
 SELECT 'recipient ' || r.id FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id
@@ -49,6 +57,20 @@ WHERE m.direction = 'INBOUND' AND (
 ) <> CASE m.status WHEN 'released' THEN 1 ELSE 0 END
 """
 
+# What was ever withheld came as a stub; what is unlocked was told so, once; and nothing else.
+WITHHELD_IS_TOLD = """
+SELECT 'message ' || m.id FROM messaging_message m
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE e.kind = 'message.received' AND e.data::jsonb ->> 'over_limit' = 'true') AS stubs,
+        count(*) FILTER (WHERE e.kind = 'message.unlocked') AS unlocked
+    FROM mailboxes_event e WHERE e.subject = m.id::text AND e.account_id = m.account_id
+        AND e.kind IN ('message.received', 'message.unlocked')
+) AS told
+WHERE told.stubs <> (m.withheld_at IS NOT NULL OR m.unlocked_at IS NOT NULL)::int
+    OR told.unlocked <> (m.unlocked_at IS NOT NULL)::int
+    OR m.withheld_at IS NOT NULL AND m.status <> 'released'
+"""
+
 INVARIANTS = (
     promise("I21", "A hard bounce and a complaint suppress their address.", FEEDBACK_SUPPRESSES),
     promise("I26b", "Every mail that was answered with 250 was filed, or waits to be read.", EVERY_250_IS_SHOWN),
@@ -56,5 +78,7 @@ INVARIANTS = (
         "I26", "What was received is kept as it came, and every shown mail has its bytes.", NOTHING_RECEIVED_IS_LOST
     ),
     promise("I27", "The same bytes received again make no second message.", SHOWN_ONCE),
+    promise("I26c", "What is held back waits for a paused mailbox.", HELD_WAITS_FOR_ITS_MAILBOX),
+    promise("I28b", "What is withheld was announced as such, and what was unlocked once more.", WITHHELD_IS_TOLD),
     promise("I28", "Every released mail was announced once, and no other was.", ANNOUNCED),
 )

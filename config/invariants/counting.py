@@ -21,23 +21,33 @@ WITH taken AS (
     UNION ALL
     SELECT account_id, 'account_sends_per_minute', date_trunc('minute', at), sum(amount) FROM taken GROUP BY 1, 3
     UNION ALL
-    SELECT account_id, 'monthly_inbound', date_trunc('month', released_at AT TIME ZONE 'UTC'), count(*)
+    SELECT account_id, 'monthly_inbound', date_trunc('month', received_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
-    SELECT mailbox_id, 'monthly_inbound', date_trunc('month', released_at AT TIME ZONE 'UTC'), count(*)
+    SELECT mailbox_id, 'monthly_inbound', date_trunc('month', received_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
-    SELECT account_id, 'daily_inbound', date_trunc('day', released_at AT TIME ZONE 'UTC'), count(*)
+    SELECT account_id, 'daily_inbound', date_trunc('day', received_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_message WHERE direction = 'INBOUND' AND released_at IS NOT NULL GROUP BY 1, 3
     UNION ALL
     SELECT m.account_id, 'daily_bounces', date_trunc('day', m.created_at AT TIME ZONE 'UTC'), count(*)
     FROM messaging_recipient r JOIN messaging_message m ON m.id = r.message_id WHERE r.state = 'bounced' GROUP BY 1, 3
     UNION ALL
+    SELECT mailbox_id, 'over_limit', timestamp '1970-01-01', count(*) FROM messaging_message
+    WHERE withheld_at IS NOT NULL GROUP BY 1
+    UNION ALL
     SELECT account_id, 'mailboxes', timestamp '1970-01-01', count(*) FROM mailboxes_mailbox
     WHERE deleted_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT account_id, 'storage_bytes', timestamp '1970-01-01', sum(size) FROM (
+        SELECT account_id, size_bytes AS size FROM messaging_storedfile
+        UNION ALL
+        SELECT f.account_id, f.size_bytes FROM messaging_attachment f JOIN messaging_message m ON m.id = f.message_id
+        WHERE f.part_index IS NOT NULL AND m.released_at IS NOT NULL
+    ) AS kept GROUP BY 1
 ), counted AS (
     SELECT subject_id, kind, period_start AT TIME ZONE 'UTC' AS period, used FROM mailboxes_usage
-    WHERE kind <> 'storage_bytes' AND used <> 0
+    WHERE used <> 0
 ), eased AS (
     SELECT account_id FROM mailboxes_mailbox WHERE deleted_at IS NOT NULL
     UNION SELECT id FROM mailboxes_account WHERE is_platform
@@ -55,12 +65,15 @@ ONE_ANSWER = """
 SELECT 'answer ' || min(id::text) FROM mailboxes_idempotentanswer GROUP BY scope, route, key HAVING count(*) > 1
 """
 
-# Visible: what was asked to leave and not refused, and what was shown to the agent.
+# Visible: what was asked to leave and not refused, and what was shown to the agent. Of a thread of nothing visible
+# nobody learns who takes part, or when.
 THREADS = """
 SELECT 'thread ' || t.id FROM messaging_thread t
 WHERE t.message_count <> (
-    SELECT count(*) FROM messaging_message m WHERE m.thread_id = t.id
-        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'))
+    SELECT count(*) FROM messaging_message m WHERE m.thread_id = t.id AND (
+        m.direction = 'OUTBOUND' AND m.status <> 'refused'
+        OR m.direction = 'INBOUND' AND m.status = 'released' AND m.withheld_at IS NULL))
+    OR t.message_count = 0 AND (t.last_message_at IS NOT NULL OR t.participants <> '{}')
 """
 
 RECIPIENTS = """

@@ -45,7 +45,7 @@ WHERE w.state IS DISTINCT FROM CASE last.kind
 ENDS_ARE_TOLD_ONCE = """
 SELECT 'message ' || e.subject FROM mailboxes_event e
 WHERE e.kind IN ('message.sent', 'message.failed', 'message.unknown', 'message.refused', 'message.rejected',
-    'message.expired', 'message.cancelled', 'message.received')
+    'message.expired', 'message.cancelled', 'message.received', 'message.unlocked')
 GROUP BY e.account_id, e.subject, e.kind HAVING count(*) > 1
 """
 

@@ -48,6 +48,13 @@ WHERE b.account_id <> e.account_id
 UNION ALL
 SELECT 'usage ' || u.id FROM mailboxes_usage u JOIN mailboxes_mailbox b ON b.id = u.subject_id
 WHERE b.account_id <> u.account_id
+UNION ALL
+SELECT 'webhook ' || w.id FROM messaging_webhookendpoint w JOIN mailboxes_mailbox b ON b.id = w.mailbox_id
+WHERE b.account_id <> w.account_id
+UNION ALL
+SELECT 'delivery ' || d.id FROM messaging_webhookdelivery d
+JOIN messaging_webhookendpoint w ON w.id = d.endpoint_id JOIN mailboxes_event e ON e.id = d.event_id
+WHERE e.account_id <> w.account_id
 """
 
 THREADS_APART = """
@@ -58,7 +65,9 @@ WHERE t.mailbox_id <> m.mailbox_id
 INVARIANTS = (
     promise("I24", "Mailboxes, keys and messages belong to one account with all that they name.", ACCOUNTS_APART),
     promise(
-        "I25", "Threads, files, reviews, events and counters belong to the account of what they are of.", CHILDREN_APART
+        "I25",
+        "Threads, files, reviews, events, counters, webhooks belong to the account of what they are of.",
+        CHILDREN_APART,
     ),
     promise("I31", "A thread never joins two mailboxes.", THREADS_APART),
 )

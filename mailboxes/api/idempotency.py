@@ -36,17 +36,19 @@ class KeyReused(Problem):
     code = "idempotency_key_reused"
 
 
-def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> Answer:
+def once(request: Request, *, account_id: UUID, act: Callable[[], Answer], content: object = None) -> Answer:
     """Do `act` and keep its answer, in one transaction; or give the answer that was kept for (account, route, key).
 
     While the first request runs, others with its key get 409 `in_flight`; the same key with another body gets 422.
     An act that raises is rolled back and leaves nothing: the key is free again.
+    `content` says what was asked where that is no JSON: names and digests of files.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return act()
     _check(key)
-    claim = _Claim(str(account_id), f"{request.method} {request.path}", key, _fingerprint(request.data))
+    asked = request.data if content is None else content
+    claim = _Claim(str(account_id), f"{request.method} {request.path}", key, _fingerprint(asked))
     with transaction.atomic():
         claim.lock()
         kept = claim.find()
@@ -55,6 +57,15 @@ def once(request: Request, *, account_id: UUID, act: Callable[[], Answer]) -> An
         answer = act()
         claim.keep(answer)
     return answer
+
+
+def find(request: Request, *, account_id: UUID) -> Answer | None:
+    """The answer that `once` would give without doing anything; None if there is none yet."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    _check(key)
+    return _Claim(str(account_id), f"{request.method} {request.path}", key, _fingerprint(request.data)).find()
 
 
 def forget_old(*, now: datetime) -> int:

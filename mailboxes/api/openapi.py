@@ -32,6 +32,8 @@ ERRORS = {
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used for another request.",
     429: "A limit is used up; Retry-After says how long, where waiting helps.",
+    502: "A service that we need did not answer as it should.",
+    503: "This server does not offer it, or can't right now; `code` says which.",
 }
 
 

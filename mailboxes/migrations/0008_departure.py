@@ -143,6 +143,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0007_people'),
+        ('mailboxes', '0010_over_limit'),
     ]
 
     operations = [

@@ -29,6 +29,7 @@ class CountKind(models.TextChoices):
 
     DAILY_INBOUND = "daily_inbound", "received messages a day, per account"
     DAILY_BOUNCES = "daily_bounces", "recipients of a day's sends that bounced, per account"
+    OVER_LIMIT = "over_limit", "received messages that are withheld now, per mailbox"
 
 
 class Limit(models.Model):
@@ -66,6 +67,10 @@ class Usage(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint("subject_id", "kind", "period_start", name="usage_once_per_period"),
             models.CheckConstraint(condition=Q(used__gte=0), name="usage_not_negative"),
+        ]
+        indexes: ClassVar = [
+            # Of the kind alone: an index that spoke of `used` would be written with every count of anything.
+            models.Index("account", condition=Q(kind="over_limit"), name="usage_over_limit"),
         ]
 
     def __str__(self) -> str:

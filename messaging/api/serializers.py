@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -16,6 +15,7 @@ from mailboxes.inbound_usage import InboundUsage
 from messaging.models import Attachment, Direction, Message, Recipient, RecipientState, Status
 
 from .wire_status import WIRE_STATUSES, wire_status
+from .withheld import UpgradeHintSerializer, upgrade_hint
 
 
 class AttachmentSerializer(serializers.Serializer[Any]):
@@ -32,7 +32,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     createdAt = Moment(source="created_at")
 
     def get_r2Key(self, attachment: Attachment) -> str:
-        return f"sha256/{attachment.sha256}"
+        return attachment.storage_key
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -84,10 +84,13 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     attachmentsDropped = serializers.SerializerMethodField()
     attachmentsDroppedReason = serializers.SerializerMethodField()
     eventDispatchedAt = Constant(None, schema={**NULLABLE_TEXT, "format": "date-time"})
-    overLimit = Constant(False, schema={"type": "boolean"})
-    overLimitReason = Constant(None, schema={**NULLABLE_TEXT, "enum": ["MONTHLY", "TRIAL", None]})
+    overLimit = serializers.SerializerMethodField(help_text="Withheld: came over the month's inbound limit.")
+    overLimitReason = serializers.SerializerMethodField()
     pendingSseEventData = Constant(None, schema={"type": "null"})
     createdAt = Moment(source="created_at")
+    receivedAt = Moment(
+        source="received_at", allow_null=True, help_text="Arrival; `createdAt` is when it was first listed."
+    )
     state = serializers.ChoiceField(source="status", choices=Status.values, help_text="Finer than status.")
     stateReason = serializers.SerializerMethodField()
     recipients = RecipientSerializer(many=True, source="shown_recipients")
@@ -105,6 +108,13 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     @extend_schema_field({**NULLABLE_TEXT, "enum": ["size", "count", "both", None]})
     def get_attachmentsDroppedReason(self, message: Message) -> str | None:
         return message.attachments_dropped or None
+
+    def get_overLimit(self, message: Message) -> bool:
+        return message.withheld_at is not None
+
+    @extend_schema_field({**NULLABLE_TEXT, "enum": ["MONTHLY", "TRIAL", None]})
+    def get_overLimitReason(self, message: Message) -> str | None:
+        return "MONTHLY" if message.withheld_at is not None else None
 
     @extend_schema_field(ReasonSerializer(allow_null=True))
     def get_stateReason(self, message: Message) -> dict[str, str] | None:
@@ -134,17 +144,6 @@ class ThreadSerializer(serializers.Serializer[Any]):
     createdAt = Moment(source="created_at")
 
 
-class ApiEndpointSerializer(serializers.Serializer[Any]):
-    method = serializers.CharField()
-    path = serializers.CharField()
-
-
-class UpgradeHintSerializer(serializers.Serializer[Any]):
-    browserUrl = serializers.URLField()
-    apiEndpoint = ApiEndpointSerializer()
-    hint = serializers.CharField()
-
-
 class InboundUsageSerializer(serializers.Serializer[Any]):
     """snake_case, as in events."""
 
@@ -166,15 +165,11 @@ class ThreadListSerializer(serializers.Serializer[Any]):
     metadata = ListMetadataSerializer()
 
 
-def list_metadata(usage: InboundUsage) -> dict[str, object]:
-    """What lists tell of the inbound limit. Nothing is withheld yet, so nothing is counted."""
+def list_metadata(usage: InboundUsage, *, withheld_count: int) -> dict[str, object]:
+    """What lists tell of the inbound limit, and of what they leave out because of it."""
     hint = {} if usage.status == "healthy" else {"limitHint": InboundUsageSerializer(usage).data}
     return {
-        "overLimitCount": 0,
-        "upgrade": {
-            "browserUrl": f"{settings.PUBLIC_URL}/billing",
-            "apiEndpoint": {"method": "POST", "path": "/v1/billing/upgrade"},
-            "hint": "Raises the limits of the account.",
-        },
+        "overLimitCount": withheld_count,
+        "upgrade": upgrade_hint(),
         **hint,
     }

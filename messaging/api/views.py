@@ -10,15 +10,16 @@ from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mailboxes import inbound_usage
 from mailboxes.api import pagination, places
 from mailboxes.api.base import ApiView
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox, Scope
 from messaging.models import Message, Recipient, Thread
-from messaging.visibility import visible
+from messaging.visibility import known, visible
 
-from . import newest
+from . import newest, withheld
 from .newest import MessageFilters
 from .serializers import MessageSerializer, ThreadSerializer, list_metadata
 
@@ -53,12 +54,17 @@ class MailView(ApiView):
         return visible(mailbox).prefetch_related(*self.related())
 
     def get_message(self, mailbox: Mailbox, message_id: object) -> Message:
-        """The visible message of that id. Raises NotFound for anything else."""
+        """The visible message of that id. Raises Withheld for a withheld one, NotFound for anything else."""
         parsed = parse_id(message_id)
-        found = self.messages(mailbox).filter(pk=parsed).first() if parsed else None
+        found = known(mailbox).prefetch_related(*self.related()).filter(pk=parsed).first() if parsed else None
         if found is None:
             raise NotFound("message")
+        withheld.check_message(found, now=self.now)
         return found
+
+    def list_metadata(self, mailbox: Mailbox) -> dict[str, object]:
+        count = inbound_usage.withheld(mailbox, now=self.now)
+        return list_metadata(self.inbound_usage, withheld_count=count)
 
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         return list(self.message_serializer(messages, many=True).data)
@@ -68,7 +74,8 @@ class MessageListView(MailView):
     def get(self, request: Request, id: str) -> Response:
         """The mailbox's messages, newest first.
 
-        Mail that a human has to admit first is not shown. With `since`, remember the newest `createdAt` and drop
+        Mail that a human has to admit first is not shown, nor what came over the month's inbound limit:
+        `metadata.overLimitCount` counts that. With `since`, remember the newest `createdAt` and drop
         what you have seen: the moment itself is included. Read on with `after`. A page by `offset` begins where the
         one before it ended, if you have read that in the last ten minutes.
         """
@@ -86,7 +93,7 @@ class MessageListView(MailView):
             {
                 "messages": self.told(list(shown)),
                 "nextCursor": cursor and cursor.text(),
-                "metadata": list_metadata(self.inbound_usage),
+                "metadata": self.list_metadata(mailbox),
             }
         )
 
@@ -100,9 +107,10 @@ class MessageView(MailView):
 class ThreadListView(MailView):
     def get(self, request: Request, id: str) -> Response:
         """The 50 conversations with the newest activity."""
-        found = Thread.objects.filter(mailbox=self.mailbox(id), last_message_at__isnull=False)
+        mailbox = self.mailbox(id)
+        found = Thread.objects.filter(mailbox=mailbox, last_message_at__isnull=False)
         threads = ThreadSerializer(found.order_by("-last_message_at", "-pk")[:THREADS_LISTED], many=True).data
-        return Response({"threads": threads, "metadata": list_metadata(self.inbound_usage)})
+        return Response({"threads": threads, "metadata": self.list_metadata(mailbox)})
 
 
 class ThreadView(MailView):

@@ -42,16 +42,17 @@ def claimed(*, limit: int, now: datetime) -> Iterator[list[RawMessage]]:
     found: list[tuple[UUID, int]] = statements.run(CLAIM, parameters)
     try:
         # Looked at again now that they are ours: another worker may have filed one just before.
-        rows = RawMessage.objects.filter(pk__in=_first_of(found), processed_at__isnull=True) if found else []
-        yield sorted(rows, key=lambda row: (row.due_at, row.pk))
+        ours = RawMessage.objects.filter(pk__in=_first_of(found), processed_at__isnull=True, due_at__isnull=False)
+        yield list(ours.order_by("due_at", "pk")) if found else []
     finally:
         statements.run(UNLOCK, {"ids": [pk for pk, _ in found]})
 
 
 def put_off(row: RawMessage, *, now: datetime) -> None:
-    """After a failure: to the back of the line, for longer each time, so that it holds up nobody."""
+    """After a failure: to the back of the line, for longer each time, so that it holds up nobody. What was held
+    meanwhile, its mailbox being paused, stays so."""
     pause = min(FIRST_PAUSE * 2 ** min(row.failures_count, MAX_DOUBLINGS), LONGEST_PAUSE)
-    unprocessed = RawMessage.objects.filter(pk=row.pk, processed_at__isnull=True)
+    unprocessed = RawMessage.objects.filter(pk=row.pk, processed_at__isnull=True, due_at__isnull=False)
     unprocessed.update(due_at=now + pause, failures_count=F("failures_count") + 1)
 
 

@@ -104,7 +104,7 @@ def _message(reading: Reading, placement: Placement, *, now: datetime) -> Messag
         has_attachments=bool(parsed.attachments), attachments_dropped=parsed.attachments_dropped or "",
         defects=[str(defect) for defect in parsed.defects], sender_checks=sender_checks.as_json(checks),
         sender_new_to_thread=placement.sender_is_new,
-        is_automatic=parsed.is_automatic or not row.envelope_sender, created_at=now,
+        is_automatic=parsed.is_automatic or not row.envelope_sender, received_at=row.received_at, created_at=now,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The way in: bytes are stored before the sender hears 250, read later, filed as a message, and shown when admitted.
 
-Lock order: mailbox → raw message → recipients → account → message → thread → usage → event counter.
+Lock order: mailbox → raw message → recipients → account → usage of received mail → message → thread → event counter.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from uuid import UUID
 
 import structlog
 from django.db import DataError, transaction
+from django.db.models import Sum
 
-from mailboxes import clock, events, inbound_usage, statements
-from mailboxes.events import Happening
+from mailboxes import clock, events, quotas, statements
+from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
 from messaging.faultpoints import faultpoint
 from messaging.mime.defects import Defect
 from messaging.mime.types import Envelope, Parsed
-from messaging.models import Message, RawMessage, Status
+from messaging.models import Attachment, Message, RawMessage, Status
 
-from . import claims, destinations, feedback, reading, storing, together
+from . import claims, destinations, feedback, reading, storing, together, withholding
 from .reading import Reading
 from .storing import Via as Via
 
@@ -97,25 +98,39 @@ def process(raw_message: RawMessage, *, now: datetime) -> bool:
 
 
 def release(messages: Sequence[Message], *, now: datetime) -> None:
-    """Show arrived or held messages to their agents: count them, and record `message.received` for each."""
-    lifecycle.advance_all(messages, Status.RELEASED, now=now, released_at=now)
-    threads.show(messages, now=now)
+    """Show arrived or held messages to their agents, or withhold what came over the month's limit; count all of them,
+    and record `message.received` for each."""
     by_account = [
         (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
     ]
-    for _, its in by_account:
-        inbound_usage.count(its[0].account, [message.mailbox_id for message in its], now=now)
+    stored = _stored_bytes(messages)
+    # First the counters: their locks say who came first, and so what is over the limit.
+    over = {message.pk for _, its in by_account for message in withholding.count(its, now=now)}
     for account_id, its in by_account:
-        events.record_all(account_id, [_received(message) for message in its], now=now)
+        if account_id in stored:
+            quotas.count(its[0].account, LimitKind.STORAGE_BYTES, stored[account_id], now=now)
+    shown = [message for message in messages if message.pk not in over]
+    withheld = [message for message in messages if message.pk in over]
+    if shown:
+        lifecycle.advance_all(shown, Status.RELEASED, now=now, released_at=now)
+        threads.show(shown)
+    if withheld:
+        lifecycle.advance_all(withheld, Status.RELEASED, now=now, released_at=now, withheld_at=now)
+    for account_id, its in by_account:
+        events.record_all(account_id, [withholding.received(message) for message in its], now=now)
+
+
+def _stored_bytes(messages: Sequence[Message]) -> dict[UUID, int]:
+    """What the attachments of these messages have, by account. They count from now on, whether there is room or not."""
+    with_files = [message.pk for message in messages if message.has_attachments]
+    if not with_files:
+        return {}
+    files = Attachment.objects.filter(message__in=with_files).order_by()
+    return dict(files.values_list("account_id").annotate(Sum("size_bytes")))
 
 
 def _account_id(message: Message) -> UUID:
     return message.account_id
-
-
-def _received(message: Message) -> Happening:
-    ids = {"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id), "thread_id": str(message.thread_id)}
-    return Happening("message.received", str(message.pk), ids, message.mailbox_id)
 
 
 def _copy(recipient: str) -> storing.Copy:

@@ -13,6 +13,7 @@ from typing import Any
 from messaging.inbound import frames
 from messaging.inbound.checks import Answers, Sender
 from messaging.mime import parse
+from messaging.mime.attachments import Limits
 
 MEMORY_BYTES = 768 * 1024**2
 CPU_SECONDS = 5
@@ -37,7 +38,8 @@ def main() -> None:
 
 def _answer(verb: str, item: Any) -> Any:
     if verb == frames.PARSE:
-        return parse.parse(item)
+        raw, *limits = item
+        return parse.parse(raw, limits=Limits(*limits))
     if verb == frames.ATTACHMENT:
         with suppress(LookupError):
             return parse.attachment_content(*item)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from messaging.mime.types import Parsed
 
@@ -52,7 +53,8 @@ def parse(raw: bytes) -> Parsed:
 
 def parse_all(raws: Sequence[bytes]) -> list[Parsed]:
     """`parse` of each. A mail that ends the child costs the others nothing but the start of another."""
-    return [_parsed(answer) for answer in _of_this_process().ask_all(frames.PARSE, raws)]
+    items = [(raw, settings.MAX_FILES_RECEIVED, settings.MAX_FILE_BYTES) for raw in raws]
+    return [_parsed(answer) for answer in _of_this_process().ask_all(frames.PARSE, items)]
 
 
 def attachment_content(raw: bytes, index: int) -> bytes | None:

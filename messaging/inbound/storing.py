@@ -20,7 +20,8 @@ INSERT INTO messaging_rawmessage (
     processed_at, duplicate_of_id
 )
 SELECT copy.id, box.id, mail.sender, copy.recipient, mail.way, mail.peer, mail.helo, mail.raw, mail.sha256, copy.key,
-       clock.now, clock.now"""
+       clock.now, CASE WHEN box.status = 'PAUSED' THEN NULL ELSE clock.now END"""
+# Mail for a paused mailbox is held from the start (`holding`), so that nobody looks at it again and again.
 # A mailbox that was deleted since RCPT gets nothing more; the mail was promised a place, so it is kept without one.
 _GIVEN = """
 FROM unnest(%(ids)s::uuid[], %(places)s::int[], %(boxes)s::uuid[], %(recipients)s::text[], %(keys)s::text[])

@@ -69,7 +69,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0008_departure'),
-        ('messaging', '0010_attempt_session'),
+        ('messaging', '0013_hooks'),
+        ('messaging', '0014_overlimit'),
     ]
 
     operations = [

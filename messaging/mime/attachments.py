@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from messaging.mime import encoded_words, file_names, parameterized
 from messaging.mime.characters import storable
@@ -11,10 +12,19 @@ from messaging.mime.defects import Defect
 from messaging.mime.structure import Part, Structure
 from messaging.mime.types import ParsedAttachment
 
-MAX_COUNT = 20
-MAX_SIZE = 25 * 1024 * 1024
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _MAX_CONTENT_ID = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many attachments of a mail are listed, and how many bytes one may have. What is beyond stays in the mail."""
+
+    count: int = 20
+    size_bytes: int = 25 * 1024 * 1024
+
+
+USUAL = Limits()
 
 
 def is_body(part: Part) -> bool:
@@ -22,16 +32,18 @@ def is_body(part: Part) -> bool:
     return part.content_type in _BODY_TYPES and part.disposition.value != "attachment" and not _written_name(part)
 
 
-def describe(structure: Structure, parts: Iterable[Part]) -> tuple[tuple[ParsedAttachment, ...], str | None]:
+def describe(
+    structure: Structure, parts: Iterable[Part], *, limits: Limits = USUAL
+) -> tuple[tuple[ParsedAttachment, ...], str | None]:
     """(attachments kept, why others were dropped: None, "size", "count" or "both")."""
     kept: list[ParsedAttachment] = []
     reasons = set()
     for part in parts:
-        if len(kept) == MAX_COUNT:
+        if len(kept) == limits.count:
             reasons.add("count")
             continue
         content = structure.octets(part)
-        if len(content) > MAX_SIZE:
+        if len(content) > limits.size_bytes:
             reasons.add("size")
             continue
         kept.append(_described(structure, part, content))

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from messaging.mime import address_list, attachments, automatic, bodies, encoded_words, reports, structure
+from messaging.mime.attachments import USUAL, Limits
 from messaging.mime.characters import BIDI, CONTROL, one_line, storable, strip_tags
 from messaging.mime.conversation import message_ids
 from messaging.mime.defects import Defect
@@ -45,7 +46,7 @@ _NO_ATTACHMENTS: tuple[tuple[ParsedAttachment, ...], str | None] = ((), None)
 T = TypeVar("T")
 
 
-def parse(raw: bytes) -> Parsed:
+def parse(raw: bytes, *, limits: Limits = USUAL) -> Parsed:
     """What can be read of `raw`. Never raises; `defects` hold codes of `Defect`, sorted."""
     try:
         found = structure.read(raw)
@@ -53,7 +54,7 @@ def parse(raw: bytes) -> Parsed:
         return Parsed(defects=(Defect.UNPARSEABLE,))
     reader = _Reader(found)
     text, html = reader.attempt(reader.bodies, _NO_BODIES)
-    files, dropped = reader.attempt(reader.attachments, _NO_ATTACHMENTS)
+    files, dropped = reader.attempt(lambda: reader.attachments(limits), _NO_ATTACHMENTS)
     headers = reader.headers()
     return Parsed(
         header_from=reader.attempt(reader.header_from, None),
@@ -158,8 +159,9 @@ class _Reader:
     def bodies(self) -> tuple[str, str | None]:
         return bodies.read(self.found, [part for part in self.found.leaves if attachments.is_body(part)])
 
-    def attachments(self) -> tuple[tuple[ParsedAttachment, ...], str | None]:
-        return attachments.describe(self.found, [part for part in self.found.leaves if not attachments.is_body(part)])
+    def attachments(self, limits: Limits) -> tuple[tuple[ParsedAttachment, ...], str | None]:
+        files = [part for part in self.found.leaves if not attachments.is_body(part)]
+        return attachments.describe(self.found, files, limits=limits)
 
     def _checked(self, address: Address) -> Address:
         name = self._shown(address.name)[:MAX_NAME]

@@ -2,8 +2,10 @@
 
 from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
 from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
+from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
+from .webhook import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
 __all__ = [
     "DUE_STATES",
@@ -12,14 +14,21 @@ __all__ = [
     "Attempt",
     "AttemptPhase",
     "Captured",
+    "DeliveryStatus",
     "Direction",
+    "EndpointStatus",
     "Message",
     "RawMessage",
     "Recipient",
     "RecipientState",
+    "Remnant",
     "Revision",
     "Status",
+    "StoredFile",
     "Suppression",
     "SuppressionReason",
     "Thread",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]

@@ -26,7 +26,7 @@ class Status(models.TextChoices):
     ACCEPTED lives inside the accept transaction only. QUEUED may leave; it has not. HELD waits for a human. SENDING: an
     attempt runs. SENT: the next hop took it for at least one recipient; nothing is said of the inbox. UNKNOWN: bytes
     may have left and the answer was lost; the machine never sends it again. FAILED: nobody took it. ARRIVED is
-    received and invisible; RELEASED is received and shown.
+    received and invisible; RELEASED is received and admitted: shown, unless it is withheld over the month's limit.
     """
 
     ACCEPTED = "accepted"
@@ -50,7 +50,8 @@ class Message(models.Model):
     """One mail of one mailbox, sent or received. Its bytes stand in Revision (outbound) or RawMessage (inbound).
 
     `needs_decision` is true until the policy alone cleared the message inside its accept transaction; triggers keep it
-    so. `message_id` is the RFC 5322 Message-ID in angle brackets.
+    so. `message_id` is the RFC 5322 Message-ID in angle brackets. A received message that came over the month's limit
+    is withheld: announced, kept, and not to be read until it is unlocked (`inbound.withholding`).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -94,17 +95,33 @@ class Message(models.Model):
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField()
+    received_at = models.DateTimeField(null=True, blank=True, help_text="Arrival; decides in which month it counts.")
+    withheld_at = models.DateTimeField(null=True, blank=True, help_text="Empty once it is unlocked.")
+    unlocked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(help_text="When it was asked to leave, or was filed: later than received_at.")
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(status__in=Status.values), name="message_status_known"),
             models.CheckConstraint(condition=Q(direction__in=Direction.values), name="message_direction_known"),
+            models.CheckConstraint(
+                condition=Q(withheld_at__isnull=True)
+                | Q(direction="INBOUND", received_at__isnull=False, unlocked_at__isnull=True),
+                name="message_withheld_was_received",
+            ),
         ]
         indexes: ClassVar = [
-            # Direction first: who reads the few of one never walks past the many of the other.
+            # Direction first: who reads the few of one never walks past the many of the other, nor past the withheld.
             models.Index(
-                "mailbox", "direction", models.F("created_at").desc(), models.F("id").desc(), name="message_by_mailbox"
+                "mailbox",
+                "direction",
+                models.F("created_at").desc(),
+                models.F("id").desc(),
+                condition=Q(withheld_at__isnull=True),
+                name="message_by_mailbox",
+            ),
+            models.Index(
+                "account", "received_at", "id", condition=Q(withheld_at__isnull=False), name="message_withheld"
             ),
             models.Index(
                 "account", "direction", models.F("created_at").desc(), models.F("id").desc(), name="message_by_account"
@@ -130,7 +147,6 @@ class Revision(models.Model):
     """The sealed bytes of one version of an outbound message. Append-only: an edit adds a version."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # Nobody but `messaging_erase_revisions` removes them (migrations/0015_departure.py).
     message = models.ForeignKey(Message, on_delete=models.DO_NOTHING, related_name="revisions", db_index=False)
     version = models.IntegerField()
     raw = models.BinaryField()
@@ -200,7 +216,8 @@ class Recipient(models.Model):
 class RawMessage(models.Model):
     """Received bytes and their envelope, committed before the sender hears 250. Parsed later; never rewritten.
 
-    `dedupe_key` covers mailbox, envelope sender and bytes: a retry after a lost 250 is kept as `duplicate_of`.
+    `dedupe_key` covers mailbox, envelope sender and bytes: a retry after a lost 250 is kept as `duplicate_of`. Without
+    `due_at` it is held: its mailbox is paused (`inbound.holding`).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -221,7 +238,12 @@ class RawMessage(models.Model):
     )
     processed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField()
-    due_at = models.DateTimeField(db_default=Now(), help_text="When it is to be filed; later after each failure.")
+    due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_default=Now(),
+        help_text="When it is to be filed; later after each failure. Empty while its mailbox is paused.",
+    )
     failures_count = models.IntegerField(default=0, db_default=0)
 
     class Meta:
@@ -230,9 +252,11 @@ class RawMessage(models.Model):
         ]
         indexes: ClassVar = [
             models.Index("due_at", "id", condition=Q(processed_at__isnull=True), name="raw_message_due"),
-            # Bounces of one recipient's copy, by what their return path begins with (`return_path.beginning`).
             models.Index(
                 Left(Lower("envelope_recipient"), 27), condition=Q(mailbox__isnull=True), name="raw_message_of_nobody"
+            ),
+            models.Index(
+                "mailbox", condition=Q(processed_at__isnull=True, due_at__isnull=True), name="raw_message_held"
             ),
         ]
 
@@ -241,7 +265,11 @@ class RawMessage(models.Model):
 
 
 class Attachment(models.Model):
-    """A file of a message. `part_index` is the MIME part that holds the content (`mime.parse.attachment_content`)."""
+    """A file of a message, or one that waits to be sent.
+
+    The content of a received file is a part of the raw message: `part_index` (`mime.parse.attachment_content`). Every
+    other content is the account's StoredFile of that `sha256`.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
@@ -255,5 +283,18 @@ class Attachment(models.Model):
     is_inline = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        indexes: ClassVar = [
+            models.Index("account", "sha256", condition=Q(part_index__isnull=True), name="attachment_by_content"),
+            models.Index("created_at", condition=Q(message__isnull=True), name="attachment_unsent"),
+        ]
+
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def storage_key(self) -> str:
+        """Where its content is: in the account's storage, or as a part of the received mail. Stable."""
+        if self.part_index is not None:
+            return f"received/{self.message_id}/{self.part_index}"
+        return f"attachments/{self.account_id}/{self.sha256}"

@@ -30,6 +30,9 @@ class Suppression(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint("account", "key", name="suppression_once")]
+        indexes: ClassVar = [
+            models.Index("account", models.F("created_at").desc(), models.F("id").desc(), name="suppression_newest")
+        ]
 
     def __str__(self) -> str:
         return self.address

@@ -112,10 +112,10 @@ def storing(composed: Composed, *, is_shown: bool, now: datetime) -> Step:
     return Step(STORED, _stored(composed, is_shown=is_shown, now=now))
 
 
-def show(composed: Composed, *, now: datetime) -> None:
+def show(composed: Composed) -> None:
     """Count a stored message into the thread that it continues."""
     if not composed.is_first_of_thread:
-        threads.show([composed.message], now=now)
+        threads.show([composed.message])
 
 
 def seal_of(message: Message, raw: bytes) -> str:

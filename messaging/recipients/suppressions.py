@@ -7,10 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from mailboxes import events
-from mailboxes.errors import Invalid
+from mailboxes import events, standing
+from mailboxes.errors import Conflict, Invalid, NotFound
+from mailboxes.ids import parse_id
 from mailboxes.models import Account
+from mailboxes.principals import Principal
 from messaging.mime import addresses
 from messaging.models import Suppression, SuppressionReason
 
@@ -39,13 +42,46 @@ def find(account_id: UUID, recipients: Sequence[str]) -> list[Suppression]:
 
 def add(account: Account, address: str, *, reason: SuppressionReason, text: str = "", now: datetime) -> Suppression:
     """Suppress a canonical address; the row that stands already, if there is one."""
+    return _add(Suppression(account=account, address=address, reason=reason, text=text, created_at=now))[0]
+
+
+def add_by_hand(actor: Principal, address: str, *, now: datetime) -> Suppression:
+    """Suppress a canonical address because its account says so. Raises Conflict where it is suppressed already."""
+    standing.check_verified(actor.account)
+    asked = Suppression(account=actor.account, address=address, reason=SuppressionReason.MANUAL, created_at=now)
+    row, is_new = _add(asked, by=actor.identity)
+    if not is_new:
+        raise Conflict(
+            f"{row.address} is on the suppression list already ({row.reason}).",
+            code="already_suppressed",
+            fix="Nothing has to be done: an address stands there with all its +tags.",
+        )
+    return row
+
+
+def of_account(actor: Principal) -> QuerySet[Suppression]:
+    """The suppressions of the actor's account, newest first."""
+    return Suppression.objects.filter(account=actor.account).order_by("-created_at", "-pk")
+
+
+def remove(actor: Principal, suppression_id: object, *, now: datetime) -> None:
+    """Let mail through again from the commit on; what was refused or failed before stays so. Raises NotFound."""
+    parsed = parse_id(suppression_id)
+    with transaction.atomic():
+        if parsed is None or not Suppression.objects.filter(pk=parsed, account=actor.account).delete()[0]:
+            raise NotFound("suppression")
+        data = {"suppression_id": str(parsed), "by": actor.identity}
+        events.record(actor.account, "suppression.removed", subject=str(parsed), data=data, now=now)
+
+
+def _add(asked: Suppression, *, by: str = "") -> tuple[Suppression, bool]:
+    """The row of that address, and whether it is new."""
+    given = {"address": asked.address, "reason": asked.reason, "text": asked.text, "created_at": asked.created_at}
     with transaction.atomic():
         row, is_new = Suppression.objects.get_or_create(
-            account=account,
-            key=addresses.suppression_key(address),
-            defaults={"address": address, "reason": reason, "text": text, "created_at": now},
+            account=asked.account, key=addresses.suppression_key(asked.address), defaults=given
         )
         if is_new:
-            data = {"suppression_id": str(row.pk), "reason": str(reason)}
-            events.record(account, "suppression.added", subject=str(row.pk), data=data, now=now)
-    return row
+            data = {"suppression_id": str(row.pk), "reason": str(asked.reason)} | ({"by": by} if by else {})
+            events.record(asked.account, "suppression.added", subject=str(row.pk), data=data, now=asked.created_at)
+    return row, is_new

@@ -23,6 +23,8 @@ from .error_codes import CODES
 
 Json = Mapping[str, Any]
 
+MULTIPART = "multipart/form-data"
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -150,14 +152,16 @@ def _fields(told: Json, body: Json | None) -> Iterator[Parameter]:
 
 def _body(told: Json, operation: Json) -> Json | None:
     content: Json = operation.get("requestBody", {}).get("content", {})
-    return content["application/json"]["schema"] if content else None
+    return next(iter(content.values()))["schema"] if content else None
 
 
 def _curl(told: Json, path: str, method: str, operation: Json, body: Json | None) -> str:
     lines = [f"curl -X {method} {settings.PUBLIC_URL}{path}"]
     if operation.get("security"):
         lines.append('-H "Authorization: Bearer $GATEPOST_KEY"')
-    if body is not None:
+    if MULTIPART in operation.get("requestBody", {}).get("content", {}):
+        lines += [f"-F {name}=@plan.pdf" for name in examples.resolved(told, body or {})["properties"]]
+    elif body is not None:
         content = json.dumps(examples.of_request(told, body), indent=2, ensure_ascii=False)
         lines += ['-H "Content-Type: application/json"', f"-d '{content}'"]
     return " \\\n  ".join(lines)

@@ -22,6 +22,8 @@ WRITTEN: dict[str, object] = {
     "version": 1,
     "metadata": {"order": "17"},
     "name": "Hal",
+    "url": "https://hooks.company.example/mail",
+    "events": ["message.received"],
 }
 ALSO_SHOWN = frozenset({"version", "note", "displayName"})
 BY_FORMAT: dict[str, object] = {

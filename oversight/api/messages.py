@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,6 +22,7 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from messaging.api.serializers import ThreadListSerializer
 from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
+from messaging.api.withheld import WithheldErrorSerializer
 from messaging.models import Direction, Status
 from oversight import submission
 from oversight.models import Review
@@ -55,6 +56,7 @@ PREFER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`wait=N`: answer with the outcome, within N ≤ 30 s.",
 )
+WITHHELD = OpenApiResponse(WithheldErrorSerializer, "It came over the month's inbound limit and is withheld.")
 
 
 class ReviewedMail(MailView):
@@ -130,7 +132,7 @@ class OneMessage(ReviewedMail, MessageView):
         "getMessage",
         parameters=[MAILBOX_ID, MESSAGE_ID],
         tag="Messages",
-        answers={200: MessageAnswerSerializer},
+        answers={200: MessageAnswerSerializer, 402: WITHHELD},
         errors=(404,),
     )
     def get(self, request: Request, id: str, msgId: str) -> Response:

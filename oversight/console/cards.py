@@ -84,7 +84,7 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An attachment, by name only: nothing here opens it."""
+    """An attachment; `url` saves it."""
 
     name: str
     size: int

@@ -12,11 +12,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.urls import reverse
 
+from mailboxes import inbound_usage
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Direction, Message, Recipient, RecipientState, Status, Thread
+from messaging.models import Attachment, Direction, Message, Recipient, RecipientState, Status, Thread
+from messaging.visibility import NOT_WITHHELD
 from oversight.models import Review, ReviewState
 
 from .cards import File
@@ -107,7 +109,7 @@ def naming(found: QuerySet[Thread], text: str) -> QuerySet[Thread]:
 
 def thread_rows(found: Sequence[Any]) -> list[dict[str, Any]]:
     """The conversations as rows, each with the beginning of its last message."""
-    newest = Message.objects.filter(thread=OuterRef("pk")).exclude(status=Status.REFUSED)
+    newest = Message.objects.filter(NOT_WITHHELD, thread=OuterRef("pk")).exclude(status=Status.REFUSED)
     text = Subquery(newest.order_by("-created_at", "-id").values(text=Left("body_text", SNIPPET))[:1])
     lines = Thread.objects.filter(pk__in=[thread.pk for thread in found]).values_list("pk", text)
     snippets = {pk: " ".join((text or "").split()) for pk, text in lines}
@@ -123,6 +125,11 @@ def thread_rows(found: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for thread in found
     ]
+
+
+def withheld_count(actor: Principal, mailbox: Mailbox | None, *, now: datetime) -> int:
+    """How many received messages are withheld over the month's limit: nobody at the console reads them either."""
+    return inbound_usage.withheld(mailbox, now=now) if mailbox else inbound_usage.withheld_of(actor.account)
 
 
 def mailbox_links(actor: Principal, *, current: Mailbox | None) -> list[dict[str, Any]]:
@@ -152,7 +159,7 @@ def thread_messages(thread: Thread) -> list[dict[str, Any]]:
     """The messages of a conversation, oldest first; of a very long one the last two hundred."""
     newest = Review.objects.filter(message=OuterRef("pk")).order_by("-opened_at")
     found = (
-        Message.objects.filter(thread=thread)
+        Message.objects.filter(NOT_WITHHELD, thread=thread)
         .exclude(status=Status.REFUSED)
         .defer("headers", "metadata")
         .annotate(review_pk=Subquery(newest.values("pk")[:1]))
@@ -176,5 +183,12 @@ def _thread_message(message: Any) -> dict[str, Any]:
         "is_unreadable": is_inbound and not (message.body_text or message.body_html) and bool(message.defects),
         "url": reverse("console:message", args=[message.pk]),
         "review_url": reverse("console:review", args=[message.review_pk]) if message.review_pk else "",
-        "files": [File(file.filename, file.size_bytes, file.content_type) for file in message.attachments.all()],
+        "files": [_file(message, file) for file in message.attachments.all()],
     }
+
+
+def _file(message: Message, file: Attachment) -> File:
+    """Where the parts of a sent mail are, its own page knows: they are read there."""
+    page = reverse("console:message", args=[message.pk])
+    url = f"{page}files/{file.part_index}/" if file.part_index is not None else ""
+    return File(file.filename, file.size_bytes, file.content_type, url)

@@ -19,6 +19,7 @@ from mailboxes.models import DomainStatus, MailboxStatus
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Revision, Status
+from messaging.visibility import NOT_WITHHELD
 from oversight import decisions, reviews
 from oversight.models import Decision, Evaluation, Review, ReviewState
 
@@ -81,9 +82,8 @@ def get_review(actor: Principal, review_id: object) -> Review:
 
 def get_message(actor: Principal, message_id: object) -> Message:
     """One message in the actor's scope, with the sealed bytes as `raw` (None for received mail). Raises NotFound."""
-    visible = Message.objects.filter(account=actor.account, mailbox__in=actor.mailboxes()).exclude(
-        status=Status.REFUSED
-    )
+    found_in = Message.objects.filter(NOT_WITHHELD, account=actor.account, mailbox__in=actor.mailboxes())
+    visible = found_in.exclude(status=Status.REFUSED)
     newest = Evaluation.objects.filter(message=OuterRef("pk")).order_by("-evaluated_at")
     found: Message | None = (
         _with_sender(visible, "")
@@ -148,7 +148,7 @@ def thread_around(message: Message, *, limit: int = THREAD_MESSAGES) -> tuple[Th
     if thread is None:
         return ThreadCard(), {}
     others = (
-        Message.objects.filter(thread=thread)
+        Message.objects.filter(NOT_WITHHELD, thread=thread)
         .exclude(Q(pk=message.pk) | Q(status=Status.REFUSED))
         .order_by("-created_at")
         .values("from_name", "from_address", "direction", "created_at", "status", text=Left("body_text", SNIPPET))

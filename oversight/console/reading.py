@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.urls import reverse
+
+from messaging.inbound import parser_process
 from messaging.mime import attachments, structure
 from messaging.mime.parse import attachment_content, parse
-from messaging.mime.types import Parsed
-from messaging.models import Direction, Message, RawMessage
+from messaging.mime.types import Parsed, ParsedAttachment
+from messaging.models import Attachment, Direction, Message, RawMessage
 
 from . import links, mail_frame, suspicions
 from .cards import File, Signal
@@ -74,14 +77,36 @@ class Reading:
 
     @cached_property
     def files(self) -> list[File]:
+        return [
+            File(found.filename, found.size_bytes, found.content_type, _file_url(self.message, index))
+            for index, found in self._files().items()
+        ]
+
+    def file(self, index: int) -> tuple[File, bytes] | None:
+        """One file with its content: of what is sent the one under the seal. A hostile mail is read by the confined
+        parser. None when there is no such file, or it can't be had."""
+        found = self._files().get(index)
+        is_inbound = self.message.direction == Direction.INBOUND
+        read = parser_process.attachment_content if is_inbound else attachment_content
+        content = read(self.raw, index) if found else None
+        if found is None or content is None:
+            return None
+        return File(found.filename, found.size_bytes, found.content_type), content
+
+    def _files(self) -> dict[int, Attachment | ParsedAttachment]:
+        """The files by the place of their part in the mail."""
         if self.message.direction == Direction.INBOUND:
-            found = self.message.attachments.order_by("created_at", "id")
-            return [File(file.filename, file.size_bytes, file.content_type) for file in found]
-        return [File(part.filename, part.size_bytes, part.content_type) for part in self.parsed.attachments]
+            rows = self.message.attachments.order_by("part_index")
+            return {row.part_index: row for row in rows if row.part_index is not None}
+        return {part.index: part for part in self.parsed.attachments}
 
     def signals(self) -> list[Signal]:
         names = [self.message.subject, self.message.from_name, *(file.name for file in self.files)]
         return suspicions.find(self.mail, names=names, links=self.links, is_cut=self.document.is_cut)
+
+
+def _file_url(message: Message, index: int) -> str:
+    return reverse("console:message_file", args=[message.pk, index])
 
 
 def of(message: Message, raw: bytes | memoryview | None, *, link_url: Callable[[int], str]) -> Reading:

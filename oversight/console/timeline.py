@@ -37,6 +37,7 @@ EVENTS = {
     "message.bounced": "Bounced",
     "message.complained": "Reported as spam",
     "message.received": "Received",
+    "message.unlocked": "Unlocked: it had come over the month's limit",
     "message.unknown": "Whether it left is unknown; it is never sent again by itself",
 }
 

@@ -22,6 +22,7 @@ console = (
         path("messages/<uuid:message_id>/", threads.message, name="message"),
         path("messages/<uuid:message_id>/body/", threads.message_body, name="message_body"),
         path("messages/<uuid:message_id>/link/<int:number>/", threads.message_link, name="message_link"),
+        path("messages/<uuid:message_id>/files/<int:index>/", threads.message_file, name="message_file"),
         path("stop/", stop.stop, name="stop"),
         path("stop/resume/", stop.resume, name="resume"),
         path("keys/", decide_keys.decide_keys, name="keys"),

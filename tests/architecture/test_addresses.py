@@ -11,9 +11,11 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import Client
 
+from mailboxes import clock
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey
-from tests import builders
+from messaging.recipients import suppressions
+from tests import builders, files
 from tests.builders import Tenant
 
 from .addresses import ADDRESSES, Address, Door, routes
@@ -49,7 +51,10 @@ def scene() -> Scene:
         "thread": review.message.thread_id,
         "review": review.pk,
         "key": ApiKey.objects.get(agent=alice.agent).pk,
+        "attachment": files.upload(alice).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
+        "webhook": builders.webhook(alice)[0].pk,
+        "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)
 
@@ -105,7 +110,8 @@ def test_its_owner_gets_more_than_a_404(route: str, scene: Scene) -> None:
     address = OBJECTS[route]
     client, headers = visitors(scene.alice, address)[0]
     answer = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
-    assert answer.status_code == (404 if "/link/" in route else 200)  # her message has no link
+    has_none = "/link/" in route or "/files/" in route  # her message has no link and no file
+    assert answer.status_code == (404 if has_none else 200)
 
 
 @pytest.mark.parametrize("route", KEYED)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from mailboxes.models import Mailbox
+from mailboxes.models import LimitKind, Mailbox
 from tests import builders
 from tests.bench.processes import cpu_seconds, running
 from tests.bench.side_by_side import Comparison, in_turn
@@ -100,7 +100,9 @@ def test_receiving_beside_bare_aiosmtpd() -> None:
 
 @contextmanager
 def _ours() -> Iterator[Ours]:
-    box = builders.tenant().mailbox
+    alice = builders.tenant()
+    builders.limit(alice.account, LimitKind.MONTHLY_INBOUND, 0)
+    box = alice.mailbox
     port = _free_port()
     with (
         name_server({}, quiet=True) as resolver,

@@ -51,6 +51,7 @@ def mail() -> Message:
     limits.set_limit(alice.account, LimitKind.MAILBOXES, 5, by="test", now=clock.now())
     suppressions.add(alice.account, "gone@friends.example", reason=SuppressionReason.MANUAL, now=clock.now())
     support.ask(alice.agent_actor, support.Question("other", "Help", "How?"), now=clock.now())
+    builders.webhook_delivery(builders.webhook(alice, headers={"X-Key": "very secret"})[0])
     first, second = (builders.held(alice, cc=("lee@friends.example",)) for _ in range(2))
     reviewer = builders.reviewer(builders.member(alice.account))
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())

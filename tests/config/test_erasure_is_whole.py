@@ -10,11 +10,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db.models import CASCADE, ForeignKey, Model
 
+from billing.models import Ending, StripeEvent
 from mailboxes import erasure
 from mailboxes.erasure import Scope
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Epoch, Erasure, Event, IdempotentAnswer, Tombstone, User
-from messaging.models import Revision
+from messaging.models import Remnant, Revision
 from oversight.models import Decision
 
 # What no CASCADE takes along, and the step that does. A new table comes here, or gets a CASCADE to what goes.
@@ -37,6 +38,9 @@ STAYS: dict[type[Model], str] = {
     Erasure: "its account_id is emptied or its row removed at the end",
     Group.permissions.through: "rights of such roles",
     Group: "roles of operators; none are used",
+    Ending: "ids of things at Stripe that must end",
+    Remnant: "names of objects that are about to be removed from the storage",
+    StripeEvent: "ids of what Stripe told us",
     Permission: "names of our own models",
     Tombstone: "keyed hashes: what nobody else may have",
 }

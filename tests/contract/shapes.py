@@ -143,6 +143,7 @@ PLAIN_MESSAGE = {
     "overLimitReason": Maybe(one_of("MONTHLY", "TRIAL")),
     "pendingSseEventData": one_of(None),
     "createdAt": MOMENT,
+    "receivedAt": Maybe(MOMENT),
     "state": TEXT,
     "stateReason": Maybe(REASON),
     "recipients": [RECIPIENT],
@@ -168,6 +169,32 @@ THREAD = {
     "participants": [TEXT],
     "createdAt": MOMENT,
 }
+
+WEBHOOK = {
+    "id": ID,
+    "userId": TEXT,
+    "mailboxId": Maybe(ID),
+    "url": TEXT,
+    "events": [one_of("message.received", "message.sent", "message.delivered", "message.bounced", "message.complaint")],
+    "headers": Maybe(pairs()),
+    "status": one_of("ACTIVE", "PAUSED", "FAILED"),
+    "failureCount": WHOLE,
+    "lastTriggeredAt": Maybe(MOMENT),
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+}
+PLAIN_WEBHOOK = WEBHOOK | {"secret": Absent()}
+WEBHOOK_DELIVERY = {
+    "id": ID,
+    "event": TEXT,
+    "responseStatus": Maybe(WHOLE),
+    "status": one_of("PENDING", "DELIVERED", "FAILED"),
+    "attempts": WHOLE,
+    "nextRetryAt": Maybe(MOMENT),
+    "createdAt": MOMENT,
+}
+
+SUPPRESSION = {"id": ID, "email": EMAIL, "reason": one_of("BOUNCE", "COMPLAINT", "MANUAL"), "createdAt": MOMENT}
 
 KEY = {"id": TEXT, "name": Maybe(TEXT), "prefix": Maybe(TEXT), "createdAt": MOMENT, "enabled": FLAG}
 
@@ -207,6 +234,8 @@ ACCOUNT = {
     "annualAvailability": {"developer": FLAG, "growth": FLAG, "scale": FLAG},
     "trial": one_of(None),
 }
+
+CHECKOUT = {"checkout_url": TEXT, "expires_at": WHOLE, "message": TEXT}
 
 SIGNUP = {
     "user": {"id": TEXT, "email": EMAIL, "slug": TEXT, "name": TEXT, "plan": one_of("free"), "platform_email": EMAIL},

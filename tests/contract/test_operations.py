@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from tests import builders
+from tests import builders, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
@@ -17,18 +18,26 @@ from tests.letters import letter
 
 from .shapes import (
     ACCOUNT,
+    ATTACHMENT,
+    CHECKOUT,
     EMAIL,
     FLAG,
+    ID,
     KEY,
     LIST_METADATA,
     MAILBOX,
     MESSAGE,
+    PLAIN_WEBHOOK,
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
+    SUPPRESSION,
     TEXT,
     THREAD,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
     WHOLE,
+    Kind,
     Maybe,
     one_of,
     wrong,
@@ -75,6 +84,9 @@ class Scene:
         self.box = f"/mailboxes/{self.alice.mailbox.pk}"
         self.sent = f"{self.box}/messages/{self.review.message_id}"
         self.review_path = f"/oversight/reviews/{self.review.pk}"
+        webhook, _ = builders.webhook(self.alice, box=self.alice.mailbox, headers={"X-Key": "secret"})
+        builders.webhook_delivery(webhook)
+        self.webhook = f"/webhooks/{webhook.pk}"
 
     def key_id(self) -> str:
         return str(self.api.get("/api-keys").json["keys"][-1]["id"])
@@ -107,12 +119,37 @@ def sign_in(scene: Scene) -> Answer:
     return Api().post("/api/auth/sign-in/email", asked)
 
 
+def unsuppress(scene: Scene) -> Answer:
+    made = scene.api.post("/suppressions", {"email": "gone@friends.example", "reason": "MANUAL"})
+    return scene.api.delete(f"/suppressions/{made.json['suppression']['id']}")
+
+
 ONE_MAILBOX = {"mailbox": MAILBOX}
+ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
+NEW_WEBHOOK = {"url": "https://hooks.example/", "events": ["message.received"], "headers": {"X-Key": "secret"}}
 ONE_REVIEW = {"review": REVIEW_DETAIL}
 OPERATIONS = [
     Operation("createSignup", lambda scene: Api().post("/signup", SIGN_UP), 201, SIGNUP),
     Operation(
         "checkSlugAvailability", lambda scene: Api().get("/signup/check-slug", slug="fresh"), 200, {"available": FLAG}
+    ),
+    Operation(
+        "uploadAttachment",
+        lambda scene: files.post(scene.api),
+        201,
+        {"id": ID, "filename": TEXT, "sizeBytes": WHOLE},
+    ),
+    Operation(
+        "downloadAttachment",
+        lambda scene: scene.api.get(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        ATTACHMENT | {"url": TEXT},
+    ),
+    Operation(
+        "deleteAttachment",
+        lambda scene: scene.api.delete(f"/attachments/{files.post(scene.api).json['id']}"),
+        200,
+        {"deleted": FLAG},
     ),
     Operation("getAccount", lambda scene: scene.api.get("/account"), 200, {"account": ACCOUNT}),
     Operation(
@@ -156,6 +193,7 @@ OPERATIONS = [
         200,
         {"mailboxes": [MAILBOX | {"receivedThisMonth": WHOLE}]},
     ),
+    Operation("createUpgradeCheckout", lambda scene: scene.api.post("/billing/upgrade"), 201, CHECKOUT),
     Operation("createMailbox", lambda scene: scene.api.post("/mailboxes", {"address": "desk"}), 201, ONE_MAILBOX),
     Operation("getMailbox", lambda scene: scene.api.get(scene.box), 200, ONE_MAILBOX),
     Operation("updateMailbox", lambda scene: scene.api.patch(scene.box, {"displayName": "Hal"}), 200, ONE_MAILBOX),
@@ -198,6 +236,38 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation("listWebhooks", lambda scene: scene.api.get("/webhooks"), 200, {"webhooks": [PLAIN_WEBHOOK]}),
+    Operation(
+        "createWebhook",
+        lambda scene: scene.api.post("/webhooks", NEW_WEBHOOK),
+        201,
+        {
+            "webhook": WEBHOOK
+            | {"secret": Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))}
+        },
+    ),
+    Operation("getWebhook", lambda scene: scene.api.get(scene.webhook), 200, ONE_WEBHOOK),
+    Operation("updateWebhook", lambda scene: scene.api.patch(scene.webhook, {"status": "PAUSED"}), 200, ONE_WEBHOOK),
+    Operation("deleteWebhook", lambda scene: scene.api.delete(scene.webhook), 200, {"deleted": FLAG}),
+    Operation(
+        "listWebhookDeliveries",
+        lambda scene: scene.api.get(f"{scene.webhook}/deliveries"),
+        200,
+        {"deliveries": [WEBHOOK_DELIVERY]},
+    ),
+    Operation(
+        "createSuppression",
+        lambda scene: scene.api.post("/suppressions", {"email": "Gone@Friends.example"}),
+        201,
+        {"suppression": SUPPRESSION},
+    ),
+    Operation(
+        "listSuppressions",
+        lambda scene: scene.api.get("/suppressions"),
+        200,
+        {"suppressions": [SUPPRESSION], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation("deleteSuppression", unsuppress, 200, {"deleted": FLAG}),
 ]
 
 

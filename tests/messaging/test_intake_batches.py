@@ -83,6 +83,7 @@ def test_a_mail_that_fails_again_and_again_waits_longer_each_time() -> None:
         for _ in range(14):
             assert intake.process_due(limit=10, now=now) == 0
             row.refresh_from_db()
+            assert row.due_at is not None
             pauses.append(row.due_at - now)
             assert intake.process_due(limit=10, now=row.due_at - timedelta(seconds=1)) == 0
             now = row.due_at

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.mime import bodies
+from messaging.mime.attachments import USUAL, Limits
 from messaging.mime.defects import Defect
 from messaging.mime.parse import parse
 from messaging.mime.types import Address, Parsed
@@ -72,13 +73,17 @@ def test_the_twenty_first_attachment_is_dropped() -> None:
     assert (len(parsed.attachments), parsed.attachments_dropped) == (20, "count")
 
 
-def test_an_attachment_over_25_megabytes_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messaging.mime.attachments.MAX_SIZE", 10)
+def test_an_attachment_over_the_limit_is_dropped() -> None:
+    limits = Limits(size_bytes=10)
     small, large = (b"--x\r\nContent-Type: image/png\r\n\r\n" + b"a" * size + b"\r\n" for size in (10, 11))
     head = "Content-Type: multipart/mixed; boundary=x"
-    parsed = parse(mail(head, body=small + large + b"--x--"))
+    parsed = parse(mail(head, body=small + large + b"--x--"), limits=limits)
     assert ([found.size_bytes for found in parsed.attachments], parsed.attachments_dropped) == ([10], "size")
-    assert parse(mail(head, body=large + small * 21 + b"--x--")).attachments_dropped == "both"
+    assert parse(mail(head, body=large + small * 21 + b"--x--"), limits=limits).attachments_dropped == "both"
+
+
+def test_twenty_attachments_of_25_megabytes_are_the_usual_limit() -> None:
+    assert (USUAL.count, USUAL.size_bytes) == (20, 25 * 1024 * 1024)
 
 
 CRASHERS = [

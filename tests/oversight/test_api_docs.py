@@ -15,7 +15,10 @@ from lxml import html
 from mailboxes.api.openapi import document
 from oversight.api.error_codes import CODES
 
-CODE_FOLDERS = ("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "oversight", "oversight/api")
+CODE_FOLDERS = (
+    *("mailboxes", "mailboxes/api", "mailboxes/api/views", "messaging/api", "messaging/attachments"),
+    *("oversight", "oversight/api"),
+)
 MORE_CODE_FILES = (
     "messaging/mime/headers.py",
     "messaging/mime/conversation.py",
@@ -58,6 +61,11 @@ def test_every_operation_is_documented_with_fields_curl_and_answers(page: html.H
         assert expected in text
     assert '"to": [' in text
     assert "Anything else that goes wrong." in send.xpath("string(.//p[span='default'])")
+
+
+def test_an_upload_is_shown_as_curl_sends_one(page: html.HtmlElement) -> None:
+    [upload] = page.xpath("//article[@id='uploadAttachment']")
+    assert "-F file=@plan.pdf" in upload.text_content()
 
 
 def test_every_link_on_the_page_leads_somewhere(page: html.HtmlElement) -> None:

@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import departure, quotas, standing, welcome
+from mailboxes import departure, inbound_usage, plan_facts, quotas, standing, welcome
 from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import AccountDeletion, Nothing
@@ -54,6 +54,7 @@ class AccountView(ApiView):
         return Response({"deleted": True})
 
     def _identity(self, account: Account) -> dict[str, object]:
+        facts = plan_facts.find(account)
         owner = Member.objects.select_related("user").filter(account=account, role=Role.OWNER).earliest("created_at")
         return {
             "id": account.pk,
@@ -61,12 +62,12 @@ class AccountView(ApiView):
             "emailVerified": owner.user.email_verified_at is not None,
             "slug": account.slug,
             "plan": account.plan,
-            "billingPeriod": "monthly",
+            "billingPeriod": facts.period,
             "suspended": account.suspended_at is not None,
             "suspendedReason": account.suspended_reason or None,
             "suspendedAt": account.suspended_at,
-            "billingLinked": False,
-            "annualAvailability": {"developer": False, "growth": False, "scale": False},
+            "billingLinked": facts.is_linked,
+            "annualAvailability": facts.annual,
             "trial": None,
         }
 
@@ -80,7 +81,7 @@ class AccountView(ApiView):
             "monthlyInboundLimit": usage.limit,
             "monthlyInboundPercentage": usage.percentage,
             "monthlyInboundResetAt": usage.resets_at,
-            "overLimitMessageCount": 0,
+            "overLimitMessageCount": inbound_usage.withheld_of(account),
         }
 
     def _sending(self, account: Account) -> dict[str, object]:

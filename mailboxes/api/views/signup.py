@@ -21,7 +21,7 @@ SLUG_CHECKS = ClientLimit("check-slug", 30, 60)
 NEXT_STEPS = {
     "verify_email": "Ask your human to open the link sent to the signup address and to set a password there: before "
     "that nothing is sent, and nobody can approve.",
-    "add_payment": "Nothing to pay.",
+    "add_payment": "Nothing to pay now: the plan is free. POST /v1/billing/upgrade gives a link to a larger one.",
     "add_domain": "POST /v1/domains",
     "send_email": "POST /v1/mailboxes/{id}/messages",
 }
@@ -113,5 +113,5 @@ def _told(made: accounts.SignedUp) -> dict[str, object]:
         "daily_send_limit": limits[LimitKind.DAILY_SENDS],
         "monthly_send_limit": limits[LimitKind.MONTHLY_SENDS],
         "email_verified": made.user.email_verified_at is not None,
-        "next_steps": NEXT_STEPS,
+        "next_steps": NEXT_STEPS if settings.PLANS != "off" else NEXT_STEPS | {"add_payment": "Nothing to pay."},
     }

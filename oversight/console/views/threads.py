@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from mailboxes.models import Mailbox
+from messaging.attachments import serving
 from messaging.models import Message
 from oversight.console import conversations, detail, keyset, people, reading, shell, timeline
 from oversight.console.reading import Reading
@@ -43,6 +44,7 @@ def _list(request: HttpRequest, visit: Visit, box: Mailbox | None) -> HttpRespon
         "mailboxes": conversations.mailbox_links(visit.actor, current=box),
         "mailbox": {"address": box.full_address, "mode": box.mode} if box else None,
         "threads": conversations.thread_rows(part.rows),
+        "withheld_count": conversations.withheld_count(visit.actor, box, now=visit.now),
         "query": query,
         "search_url": here,
         "pager": part.pager(here, request.GET),
@@ -99,6 +101,17 @@ def message_body(request: HttpRequest, visit: Visit, message_id: UUID) -> HttpRe
 @page
 def message_link(request: HttpRequest, visit: Visit, message_id: UUID, number: int) -> HttpResponse:
     return body.interstitial(request, _reading(detail.get_message(visit.actor, message_id)), number)
+
+
+@require_safe
+@page
+def message_file(request: HttpRequest, visit: Visit, message_id: UUID, index: int) -> HttpResponse:
+    """One file of a message, to be saved: what is sent as it stands under the seal."""
+    found = _reading(detail.get_message(visit.actor, message_id)).file(index)
+    if found is None:
+        raise Http404("No such file.")
+    file, content = found
+    return serving.whole(content, filename=file.name, content_type=file.content_type)
 
 
 def _reading(found: Message) -> Reading:

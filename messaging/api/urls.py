@@ -1,0 +1,19 @@
+"""`/v1`: attachments, webhooks, suppressions. Messages and threads are routed by oversight."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .attachments import Attachments, OneAttachment
+from .suppressions import OneSuppression, Suppressions
+from .webhooks import Deliveries, OneWebhook, Webhooks
+
+urlpatterns = [
+    path("attachments", Attachments.as_view()),
+    path("attachments/<str:id>", OneAttachment.as_view()),
+    path("suppressions", Suppressions.as_view()),
+    path("suppressions/<str:id>", OneSuppression.as_view()),
+    path("webhooks", Webhooks.as_view()),
+    path("webhooks/<str:id>", OneWebhook.as_view()),
+    path("webhooks/<str:id>/deliveries", Deliveries.as_view()),
+]

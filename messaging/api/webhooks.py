@@ -1,0 +1,133 @@
+"""Webhooks: listed, made, changed, deleted, and what became of their deliveries."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mailboxes import standing
+from mailboxes.api import idempotency
+from mailboxes.api.base import ApiView, respond
+from mailboxes.api.idempotency import Answer
+from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation, path_id
+from mailboxes.api.serializers import DeletedSerializer
+from mailboxes.models import Scope
+from messaging.webhooks import endpoints
+from messaging.webhooks.endpoints import Change, NewEndpoint
+
+from .forms import WebhookChange, WebhookRequest
+from .webhook_serializers import (
+    CreatedWebhookAnswerSerializer,
+    DeliveryListSerializer,
+    WebhookAnswerSerializer,
+    WebhookListSerializer,
+    in_clear,
+    masked,
+)
+
+WEBHOOK_ID = path_id("id", "webhook")
+MOST_LISTED = 1000
+
+
+class Webhooks(ApiView):
+    @operation("listWebhooks", tag="Webhooks", answers={200: WebhookListSerializer})
+    def get(self, request: Request) -> Response:
+        """The webhooks that the key reaches, oldest first. A scoped key sees those of its mailboxes only."""
+        self.principal.require(Scope.READ)
+        found = endpoints.visible(self.principal).order_by("created_at", "pk")[:MOST_LISTED]
+        return Response(WebhookListSerializer({"webhooks": [masked(one) for one in found]}).data)
+
+    @operation(
+        "createWebhook",
+        tag="Webhooks",
+        request=WebhookRequest,
+        parameters=[IDEMPOTENCY_KEY],
+        answers={201: CreatedWebhookAnswerSerializer},
+        errors=(400, 403, 404, 409, 422),
+    )
+    def post(self, request: Request) -> Response:
+        """A new webhook, active at once. Its secret and its headers' values are shown in this answer only.
+
+        A host that does not resolve right now is accepted, and its deliveries fail until it does.
+        """
+        self.principal.require(Scope.SEND)
+        standing.check_not_suspended(self.principal.account)
+        asked = self.asked(WebhookRequest)
+        mailbox_id = asked.get("mailboxId")
+        wanted = NewEndpoint(
+            mailbox=self.principal.get_mailbox(mailbox_id) if mailbox_id is not None else None,
+            url=endpoints.check_url(asked["url"]),
+            events=asked["events"],
+            headers=asked.get("headers") or {},
+        )
+        account_id = self.principal.account.pk
+        return respond(idempotency.once(request, account_id=account_id, act=lambda: self._create(wanted)))
+
+    def _create(self, wanted: NewEndpoint) -> Answer:
+        endpoint, secret = endpoints.create(self.principal, wanted, now=self.now)
+        told = CreatedWebhookAnswerSerializer({"webhook": in_clear(endpoint, secret=secret)})
+        return Answer(201, told.data)
+
+
+class OneWebhook(ApiView):
+    @operation(
+        "getWebhook", parameters=[WEBHOOK_ID], tag="Webhooks", answers={200: WebhookAnswerSerializer}, errors=(404,)
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """One webhook, its headers' values masked."""
+        self.principal.require(Scope.READ)
+        return Response(WebhookAnswerSerializer({"webhook": masked(endpoints.get(self.principal, id))}).data)
+
+    @operation(
+        "updateWebhook",
+        parameters=[WEBHOOK_ID],
+        tag="Webhooks",
+        request=WebhookChange,
+        answers={200: WebhookAnswerSerializer},
+        errors=(400, 403, 404),
+    )
+    def patch(self, request: Request, id: str) -> Response:
+        """Change URL, events, status or headers; the answer shows the headers' values.
+
+        Headers are often credentials of the server they go to: with a URL of another server they are dropped, unless
+        the same request sends them again. The secret stays.
+        """
+        self.principal.require(Scope.SEND)
+        endpoints.get(self.principal, id)
+        asked = self.asked(WebhookChange)
+        wanted = Change(
+            url=endpoints.check_url(asked["url"]) if "url" in asked else None,
+            events=asked.get("events"),
+            status=asked.get("status"),
+            headers=(asked["headers"] or {}) if "headers" in asked else None,
+        )
+        changed = endpoints.change(self.principal, id, wanted, now=self.now)
+        return Response(WebhookAnswerSerializer({"webhook": in_clear(changed)}).data)
+
+    @operation(
+        "deleteWebhook",
+        parameters=[WEBHOOK_ID],
+        tag="Webhooks",
+        answers={200: DeletedSerializer},
+        errors=(403, 404),
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        """Delete a webhook with its deliveries. Works while the account is suspended, too."""
+        self.principal.require(Scope.SEND)
+        endpoints.delete(self.principal, id, now=self.now)
+        return Response({"deleted": True})
+
+
+class Deliveries(ApiView):
+    @operation(
+        "listWebhookDeliveries",
+        parameters=[WEBHOOK_ID],
+        tag="Webhooks",
+        answers={200: DeliveryListSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """The 20 newest deliveries, newest first, without what was said."""
+        self.principal.require(Scope.READ)
+        found = endpoints.newest_deliveries(endpoints.get(self.principal, id))
+        return Response(DeliveryListSerializer({"deliveries": found}).data)
