@@ -30,8 +30,9 @@ FORMAT = 1
 README = """Everything that Gatepost keeps of the account, as far as its agents may know of it.
 
 One folder for each table, with a JSON object on each line; the names are those of the columns. mail/ holds every
-message as it was received, and every version of what was sent, by the message's id. Keys, passwords and private keys
-are not here. manifest.json comes last: without it the archive was cut off, and should be fetched again.
+message as it was received, and every version of what was sent, by the message's id; files/ holds what was uploaded and
+not sent. Keys, passwords and private keys are not here. manifest.json comes last: without it the archive was cut off,
+and should be fetched again.
 """
 
 Along = Callable[[Sequence[Any]], Mapping[UUID, Mapping[str, object]]]

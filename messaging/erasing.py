@@ -43,7 +43,8 @@ LOCK_RECIPIENTS = "SELECT id FROM messaging_recipient WHERE message_id = ANY(%(m
 RECOUNT = """
 UPDATE messaging_thread t SET message_count = (
     SELECT count(*) FROM messaging_message m WHERE m.thread_id = t.id
-        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'))
+        AND (m.direction = 'OUTBOUND' AND m.status <> 'refused' OR m.direction = 'INBOUND' AND m.status = 'released'
+            AND m.withheld_at IS NULL))
 WHERE t.id = ANY(%(threads)s)
 """
 

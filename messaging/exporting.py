@@ -13,6 +13,7 @@ from mailboxes.export import Table, columns, in_groups, register
 from mailboxes.exporting import of_account
 from mailboxes.models import Account, Mailbox
 
+from .attachments import reading
 from .models import (
     Attachment,
     Attempt,
@@ -73,6 +74,12 @@ def _bytes(messages: Sequence[Message]) -> Iterator[tuple[str, bytes]]:
             yield f"mail/{message_id}.v{version}.eml", bytes(raw)
 
 
+def _contents(unsent: Sequence[Attachment]) -> Iterator[tuple[str, bytes]]:
+    """Files that were uploaded and not sent; all others stand in their mails."""
+    for file in unsent:
+        yield f"files/{file.pk}", reading.content_of(file)
+
+
 def _header_names(endpoints: Sequence[WebhookEndpoint]) -> Mapping[UUID, Mapping[str, object]]:
     """Their values are credentials of others' servers."""
     return {one.pk: {"header_names": list(one.headers)} for one in endpoints}
@@ -94,7 +101,11 @@ register(
         files=_bytes,
         along=[_parts],
     ),
-    Table("attachments", lambda account: [Attachment.objects.filter(account=account, message__isnull=True)]),
+    Table(
+        "attachments",
+        lambda account: [Attachment.objects.filter(account=account, message__isnull=True)],
+        files=_contents,
+    ),
     Table("suppressions", of_account(Suppression)),
     Table("webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers"}), along=[_header_names]),
     Table("webhook_deliveries", _deliveries),

@@ -16,6 +16,7 @@ from mailboxes import clock, departure, erasure, keys, mailbox, quotas, sessions
 from mailboxes.models import Account, DomainStatus, IdempotentAnswer, LimitKind, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
+from messaging.attachments import sweeping
 from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
@@ -57,6 +58,7 @@ def erase_all() -> None:
     """What the sweep does until nothing is left to do."""
     while erasure.erase_due(now=clock.now() + timedelta(hours=1)):
         pass
+    sweeping.remove_remnants(now=clock.now())
 
 
 def traces_of(*words: str) -> set[str]:
