@@ -1,7 +1,8 @@
 """Mail: threads, messages and their bytes, recipients, attempts, and facts about the people written to."""
 
+from .attachment import Attachment
 from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
-from .message import DUE_STATES, Attachment, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
+from .message import DUE_STATES, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
 from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread

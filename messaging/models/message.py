@@ -269,39 +269,3 @@ class RawMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.envelope_sender} to {self.envelope_recipient}"
-
-
-class Attachment(models.Model):
-    """A file of a message, or one that waits to be sent.
-
-    The content of a received file is a part of the raw message: `part_index` (`mime.parse.attachment_content`). Every
-    other content is the account's StoredFile of that `sha256`.
-    """
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.CASCADE, related_name="attachments")
-    filename = models.CharField(max_length=255)
-    content_type = models.CharField(max_length=255)
-    size_bytes = models.BigIntegerField()
-    content_id = models.CharField(max_length=255, null=True, blank=True)
-    sha256 = models.CharField(max_length=64)
-    part_index = models.IntegerField(null=True, blank=True)
-    is_inline = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index("account", "sha256", condition=Q(part_index__isnull=True), name="attachment_by_content"),
-            models.Index("created_at", condition=Q(message__isnull=True), name="attachment_unsent"),
-        ]
-
-    def __str__(self) -> str:
-        return self.filename
-
-    @property
-    def storage_key(self) -> str:
-        """Where its content is: in the account's storage, or as a part of the received mail. Stable."""
-        if self.part_index is not None:
-            return f"received/{self.message_id}/{self.part_index}"
-        return f"attachments/{self.account_id}/{self.sha256}"
