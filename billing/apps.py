@@ -9,6 +9,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("billing.tasks")
-        import_module("billing.checks")
+        for name in ("checks", "departures", "exporting"):
+            import_module(f"billing.{name}")
         plan_facts = import_module("mailboxes.plan_facts")
         plan_facts.told_by(import_module("billing.subscriptions").facts)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from mailboxes import checkout_links, events
-from mailboxes.errors import Conflict
+from mailboxes import checkout_links, departure, events
+from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Account, Member, Role
 
 from . import endings, locks, plans, stripe_api, subscriptions
@@ -85,21 +85,27 @@ def ask_stripe(checkout: Checkout, *, now: datetime) -> Checkout:
             unanswered = Checkout.objects.filter(pk=checkout.pk, session_id="")
             unanswered.update(state=CheckoutState.FAILED, closed_at=now, closed_by="stripe", next_check_at=None)
         raise
+    try:
+        return _record_answer(checkout, session, now=now)
+    except Gone:  # deleted while Stripe was asked: nobody gets the address, and nobody can pay
+        endings.add([session.session_id], now=now)
+        Checkout.objects.filter(pk=checkout.pk).update(next_check_at=None)
+        raise
+
+
+def _record_answer(checkout: Checkout, session: Session, *, now: datetime) -> Checkout:
     with transaction.atomic():
         locks.hold(checkout.account_id)
+        departure.check_here(checkout.account)
         is_first = Checkout.objects.filter(pk=checkout.pk, session_id="").update(
             session_id=session.session_id,
             url=session.url,
             expires_at=session.expires_at,
             next_check_at=now + FIRST_CHECK,
         )
-        current = Checkout.objects.filter(pk=checkout.pk).first()
-        if current is None:
-            endings.add([session.session_id], now=now)
-        elif is_first:
+        current = Checkout.objects.select_related("account").get(pk=checkout.pk)
+        if is_first:
             record_opened(current, now=now)
-    if current is None:
-        raise Conflict("The account is gone.", code="account_gone", fix="There is nothing left to upgrade.")
     return current
 
 
@@ -109,7 +115,7 @@ def settle(checkout: Checkout, session: Session, *, now: datetime) -> None:
         locks.hold(checkout.account_id)
         current = Checkout.objects.select_related("account").filter(pk=checkout.pk).first()
         status = session.bought.status if session.bought else session.status
-        if current is None or status in UNDECIDED:
+        if current is None or current.account.departed_at or status in UNDECIDED:
             return
         if session.bought is None or status == "incomplete_expired":
             _finish(current, CheckoutState.EXPIRED, by="stripe", now=now)

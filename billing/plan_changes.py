@@ -20,8 +20,9 @@ def change(account: Account, plan: Plan, *, by: str, now: datetime) -> bool:
     """
     with transaction.atomic():
         billing_pauses.hold(account)
-        old = Account.objects.select_for_update(no_key=True).values_list("plan", flat=True).get(pk=account.pk)
-        if old == plan.name:
+        locked = Account.objects.select_for_update(no_key=True)
+        old, departed_at = locked.values_list("plan", "departed_at").get(pk=account.pk)
+        if old == plan.name or departed_at:
             return False
         Account.objects.filter(pk=account.pk).update(plan=plan.name)
         account.plan = plan.name

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
 from . import checkouts, endings, stripe_api, subscriptions
 from .models import Checkout, CheckoutState, Ending, StripeEvent, Subscription, Via
 from .stripe_api import StripeFailed
+
+log = structlog.get_logger(__name__)
 
 Row = TypeVar("Row", Checkout, Subscription, Ending)
 
@@ -42,6 +45,8 @@ def _each(rows: QuerySet[Row], act: Callable[..., None], *, now: datetime) -> No
         except StripeFailed as failure:  # logged there; due again when the lease ends
             if not failure.is_final:
                 return  # it does not answer at all: not to be waited for row by row
+        except Exception:  # what is odd about one row keeps nobody else from what they paid for
+            log.exception("billing.reconcile_failed", row=str(row.pk))
 
 
 def _claim(rows: QuerySet[Row], *, now: datetime) -> Iterator[Row]:

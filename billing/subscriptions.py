@@ -36,7 +36,7 @@ def renew(subscription: Subscription, bought: Bought, *, now: datetime) -> None:
     with transaction.atomic():
         locks.hold(subscription.account_id)
         current = Subscription.objects.select_related("account").filter(pk=subscription.pk).first()
-        if current is not None:
+        if current is not None and not current.account.departed_at:
             _write(current, bought, now=now)
             fold(current.account, by=f"subscription:{current.pk}", now=now)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mailboxes import quotas
 from mailboxes.models import Account, LimitKind
+from mailboxes.models.limit import NONE
 
 from . import plans
 from .plans import Plan
@@ -54,6 +55,8 @@ def allowances(plan: Plan) -> list[tuple[str, str]]:
 
 def amount_text(kind: LimitKind, amount: int) -> str:
     """A limit in words."""
+    if amount == NONE:
+        return "none"
     if not amount:
         return "unlimited"
     return _size(amount) if kind == LimitKind.STORAGE_BYTES else f"{amount:,}"

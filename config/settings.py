@@ -269,6 +269,7 @@ SPECTACULAR_SETTINGS = {
             "Account",
             "API keys",
             "Mailboxes",
+            "Domains",
             "Messages",
             "Threads",
             "Attachments",

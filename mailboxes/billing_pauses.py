@@ -19,9 +19,13 @@ from .models import Account, LimitKind, Mailbox, MailboxStatus, Usage
 
 
 def hold(account: Account) -> None:
-    """Lock the account's mailboxes until the end of the transaction; nobody makes another one meanwhile."""
+    """Lock the account and its mailboxes until the end of the transaction; nobody makes another one meanwhile.
+
+    Lock order: mailboxes → account → usage.
+    """
     mailboxes = _living(account).select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
     list(mailboxes)
+    list(Account.objects.select_for_update(no_key=True).filter(pk=account.pk).values_list("pk"))
     _hold_place(account)
     list(mailboxes.all())  # those that were being made while we waited for their makers
 

@@ -78,7 +78,6 @@ def begin_rotation(domain: Domain, *, by: str, now: datetime) -> list[DkimKey]:
         if any(key.activated_at is None and key.retired_at is None for key in keys):
             raise Conflict(
                 f"New keys of {domain.name} wait for their records already.",
-                code="rotation_begun",
                 fix="Publish them: manage.py dns_records prints them.",
             )
         generation = max((key.generation for key in keys), default=0) + 1

@@ -41,7 +41,8 @@ def claim(domain: Domain, *, now: datetime) -> bool:
 def apply(domain: Domain, checks: Sequence[RecordCheck], *, now: datetime) -> Domain:
     """The domain as it stands after a look at `now`. Raises NotFound if it was deleted meanwhile."""
     with transaction.atomic():
-        locked = Domain.objects.select_for_update().filter(pk=domain.pk, deleted_at__isnull=True).first()
+        kept = Domain.objects.filter(pk=domain.pk, deleted_at__isnull=True, account__departed_at__isnull=True)
+        locked = kept.select_for_update(of=("self",)).first()
         if locked is None:
             raise NotFound("domain")
         happened = [] if locked.is_platform else _judged(locked, checks, now=now)

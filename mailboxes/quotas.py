@@ -29,7 +29,7 @@ SENDING = (
     LimitKind.MAILBOX_SENDS_PER_MINUTE,
     LimitKind.ACCOUNT_SENDS_PER_MINUTE,
 )
-DAILY = (LimitKind.DAILY_SENDS, *CountKind)
+DAILY = (LimitKind.DAILY_SENDS, *(kind for kind in CountKind if kind != CountKind.OVER_LIMIT))  # that one is a stock
 MONTHLY = (LimitKind.MONTHLY_SENDS, LimitKind.MONTHLY_INBOUND)
 VELOCITY = (LimitKind.MAILBOX_SENDS_PER_MINUTE, LimitKind.ACCOUNT_SENDS_PER_MINUTE)
 

@@ -78,7 +78,8 @@ def look(domains: Sequence[Domain]) -> list[list[RecordCheck]]:
 
 def _claim_due(*, now: datetime) -> list[Domain]:
     with transaction.atomic():
-        due = Domain.objects.select_for_update(skip_locked=True).filter(check_due_at__lte=now, deleted_at__isnull=True)
+        free = Domain.objects.select_for_update(of=("self",), skip_locked=True)
+        due = free.filter(check_due_at__lte=now, deleted_at__isnull=True, account__departed_at__isnull=True)
         rows = list(due.order_by("check_due_at").prefetch_related("dkim_keys")[:BATCH])
         # Put off as well, so that a domain whose look fails is not the first in line for ever.
         put_off = now + domain_state.WAITING_EVERY

@@ -20,6 +20,7 @@ from mailboxes.erasure import Scope, Step, Waiting, register
 from mailboxes.models import Mailbox, Member, User
 from mailboxes.signals import mailboxes_erased
 
+from .attachments import deletion
 from .mime import return_path
 from .models import (
     IRREVOCABLE,
@@ -31,6 +32,8 @@ from .models import (
     Status,
     Suppression,
     Thread,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from .signals import messages_departing
 
@@ -61,7 +64,7 @@ def erase(ids: Sequence[UUID]) -> None:
     """Erase these messages with all that belongs to them. Raises Waiting when a worker has taken one meanwhile.
 
     The database refuses what is neither of a departed account nor of a deleted mailbox. Lock order: reviews →
-    recipients → messages → threads.
+    recipients → messages → files and the storage they take → threads: nobody else has theirs who comes for the storage.
     """
     messages_departing.send(sender=Message, ids=ids)
     recipients = [pk for (pk,) in statements.run(LOCK_RECIPIENTS, {"messages": list(ids)})]
@@ -72,6 +75,8 @@ def erase(ids: Sequence[UUID]) -> None:
     _forget_bounces(recipients)
     _erase_received(list(RawMessage.objects.filter(message__in=ids).values_list("pk", flat=True)))
     statements.run(ERASE_REVISIONS, {"messages": list(ids)})
+    for account_id in set(messages.values_list("account_id", flat=True)):
+        deletion.forget_of_messages(account_id, ids)
     messages.delete()
     Thread.objects.filter(pk__in=threads, messages__isnull=True).delete()
     statements.run(RECOUNT, {"threads": threads})
@@ -101,11 +106,18 @@ def _threads(scope: Scope, limit: int) -> int:
 
 def _attachments(scope: Scope, limit: int) -> int:
     """Files that were uploaded and never sent."""
-    return some_of(Attachment.objects.filter(account_id=scope.account_id), limit)
+    unsent = Attachment.objects.filter(account_id=scope.account_id)
+    return deletion.forget(scope.account_id, list(unsent.values_list("pk", flat=True)[:limit]))
 
 
 def _suppressions(scope: Scope, limit: int) -> int:
     return some_of(Suppression.objects.filter(account_id=scope.account_id), limit)
+
+
+def _webhooks(scope: Scope, limit: int) -> int:
+    """Deliveries first, of which an endpoint may have many."""
+    endpoints = _of(WebhookEndpoint, scope)
+    return some_of(WebhookDelivery.objects.filter(endpoint__in=endpoints), limit) or some_of(endpoints, limit)
 
 
 def _house_mail(scope: Scope, limit: int) -> int:
@@ -165,5 +177,6 @@ register(
     Step("threads", _threads, of_mailbox=True),
     Step("attachments", _attachments),
     Step("suppressions", _suppressions),
+    Step("webhooks", _webhooks, of_mailbox=True),
     Step("house_mail", _house_mail),
 )

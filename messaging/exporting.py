@@ -13,7 +13,19 @@ from mailboxes.export import Table, columns, in_groups, register
 from mailboxes.exporting import of_account
 from mailboxes.models import Account, Mailbox
 
-from .models import Attachment, Attempt, Direction, Message, RawMessage, Recipient, Revision, Suppression, Thread
+from .models import (
+    Attachment,
+    Attempt,
+    Direction,
+    Message,
+    RawMessage,
+    Recipient,
+    Revision,
+    Suppression,
+    Thread,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from .visibility import visible
 
 
@@ -61,6 +73,15 @@ def _bytes(messages: Sequence[Message]) -> Iterator[tuple[str, bytes]]:
             yield f"mail/{message_id}.v{version}.eml", bytes(raw)
 
 
+def _header_names(endpoints: Sequence[WebhookEndpoint]) -> Mapping[UUID, Mapping[str, object]]:
+    """Their values are credentials of others' servers."""
+    return {one.pk: {"header_names": list(one.headers)} for one in endpoints}
+
+
+def _deliveries(account: Account) -> Iterable[QuerySet[WebhookDelivery]]:
+    return [WebhookDelivery.objects.filter(endpoint__account=account)]
+
+
 INTERNAL = frozenset({"worker", "session", "lease_until"})
 
 register(
@@ -75,4 +96,6 @@ register(
     ),
     Table("attachments", lambda account: [Attachment.objects.filter(account=account, message__isnull=True)]),
     Table("suppressions", of_account(Suppression)),
+    Table("webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers"}), along=[_header_names]),
+    Table("webhook_deliveries", _deliveries),
 )

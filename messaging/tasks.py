@@ -43,9 +43,8 @@ def sweep_files() -> None:
 @shared_task(name="messaging.forget_unsent_files")
 def forget_unsent_files() -> None:
     """Delete files that were never sent, and contents that lost their attachments. Swept only."""
-    now = clock.now()
-    sweeping.forget_unsent(now=now)
-    sweeping.give_up_unused(now=now)
+    sweeping.forget_unsent(now=clock.now())
+    sweeping.give_up_unused()
 
 
 @shared_task(name=wakeup.UNLOCK_WITHHELD)

@@ -10,15 +10,17 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 
-from mailboxes import clock, departure, erasure, keys, mailbox, sessions, support
-from mailboxes.models import Account, DomainStatus, IdempotentAnswer, Role
+from billing import checkouts, plans, subscriptions
+from billing.checkouts import Asked
+from mailboxes import clock, departure, erasure, keys, mailbox, quotas, sessions, support
+from mailboxes.models import Account, DomainStatus, IdempotentAnswer, LimitKind, Role
 from mailboxes.modes import OversightMode
 from messaging import return_paths
-from messaging.models import Attachment, Recipient, RecipientState, SuppressionReason
+from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
 from oversight import decisions
-from tests import builders
+from tests import builders, files
 from tests.arrivals import arrive, receive
 from tests.builders import Tenant
 from tests.letters import bounce, letter
@@ -36,6 +38,7 @@ A_FILE = (
 def furnished(name: str, *, word: str) -> Tenant:
     """A tenant with mail in every state, people, keys, reviews. `word` stands in whatever holds words."""
     owner = builders.tenant(name, mode=OversightMode.GATED_SEND)
+    _asked_for_more(owner)
     dispatch.drain()  # the house's own mail to her
     _mail_held_and_decided(owner, word)
     _mail_sent(owner, word)
@@ -77,6 +80,11 @@ def _rows(cursor: object, table: str) -> set[str]:
     return {text for (text,) in cursor.fetchall()}  # type: ignore[attr-defined]
 
 
+def _asked_for_more(owner: Tenant) -> None:
+    checkouts.open_(owner.account, Asked("scale", "monthly", owner.agent_actor.identity), now=clock.now())
+    subscriptions.grant(owner.account, plans.get("growth"), period="monthly", by="test", now=clock.now())
+
+
 def _mail_held_and_decided(owner: Tenant, word: str) -> None:
     reviewer = builders.reviewer(owner.owner)
     builders.held(owner, subject=word)
@@ -114,7 +122,8 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)
     suppressions.add(account, f"{word}@other.example", reason=SuppressionReason.MANUAL, text=word, now=now)
     account.domains.create(name=f"{word}.example", status=DomainStatus.PENDING_VERIFICATION)
-    Attachment.objects.create(account=account, filename=word, content_type="text/plain", size_bytes=1, sha256="0" * 64)
+    quotas.count(account, LimitKind.DOMAINS, 1, now=now)
+    files.upload(owner, word.encode(), filename=word)
     IdempotentAnswer.objects.create(
         scope=str(account.pk), route="POST", key="k", request_hash="0" * 64, status=200, body={"word": word}
     )
@@ -130,3 +139,4 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
         action_flag=CHANGE,
         content_type=ContentType.objects.get_for_model(Account),
     )
+    builders.webhook_delivery(builders.webhook(owner, box=owner.mailbox, headers={"X-Word": word})[0])

@@ -45,7 +45,7 @@ class Upgrade(ApiView):
         tag="Billing",
         request=UpgradeRequest,
         answers={200: UpgradeAnswerSerializer, 201: UpgradeAnswerSerializer},
-        errors=(400, 403, 409, 422, 502, 503),
+        errors=(400, 403, 409, 410, 422, 502, 503),
         parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:

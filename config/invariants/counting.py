@@ -63,7 +63,7 @@ WITH taken AS (
 SELECT kind || ' of ' || subject_id FROM derived FULL JOIN counted USING (subject_id, kind, period)
 WHERE coalesce(derived.used, 0) <> coalesce(counted.used, 0)
     AND (coalesce(derived.used, 0) > coalesce(counted.used, 0)
-        OR kind = 'mailboxes' OR subject_id NOT IN (SELECT subject_id FROM eased_subjects))
+        OR kind IN ('mailboxes', 'storage_bytes') OR subject_id NOT IN (SELECT subject_id FROM eased_subjects))
 """
 
 ONE_ANSWER = """

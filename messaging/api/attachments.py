@@ -18,7 +18,7 @@ from messaging.attachments import access, deletion, signed_links, uploads
 from messaging.attachments.incoming import Incoming
 from messaging.attachments.uploads import Add
 
-from . import multipart
+from . import multipart, withheld
 from .serializers import AttachmentSerializer
 
 ATTACHMENT_ID = path_id("id", "attachment")
@@ -77,12 +77,13 @@ class OneAttachment(ApiView):
     @operation(
         "downloadAttachment",
         tag="Attachments",
-        answers={200: DownloadSerializer},
+        answers={200: DownloadSerializer, 402: withheld.ANSWER},
         errors=(404,),
         parameters=[ATTACHMENT_ID],
     )
     def get(self, request: Request, id: str) -> Response:
         """One attachment, with a fresh link to its content. A scoped key sees those of its mailboxes' messages."""
+        withheld.check_attachment(self.principal, id, now=self.now)
         found = access.get(self.principal, id)
         found.url = signed_links.url_of(found, now=self.now)  # type: ignore[attr-defined]
         return Response(DownloadSerializer(found).data)

@@ -31,6 +31,8 @@ class VerifyDomain(ApiView):
         self.principal.require_live()
         account = self.principal.account
         domain = domains.get(account, id)
+        if kept := idempotency.find(request, account_id=account.pk):
+            return respond(kept)
         looked = domain_checks.look_if_free(domain, now=self.now)
 
         def act() -> Answer:

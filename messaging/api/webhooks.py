@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -51,17 +54,22 @@ class Webhooks(ApiView):
         A host that does not resolve right now is accepted, and its deliveries fail until it does.
         """
         self.principal.require(Scope.SEND)
+        account_id = self.principal.account.pk
+        kept = idempotency.find(request, account_id=account_id)
+        if kept is not None:  # a repetition asks no DNS
+            return respond(kept)
+        wanted = self._wanted(self.asked(WebhookRequest))
+        return respond(idempotency.once(request, account_id=account_id, act=lambda: self._create(wanted)))
+
+    def _wanted(self, asked: Mapping[str, Any]) -> NewEndpoint:
         standing.check_not_suspended(self.principal.account)
-        asked = self.asked(WebhookRequest)
         mailbox_id = asked.get("mailboxId")
-        wanted = NewEndpoint(
+        return NewEndpoint(
             mailbox=self.principal.get_mailbox(mailbox_id) if mailbox_id is not None else None,
             url=endpoints.check_url(asked["url"]),
             events=asked["events"],
             headers=asked.get("headers") or {},
         )
-        account_id = self.principal.account.pk
-        return respond(idempotency.once(request, account_id=account_id, act=lambda: self._create(wanted)))
 
     def _create(self, wanted: NewEndpoint) -> Answer:
         endpoint, secret = endpoints.create(self.principal, wanted, now=self.now)

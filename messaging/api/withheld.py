@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from mailboxes import inbound_usage
@@ -14,6 +15,7 @@ from mailboxes.api.fields import Moment, moment_text
 from mailboxes.api.openapi import ErrorSerializer
 from mailboxes.errors import Problem
 from mailboxes.ids import parse_id
+from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging.models import Message
 from messaging.visibility import ANNOUNCED
@@ -47,6 +49,9 @@ class WithheldErrorSerializer(ErrorSerializer):
     resetAt = Moment()
 
 
+ANSWER = OpenApiResponse(WithheldErrorSerializer, "It came over the month's inbound limit and is withheld.")
+
+
 class Withheld(Problem):
     """It came over the month's limit: kept, and not to be read yet."""
 
@@ -61,6 +66,7 @@ def check_message(message: Message, *, now: datetime) -> None:
 
 def check_attachment(actor: Principal, attachment_id: object, *, now: datetime) -> None:
     """Refuse to show a file of a withheld message in the actor's scope; anything else passes."""
+    actor.require(Scope.READ)
     parsed = parse_id(attachment_id)
     withheld = Message.objects.filter(ANNOUNCED, withheld_at__isnull=False, mailbox__in=actor.mailboxes())
     message = withheld.filter(attachments__pk=parsed).first() if parsed else None

@@ -69,7 +69,7 @@ def keep(account: Account, incoming: Incoming, *, name: str | None, now: datetim
         raise StorageFull from error
 
 
-def give_up(account_id: UUID, sha256s: Iterable[str], *, now: datetime) -> int:
+def give_up(account_id: UUID, sha256s: Iterable[str]) -> int:
     """Forget those contents that no attachment has any more, and give their bytes back; how many bytes.
 
     The rows are locked before anybody looks for attachments: of two who delete the last two, the second sees none.
@@ -86,8 +86,14 @@ def give_up(account_id: UUID, sha256s: Iterable[str], *, now: datetime) -> int:
         return 0
     StoredFile.objects.filter(pk__in=[one.pk for one in unused]).delete()
     freed = sum(one.size_bytes for one in unused)
-    quotas.give_back(quotas.Counter(LimitKind.STORAGE_BYTES, account_id), freed, taken_at=now)
+    give_back(account_id, freed)
     return freed
+
+
+def give_back(account_id: UUID, size_bytes: int) -> None:
+    """Count so many bytes less: a stock knows no periods."""
+    counter = quotas.Counter(LimitKind.STORAGE_BYTES, account_id)
+    quotas.give_back(counter, size_bytes, taken_at=quotas.EPOCH)
 
 
 def _hold(account_id: UUID, sha256: str) -> bool:

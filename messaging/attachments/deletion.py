@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from mailboxes import events, quotas
+from mailboxes import events
 from mailboxes.errors import NotFound
 from mailboxes.events import Happening
-from mailboxes.models import LimitKind, Scope
+from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging import wakeup
 from messaging.models import Attachment
@@ -34,33 +34,32 @@ def delete(actor: Principal, attachment_id: object, *, now: datetime) -> None:
     """Delete one attachment that the actor may see; committed on return. Raises NotFound."""
     with transaction.atomic():
         found = access.get(actor, attachment_id, scope=Scope.SEND)
-        if not forget(found.account_id, [found.pk], now=now):
+        if not forget(found.account_id, [found.pk]):
             raise NotFound("attachment")  # somebody else has deleted it just now
         record(found.account_id, [found], by=actor.identity, now=now)
 
 
-def forget_of_messages(account_id: UUID, message_ids: Collection[UUID], *, now: datetime) -> int:
+def forget_of_messages(account_id: UUID, message_ids: Collection[UUID]) -> int:
     """Delete all attachments of these messages of an account, in the caller's transaction; how many.
 
     Their storage is given back and their objects go after the commit. For a mailbox or an account: some thousand
     messages at a time, before the messages are deleted. No event: who deletes the messages tells of that.
     """
     ids = Attachment.objects.filter(account_id=account_id, message__in=message_ids).values_list("pk", flat=True)
-    return forget(account_id, list(ids), now=now)
+    return forget(account_id, list(ids))
 
 
-def forget(account_id: UUID, ids: Sequence[UUID], *, now: datetime) -> int:
+def forget(account_id: UUID, ids: Sequence[UUID]) -> int:
     """Delete attachments of one account and give back what they counted, in the caller's transaction; how many."""
     if not ids:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(DELETE, [account_id, sorted(ids)])
         gone: list[tuple[str, int | None]] = cursor.fetchall()
-    contents.give_up(account_id, [sha256 for sha256, received in gone if received is None], now=now)
+    contents.give_up(account_id, [sha256 for sha256, received in gone if received is None])
     received_bytes = sum(received or 0 for _, received in gone)
     if received_bytes:
-        counter = quotas.Counter(LimitKind.STORAGE_BYTES, account_id)
-        quotas.give_back(counter, received_bytes, taken_at=now)
+        contents.give_back(account_id, received_bytes)
     wakeup.ring(wakeup.SWEEP_FILES)
     return len(gone)
 

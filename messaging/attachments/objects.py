@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import IO
-from uuid import UUID
 
 import structlog
 from django.core.files import File
@@ -17,6 +16,7 @@ from django.db import transaction
 
 from mailboxes.ids import new_id
 from messaging.models import Remnant
+from messaging.models.stored_file import folder_of
 
 from .refusals import StorageUnavailable
 
@@ -27,11 +27,11 @@ WRITING_FOR = timedelta(hours=1)
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 
 
-def write(content: IO[bytes], *, account_id: UUID, sha256: str, now: datetime) -> str:
+def write(content: IO[bytes], *, sha256: str, now: datetime) -> str:
     """The name of a new object with this content. It is a Remnant until `adopt`. Raises StorageUnavailable."""
-    name = f"attachments/{account_id}/{sha256}-{new_id().hex}"
-    with transaction.atomic(durable=True):  # known before it is there
-        Remnant.objects.create(name=name, due_at=now + WRITING_FOR)
+    # It names no account: as a remnant it may outlive one.
+    name = f"{folder_of(sha256)}/{sha256}-{new_id().hex}"
+    Remnant.objects.create(name=name, due_at=now + WRITING_FOR)  # committed, since no transaction is open
     try:
         content.seek(0)
         _storage().save(name, File(content, name))
@@ -66,7 +66,7 @@ def open_(name: str) -> IO[bytes]:
 
 def claim_due(*, limit: int, now: datetime) -> list[str]:
     """The names of objects to remove, claimed for a while: two sweeps never have the same, and nobody adopts them."""
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         due = Remnant.objects.select_for_update(skip_locked=True).filter(due_at__lte=now).order_by("due_at")
         names = list(due.values_list("name", flat=True)[:limit])
         Remnant.objects.filter(name__in=names).update(is_given_up=True, due_at=now + TRY_AGAIN_AFTER)

@@ -32,9 +32,9 @@ def forget_unsent(*, now: datetime) -> int:
     return _in_batches(lambda: _forget_some(now=now))
 
 
-def give_up_unused(*, now: datetime) -> int:
+def give_up_unused() -> int:
     """Give back the contents whose attachments went with their messages, past `deletion`; how many bytes."""
-    return _in_batches(lambda: _give_up_some(now=now))
+    return _in_batches(_give_up_some)
 
 
 def _in_batches(sweep: Callable[[], tuple[int, int]]) -> int:
@@ -63,12 +63,12 @@ def _forget_some(*, now: datetime) -> tuple[int, int]:
             # A send that takes one of them at this moment keeps it: its row is locked, and then looked at again.
             locked = unsent.select_for_update(skip_locked=True).filter(pk__in=[file.pk for file in its])
             files = list(locked.order_by("pk"))
-            done += deletion.forget(account_id, [file.pk for file in files], now=now)
+            done += deletion.forget(account_id, [file.pk for file in files])
             deletion.record(account_id, files, by="platform", now=now)
     return len(found), done
 
 
-def _give_up_some(*, now: datetime) -> tuple[int, int]:
+def _give_up_some() -> tuple[int, int]:
     users = Attachment.objects.filter(
         account_id=OuterRef("account_id"), sha256=OuterRef("sha256"), part_index__isnull=True
     )
@@ -77,5 +77,5 @@ def _give_up_some(*, now: datetime) -> tuple[int, int]:
     freed = 0
     for account_id, its in groupby(found, key=lambda one: one[0]):
         with transaction.atomic():
-            freed += contents.give_up(account_id, [sha256 for _, sha256 in its], now=now)
+            freed += contents.give_up(account_id, [sha256 for _, sha256 in its])
     return len(found), freed

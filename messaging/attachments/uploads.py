@@ -53,7 +53,7 @@ def _written(account: Account, incoming: Incoming, *, now: datetime) -> str | No
     if contents.is_stored(account.pk, incoming.sha256):
         return None
     contents.check_room(account, incoming.size_bytes, now=now)
-    return objects.write(incoming.content, account_id=account.pk, sha256=incoming.sha256, now=now)
+    return objects.write(incoming.content, sha256=incoming.sha256, now=now)
 
 
 def _add(account: Account, incoming: Incoming, *, name: str | None, now: datetime) -> Attachment:

@@ -1,4 +1,4 @@
-"""Files of messages."""
+"""Files of messages, and those that wait to be sent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mailboxes.ids import new_id
 from mailboxes.models import Account
 
 from .message import Message
+from .stored_file import folder_of
 
 
 class Attachment(models.Model):
@@ -44,7 +45,7 @@ class Attachment(models.Model):
 
     @property
     def storage_key(self) -> str:
-        """Where its content is: in the account's storage, or as a part of the received mail. Stable."""
+        """Where its content is: what the object's name begins with, or the part of the received mail. Stable."""
         if self.part_index is not None:
             return f"received/{self.message_id}/{self.part_index}"
-        return f"attachments/{self.account_id}/{self.sha256}"
+        return f"{folder_of(self.sha256)}/{self.sha256}"

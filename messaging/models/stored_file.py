@@ -11,6 +11,11 @@ from mailboxes.ids import new_id
 from mailboxes.models import Account
 
 
+def folder_of(sha256: str) -> str:
+    """The folder in storage of the objects with this content."""
+    return f"attachments/{sha256[:2]}"
+
+
 class StoredFile(models.Model):
     """One content of one account, kept once however many attachments have it; `name` is the object in storage.
 

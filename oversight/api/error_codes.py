@@ -115,7 +115,6 @@ CODES: dict[int, dict[str, str]] = {
         "seal_differs": "The message is not the one that was looked at.",
         "state_changed": "The message moved on meanwhile.",
         "already_paid": "The account has that plan or a larger one.",
-        "account_gone": "The account was deleted meanwhile.",
         "conflict": "The thing is not as the request expects.",
     },
     410: {

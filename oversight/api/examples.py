@@ -15,6 +15,7 @@ WRITTEN: dict[str, object] = {
     "email": "you@company.example",
     "password": "a-secure-password",
     "slug": "my-company",
+    "domain": "mail.company.example",
     "displayName": "Hal",
     "address": "support",
     "reason": "wrong_facts",

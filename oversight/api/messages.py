@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,9 +22,9 @@ from mailboxes.api.pagination import MAX_OFFSET
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
+from messaging.api import withheld
 from messaging.api.serializers import ThreadListSerializer
 from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
-from messaging.api.withheld import WithheldErrorSerializer
 from messaging.mime.types import Draft
 from messaging.models import Direction, Status
 from oversight import submission
@@ -62,7 +62,6 @@ PREFER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`wait=N`: answer with the outcome, within N ≤ 30 s.",
 )
-WITHHELD = OpenApiResponse(WithheldErrorSerializer, "It came over the month's inbound limit and is withheld.")
 
 
 class ReviewedMail(MailView):
@@ -150,7 +149,7 @@ class OneMessage(ReviewedMail, MessageView):
         "getMessage",
         parameters=[MAILBOX_ID, MESSAGE_ID],
         tag="Messages",
-        answers={200: MessageAnswerSerializer, 402: WITHHELD},
+        answers={200: MessageAnswerSerializer, 402: withheld.ANSWER},
         errors=(404,),
     )
     def get(self, request: Request, id: str, msgId: str) -> Response:

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from billing import plans, reconciling, subscriptions
 from billing.models import Checkout, CheckoutState, Ending, StripeEvent, Subscription
-from mailboxes import clock
+from mailboxes import clock, departure
 from mailboxes.errors import Conflict
 from mailboxes.models import Event
 from messaging.models import Message
@@ -115,6 +115,7 @@ def test_paid_in_the_last_minute_and_noticed_days_later_it_still_counts(alice: T
         signature(b"another body"),
         signature(b"{}", age=301),
     ],
+    ids=["none", "no signature", "no form", "made up", "another secret", "another body", "too old"],
 )
 def test_what_stripe_has_not_just_signed_is_refused(stripe: FakeStripe, header: str) -> None:
     assert tell(b"{}", header) == 400
@@ -126,7 +127,11 @@ def test_without_a_secret_nobody_is_heard(settings: Settings) -> None:
     assert tell(b"{}") == 404
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": 7, "type": "checkout.session.completed"}', event("x.y", {})])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"[]", b'{"id": 7, "type": "checkout.session.completed"}', event("x.y", {})],
+    ids=["empty", "list", "no text for an id", "unknown kind"],
+)
 def test_signed_words_that_mean_nothing_to_us_are_accepted_and_change_nothing(stripe: FakeStripe, body: bytes) -> None:
     assert tell(body) == 200
     assert not StripeEvent.objects.exists()
@@ -288,10 +293,10 @@ def test_a_deleted_account_is_charged_no_more_and_stripe_forgets_it(alice: Tenan
     bought = pay(stripe, alice, "developer")
     ask(alice, "scale")
     stripe.books.mood = "down"
-    subscriptions.end(alice.account, now=clock.now())
-    Subscription.objects.filter(account=alice.account).delete()
-    Checkout.objects.filter(account=alice.account).delete()
+    departure.depart(alice.account, by="test", now=clock.now())
     look()
+    Checkout.objects.filter(account=alice.account).delete()
+    Subscription.objects.filter(account=alice.account).delete()
     assert Ending.objects.exists()
     stripe.books.mood = "well"
     for hours in (1, 2, 3):
@@ -305,7 +310,7 @@ def test_a_deleted_account_is_charged_no_more_and_stripe_forgets_it(alice: Tenan
 def test_what_was_paid_in_the_moment_of_the_deletion_is_ended_too(alice: Tenant, stripe: FakeStripe) -> None:
     ask(alice)
     bought = stripe.pay(stripe.only_session()["id"])
-    subscriptions.end(alice.account, now=clock.now())
+    departure.depart(alice.account, by="test", now=clock.now())
     look()
     look(later=timedelta(minutes=1))
     assert stripe.books.subscriptions[bought["id"]]["status"] == "canceled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -20,13 +21,15 @@ from mailboxes.models import Account, Erasure, Event, Mailbox, Tombstone, User
 from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.inbound import intake
-from messaging.models import Message, RawMessage, Recipient
+from messaging.models import Attachment, Message, RawMessage, Recipient
 from messaging.outbound import dispatch, outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.signals import messages_departing
+from messaging.tasks import sweep_files
 from oversight import departures
-from tests import builders
+from tests import builders, files
 from tests.arrivals import arrive, receive
+from tests.contract.test_operations import WITH_A_FILE
 from tests.leaving import all_rows, erase_all, furnished, leave, traces_of
 from tests.letters import bounce, letter
 from tests.outcomes import claim
@@ -34,8 +37,9 @@ from tests.outcomes import claim
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORD = "xylophone"
-# What the erasure itself writes; and the house's own mail, which went with the people it was written to.
-CHANGED = {"mailboxes_tombstone", "mailboxes_epoch"}
+# What the erasure itself writes, the names of objects that storage is to forget among it; and the house's own mail,
+# which went with the people it was written to.
+CHANGED = {"mailboxes_tombstone", "mailboxes_epoch", "messaging_remnant"}
 
 
 @pytest.fixture(autouse=True)
@@ -353,3 +357,28 @@ def test_nothing_is_erased_before_the_operators_delay_is_over(settings: Settings
     Erasure.objects.update(due_at=clock.now())
     erase_all()
     assert traces_of(WORD) == set()
+
+
+def test_the_files_of_a_deleted_mailbox_are_given_back_and_go_from_storage(files_folder: Path) -> None:
+    alice = builders.tenant()
+    arrive(alice.mailbox, WITH_A_FILE)
+    sent = files.upload(alice, b"sent")
+    Attachment.objects.filter(pk=sent.pk).update(message=builders.submit(alice))
+    files.upload(alice, b"unsent")
+    mailbox.delete(alice.mailbox, by="test", now=clock.now())
+    departures.cancel_due(now=clock.now())
+    erase_all()
+    sweep_files()
+    assert files.used(alice) == 6
+    assert files.objects(files_folder) == [files.digest(b"unsent")]
+    assert broken() == {}
+
+
+def test_the_files_of_a_deleted_account_go_from_storage(files_folder: Path) -> None:
+    alice = builders.tenant()
+    arrive(alice.mailbox, WITH_A_FILE)
+    files.upload(alice)
+    leave(alice.account)
+    sweep_files()
+    assert files.objects(files_folder) == []
+    assert traces_of(str(alice.account.pk)) == set()

@@ -10,11 +10,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db.models import CASCADE, ForeignKey, Model
 
+from billing.models import Ending, StripeEvent
 from mailboxes import erasure
 from mailboxes.erasure import Scope
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Epoch, Erasure, Event, IdempotentAnswer, Tombstone, User
-from messaging.models import Revision
+from messaging.models import Remnant, Revision
 from oversight.models import Decision
 
 # What no CASCADE takes along, and the step that does. A new table comes here, or gets a CASCADE to what goes.
@@ -33,11 +34,14 @@ BY_STEP: dict[type[Model], str] = {
 STAYS: dict[type[Model], str] = {
     AccessFailureLog: "is never written: AXES_ENABLE_ACCESS_FAILURE_LOG is off",
     ContentType: "names of our own tables",
+    Ending: "Stripe's ids, until Stripe has ended what they name",
     Epoch: "one row about the database",
     Erasure: "its account_id is emptied or its row removed at the end",
     Group.permissions.through: "rights of such roles",
     Group: "roles of operators; none are used",
     Permission: "names of our own models",
+    StripeEvent: "ids of Stripe's events, for 30 days",
+    Remnant: "names of objects in storage that are to be removed; they name no account",
     Tombstone: "keyed hashes: what nobody else may have",
 }
 

@@ -22,6 +22,7 @@ from django.db import connection
 from django.db.models import BinaryField, ForeignKey, Model
 from pytest_django import Settings
 
+from billing.models import AccountPlan
 from config.threaded import ThreadedHandler
 from mailboxes import clock, departure, export, keys, mailbox
 from mailboxes.archive import Archive
@@ -59,6 +60,7 @@ INSIDE: dict[type[Model], str] = {
     User: "members",
 }
 LEFT_OUT: dict[type[Model], str] = {
+    AccountPlan: "another face of the account",
     ApiKey.mailboxes.through: "which mailboxes a scoped key reaches; the keys themselves are no use elsewhere",
     Captured: "copies of what was sent, by the sandbox",
     Erasure: "empty while there is an account",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -118,7 +117,7 @@ def test_a_stranger_neither_sees_nor_removes_nor_is_bound_by_them(alice: Tenant)
     assert charlie.post("/suppressions", {"email": "kim@friends.example"}).status == 201
 
 
-@pytest.mark.parametrize("id", ["nothing", "0", "%00", str(uuid4()), "..%2F"])
+@pytest.mark.parametrize("id", ["nothing", "0", "%00", "01980b5e-6c1f-7d3a-9b54-3f1f6f0f7a11", "..%2F"])
 def test_an_unknown_id_is_not_found(id: str, api: Api) -> None:
     assert api.delete(f"/suppressions/{id}").status == 404
 

@@ -376,6 +376,15 @@ def test_a_repeated_request_makes_one_webhook_and_is_answered_alike(api: Api) ->
     assert api.post("/webhooks", NEW | {"url": "https://b.example/"}, Idempotency_Key="one").status == 422
 
 
+def test_a_repeated_request_asks_no_dns(api: Api, settings: Settings) -> None:
+    with turncoat({}) as dns:
+        settings.DNS_RESOLVERS = [dns.address]
+        first = api.post("/webhooks", NEW, Idempotency_Key="one")
+        asked = len(dns.asked)
+        assert api.post("/webhooks", NEW, Idempotency_Key="one").json == first.json
+        assert len(dns.asked) == asked > 0
+
+
 # --- Where to ---
 
 

@@ -137,7 +137,7 @@ def test_a_content_that_is_deleted_while_it_is_uploaded_again_is_written_anew(
 
 def test_an_object_whose_writer_died_goes_after_an_hour(alice: Tenant, files_folder: Path, clock: Clock) -> None:
     with files.taken_in(b"orphan") as file:
-        objects.write(file.content, account_id=alice.account.pk, sha256=file.sha256, now=clock.now())
+        objects.write(file.content, sha256=file.sha256, now=clock.now())
     clock.advance(seconds=3599)
     assert sweep() == 0
     clock.advance(seconds=2)
@@ -183,7 +183,7 @@ def test_all_files_of_messages_are_forgotten_by_one_verb(alice: Tenant, files_fo
     file.refresh_from_db()
     with transaction.atomic():
         ids = [message.pk, file.message_id]
-        assert deletion.forget_of_messages(alice.account.pk, ids, now=clocks.now()) == 2  # type: ignore[arg-type]
+        assert deletion.forget_of_messages(alice.account.pk, ids) == 2  # type: ignore[arg-type]
     sweep()
     assert files.used(alice) == 0
     assert files.objects(files_folder) == []

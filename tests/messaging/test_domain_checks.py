@@ -11,8 +11,8 @@ import zeal
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from mailboxes import addresses, clock, dkim_keys, dns_records, domain_state, domains, mailbox
-from mailboxes.errors import Forbidden
+from mailboxes import addresses, clock, departure, dkim_keys, dns_records, domain_state, domains, mailbox
+from mailboxes.errors import Forbidden, NotFound
 from mailboxes.models import Domain, DomainStatus, Event, MailboxStatus
 from messaging import domain_checks
 from tests import builders
@@ -314,6 +314,16 @@ def test_a_domain_deleted_while_the_sweep_looks_stays_deleted(alice: Tenant, mon
     with serving({}):
         assert domain_checks.sweep(now=clock.now()) == 1
     assert not Domain.objects.filter(pk=domain.pk).exists()
+
+
+def test_nobody_looks_at_the_domains_of_a_deleted_account(alice: Tenant) -> None:
+    domain = verified(alice.account)
+    departure.depart(alice.account, by="test", now=clock.now())
+    with serving({}):
+        assert domain_checks.sweep(now=clock.now() + timedelta(days=2)) == 0
+        with pytest.raises(NotFound):
+            check(domain)
+    assert kinds(domain)[-1] == "domain.verified"
 
 
 def test_the_operators_command_tells_what_is_wrong_and_fails_on_drift(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from mailboxes import clock
 from mailboxes.errors import Problem
-from messaging.attachments import deletion, reading, sweeping
+from messaging.attachments import deletion, outgoing, reading, sweeping
 from messaging.models import Attachment, Remnant, StoredFile
 from tests import builders, files
+from tests.api_client import Api
 from tests.builders import Tenant
 from tests.fakes.storage import Frail
 from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
@@ -86,7 +88,7 @@ def test_a_content_is_there_or_gone_when_it_is_uploaded_deleted_and_swept_at_onc
         for _ in range(rounds):
             first, second = files.upload(alice), files.upload(alice)
             removing: Act = partial(sweeping.remove_remnants, now=clock.now())
-            tidying: Act = partial(sweeping.give_up_unused, now=clock.now())
+            tidying: Act = sweeping.give_up_unused
             uploading: Act = partial(files.upload, alice)
             deleting: list[Act] = [partial(delete, alice, first.pk), partial(delete, alice, second.pk)]
             results = people.race([*deleting, uploading, uploading, removing, removing, tidying, uploading])
@@ -96,7 +98,7 @@ def test_a_content_is_there_or_gone_when_it_is_uploaded_deleted_and_swept_at_onc
                     assert content.read() == b"hello"
             check_agreement(alice, files_folder)
             Attachment.objects.all().delete()
-            sweeping.give_up_unused(now=clock.now())
+            sweeping.give_up_unused()
             people.winners += 1
 
 
@@ -133,3 +135,22 @@ def test_a_file_is_linked_or_swept_when_both_come_at_once(alice: Tenant, files_f
             assert Attachment.objects.filter(pk=file.pk).exists() is bool(results[0])
             people.winners += 1
         check_agreement(alice, files_folder)
+
+
+def test_no_transaction_is_open_while_the_storage_is_asked(alice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only here, where a test is no transaction itself."""
+    seen: dict[str, bool] = {}
+    api = Api(alice.key_text)
+    for act in ("_save", "open", "delete"):
+        real = getattr(Frail, act)
+
+        def watched(*args: Any, act: str = act, real: Any = real) -> Any:
+            seen[act] = connection.in_atomic_block
+            return real(*args)
+
+        monkeypatch.setattr(Frail, act, watched)
+    uploaded = files.post(api, key="k-1")
+    outgoing.gather(alice.agent_actor, [UUID(uploaded.json["id"])], now=clock.now())
+    api.delete(f"/attachments/{uploaded.json['id']}")
+    sweeping.remove_remnants(now=clock.now())
+    assert seen == {"_save": False, "open": False, "delete": False}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
 
-from billing import plans, subscriptions
-from billing.models import Checkout, Subscription
-from mailboxes import billing_pauses, clock, mailbox
+from billing import plans, reconciling, subscriptions
+from billing.models import Checkout, Ending, Subscription
+from mailboxes import billing_pauses, clock, departure, mailbox
 from mailboxes.errors import Problem
 from mailboxes.models import Event, Limit, Mailbox, MailboxStatus
 from messaging.models import Message
@@ -17,7 +18,7 @@ from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 from tests.fakes.stripe import KEY, FakeStripe, fake_stripe
-from tests.races.harness import THREADS, race
+from tests.races.harness import THREADS, Act, family, in_rounds, race
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -97,3 +98,34 @@ def test_mailboxes_made_and_woken_during_a_downgrade_leave_no_more_active_than_a
 def _make(owner: Tenant, name: str) -> Mailbox:
     asked = mailbox.NewMailbox(address=f"{owner.account.slug}-{name}", domain=owner.mailbox.domain)
     return mailbox.create(owner.account, asked, now=clock.now())
+
+
+@in_rounds
+def test_whatever_is_paid_while_the_account_is_deleted_is_charged_no_more(stripe: FakeStripe, rounds: int) -> None:
+    stripe.books.mood = "well"
+    with family("deletion: upgrade, pay, hear of it", max(1, rounds // 5), threads=6) as people:
+        for _ in range(max(1, rounds // 5)):
+            alice = builders.tenant()
+            upgrade(alice)
+            (session_id,) = Checkout.objects.filter(account=alice.account).values_list("session_id", flat=True)
+            stripe.pay(session_id)
+            Checkout.objects.filter(account=alice.account).update(next_check_at=clock.now())
+            people.race(_acts_of_the_last_day(alice))
+            for minutes in (10, 20, 30):
+                reconciling.run(now=clock.now() + timedelta(minutes=minutes))
+            assert "open" not in {one["status"] for one in stripe.books.sessions.values()}
+            assert "active" not in {one["status"] for one in stripe.books.subscriptions.values()}
+            assert not Ending.objects.exists()
+            people.winners += 1
+
+
+def _acts_of_the_last_day(owner: Tenant) -> list[Act]:
+    api = Api(owner.key_text)
+    return [
+        lambda: departure.depart(owner.account, by="test", now=clock.now()),
+        lambda: reconciling.run(now=clock.now()),
+        lambda: reconciling.run(now=clock.now()),
+        lambda: api.post("/billing/upgrade", {"plan": "scale"}),
+        lambda: api.post("/billing/upgrade", {"plan": "growth"}),
+        lambda: give(owner, "developer"),
+    ]

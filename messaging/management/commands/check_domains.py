@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if dns_lookups.is_off():
             raise CommandError("DNS_RESOLVERS is off: there is nobody to ask.")
-        found = Domain.objects.filter(deleted_at__isnull=True, is_platform=False)
+        found = Domain.objects.filter(deleted_at__isnull=True, is_platform=False, account__departed_at__isnull=True)
         if options["domain"]:
             found = found.filter(name=options["domain"].strip().lower().rstrip("."))
         domains = list(found.order_by("name", "created_at").prefetch_related("dkim_keys"))
