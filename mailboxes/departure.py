@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from . import events, known_keys, quotas, statements
+from . import domains, events, known_keys, quotas, statements
 from .errors import Gone, Invalid
 from .models import Account, ApiKey, Erasure, LimitKind, Mailbox, Member, User
 from .signals import account_departing
@@ -68,6 +68,7 @@ def _close(account: Account, *, by: str, now: datetime) -> None:
     boxes = Mailbox.objects.filter(account=account, deleted_at__isnull=True)
     count = boxes.update(deleted_at=now, updated_at=now)
     quotas.give_back(quotas.Counter(LimitKind.MAILBOXES, account.pk), count, taken_at=now)
+    domains.let_go(account, now=now)
     account_departing.send(sender=Account, account=account, now=now)
     last = events.record(account, "account.deleted", subject=str(account.pk), data={"by": by}, now=now)
     begin_erasure(account.pk, last_hash=last.hash, now=now)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from . import dkim_keys, domain_names, events, quotas
 from .errors import Conflict, Forbidden, LimitReached, NotFound
 from .ids import parse_id
-from .models import Account, Domain, DomainStatus, LimitKind, Mailbox
+from .models import Account, DkimKey, Domain, DomainStatus, LimitKind, Mailbox
 from .models.limit import NONE
 
 
@@ -79,6 +79,14 @@ def delete(domain: Domain, *, by: str, now: datetime) -> None:
         _remove(domain, now=now)
         data = {"domain_id": str(domain.pk), "name": domain.name, "by": by}
         events.record(domain.account_id, "domain.deleted", subject=str(domain.pk), data=data, now=now)
+
+
+def let_go(account: Account, *, now: datetime) -> None:
+    """Give up all domains of an account that is deleted, in the caller's transaction: somebody else may prove them."""
+    mine = of_account(account)
+    DkimKey.objects.filter(domain__in=mine).delete()
+    count = mine.update(deleted_at=now, check_due_at=None, updated_at=now, checks=[])
+    quotas.give_back(quotas.Counter(LimitKind.DOMAINS, account.pk), count, taken_at=now)
 
 
 def _take_place(account: Account, *, now: datetime) -> None:

@@ -51,7 +51,7 @@ register(
     Table("members", of_account(Member), along=[_people]),
     Table("agents", of_account(Agent)),
     Table("keys", of_account(ApiKey), leave_out=frozenset({"digest"})),
-    Table("domains", of_account(Domain), along=[_dkim_keys]),
+    Table("domains", of_account(Domain), leave_out=frozenset({"ownership_token"}), along=[_dkim_keys]),
     Table("mailboxes", of_account(Mailbox, deleted_at__isnull=True)),
     Table("limits", of_account(Limit)),
     Table("support_tickets", of_account(SupportTicket)),
