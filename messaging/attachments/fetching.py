@@ -29,7 +29,7 @@ def fetch(url: str, *, filename: str, field: str, room: int, until: float) -> In
         sentence = "Too many files are being fetched right now; nothing was done."
         raise Unavailable(sentence, code="busy", fix="Try again.", headers={"Retry-After": "5"})
     try:
-        fetched = safe_http.fetch(url, max_bytes=min(room, settings.MAX_FILE_BYTES), seconds=_seconds_left(until))
+        fetched = safe_http.fetch(url, max_bytes=min(room, settings.MAX_FILE_BYTES), seconds=until - time.monotonic())
     except Failure as failure:
         raise _not_fetched(url, field, failure.sentence, reason=failure.code) from failure
     finally:
@@ -38,11 +38,6 @@ def fetch(url: str, *, filename: str, field: str, room: int, until: float) -> In
         raise _not_fetched(url, field, f"The server answered {fetched.status}.", reason="status")
     declared = fetched.headers.get("content-type", "")
     return incoming.of(fetched.content, filename=filename, content_type=declared, limit=settings.MAX_FILE_BYTES)
-
-
-def _seconds_left(until: float) -> float:
-    # A deadline that is over is the guard's to tell.
-    return max(until - time.monotonic(), 0.001)
 
 
 def _not_fetched(url: str, field: str, why: str, *, reason: str) -> Invalid:

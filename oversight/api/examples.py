@@ -39,7 +39,7 @@ BY_TYPE: dict[str, object] = {"string": "…", "integer": 0, "number": 0, "boole
 def resolved(told: Json, schema: Json) -> Json:
     """The schema behind references, and behind "or null"."""
     for choice in ("oneOf", "anyOf", "allOf"):
-        if choice in schema:
+        if choice in schema and "properties" not in schema:
             schema = next(one for one in schema[choice] if one.get("type") != "null")
     if "$ref" in schema:
         return resolved(told, told["components"]["schemas"][schema["$ref"].rpartition("/")[2]])

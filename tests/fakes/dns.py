@@ -14,6 +14,7 @@ Zone = Mapping[tuple[str, str], list[str]]
 LONGEST_CHAIN = 8
 # What does not fit is cut off, and asked for again by TCP.
 DATAGRAM = 512
+TRIES = 50
 
 
 class _Answers(BaseResolver):  # type: ignore[misc]  # dnslib has no types
@@ -70,6 +71,18 @@ def _data(kind: str, value: str) -> object:
     return A(value)
 
 
+def _bound(answers: _Answers, logger: DNSLogger | None) -> tuple[DNSServer, DNSServer]:
+    """By UDP and TCP at one port: one that is free for the one may be taken for the other."""
+    for _ in range(TRIES):
+        datagrams = DNSServer(answers, address="127.0.0.1", port=0, logger=logger, handler=_Cut)
+        try:
+            port = datagrams.server.server_address[1]
+            return datagrams, DNSServer(answers, address="127.0.0.1", port=port, logger=logger, tcp=True)
+        except OSError:
+            datagrams.server.server_close()
+    raise OSError("no port is free for both")
+
+
 @contextmanager
 def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False, fails: bool = False) -> Iterator[str]:
     """Its `host:port` while the `with` lasts. What the zone does not have is answered with nothing.
@@ -78,9 +91,8 @@ def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False, fails: boo
     """
     logger = DNSLogger("-request,-reply") if quiet else None
     answers = _Answers(zone, delay, fails)
-    datagrams = DNSServer(answers, address="127.0.0.1", port=0, logger=logger, handler=_Cut)
+    datagrams, streams = _bound(answers, logger)
     host, port = datagrams.server.server_address[:2]
-    streams = DNSServer(answers, address="127.0.0.1", port=port, logger=logger, tcp=True)
     for server in (datagrams, streams):
         # So often it looks whether it is to end.
         Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
