@@ -12,10 +12,10 @@ PRODUCTION := env -u DEBUG -u TESTING -u FAULTPOINTS -u DJANGO_SETTINGS_MODULE \
 	REDIS_URL=redis://127.0.0.1:9/0 \
 	PUBLIC_URL=https://gatepost.example PLATFORM_DOMAIN=agents.example
 
-.PHONY: help environment run check lint test bench chaos chromium fmt lock clean
+.PHONY: help environment run check lint test bench chaos fuzz-api chromium fmt lock clean
 
 help:  ## what there is to make
-	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
 
 environment:
 	@config/environment.sh
@@ -46,6 +46,9 @@ bench: environment  ## the measurements; ONLY=tests/bench/bench_drain.py for one
 chaos: environment  ## everything is broken on purpose, at length; ONLY="tests/chaos/test_crash.py -k smtp.after_dot-kill"
 	@tests/postfix.sh
 	DURABLE=1 $(PYTHON) -m pytest -p no:randomly -m chaos --quiet $(or $(ONLY),tests)
+
+fuzz-api: environment  ## hundreds of examples for each operation of /v1, by every check of schemathesis
+	$(PYTHON) -m pytest -p no:randomly -m chaos --quiet tests/fuzz
 
 chromium:
 	@config/chromium.sh

@@ -27,6 +27,7 @@ UPLOAD = {
         "type": "object",
         "properties": {"file": {"type": "string", "format": "binary", "description": "One file, with its name."}},
         "required": ["file"],
+        "additionalProperties": False,
     }
 }
 

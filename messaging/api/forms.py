@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mailboxes.api.fields import Text
+from mailboxes.api.fields import ADDRESS, Text
 from mailboxes.api.reading import Form
 from messaging.mime import addresses
 from messaging.mime.refusals import Refused
@@ -15,9 +15,10 @@ from messaging.safe_http.urls import MAX_LENGTH
 SETTABLE = [EndpointStatus.ACTIVE.value, EndpointStatus.PAUSED.value]
 
 
-@extend_schema_field({"type": "string", "format": "email"})
 class CanonicalAddress(Text):
     """One bare address, in the spelling that is stored, sent and suppressed."""
+
+    pattern = ADDRESS
 
     def to_internal_value(self, data: object) -> str:
         try:
@@ -41,7 +42,7 @@ class Headers(serializers.DictField):
 
 class WebhookRequest(Form):
     url = Url(max_length=MAX_LENGTH, help_text="https, on the public internet.")
-    events = EventNames(allow_empty=False, max_length=20)
+    events = EventNames(allow_empty=False, min_length=1, max_length=20)
     mailboxId = Text(
         required=False, allow_null=True, max_length=80, help_text="Left out: the whole account; a scoped key names one."
     )
@@ -50,7 +51,7 @@ class WebhookRequest(Form):
 
 class WebhookChange(Form):
     url = Url(required=False, max_length=MAX_LENGTH, help_text="To another server, the headers do not go along.")
-    events = EventNames(required=False, allow_empty=False, max_length=20)
+    events = EventNames(required=False, allow_empty=False, min_length=1, max_length=20)
     status = serializers.ChoiceField(
         required=False, choices=SETTABLE, help_text="ACTIVE also ends FAILED and clears failureCount."
     )
