@@ -46,8 +46,8 @@ FOREIGN = {
     "no-reply@PLATFORM_DOMAIN",
 }
 TICKED = re.compile(r"`([^`]+)`")
-COMMAND = re.compile(r"\b(make|manage\.py)\s([a-z_]+)")
-PROMPT = re.compile(r"^    (?:\S*python )?(make|manage\.py) ([a-z_]+)", re.MULTILINE)
+COMMAND = re.compile(r"\b(make|manage\.py)\s([a-z_-]+)")
+PROMPT = re.compile(r"^    (?:\S*python )?(make|manage\.py) ([a-z_-]+)", re.MULTILINE)
 ADDRESS = re.compile(r"(?:GET |POST |PATCH |DELETE )?(/[a-z][^ ]*)")
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 ITEM = re.compile(r"^\d+\. (.*?)(?=^\d+\. |^\S|\Z)", re.MULTILINE | re.DOTALL)
