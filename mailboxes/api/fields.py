@@ -50,12 +50,13 @@ class Text(serializers.CharField):
 
 
 class WholeNumber(serializers.IntegerField):
-    """A JSON number without decimals: "1" and true are not ones."""
+    """A whole JSON number, however it is written (1.0): "1" and true are not ones."""
 
     def to_internal_value(self, data: object) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
+        is_whole = isinstance(data, int) or (isinstance(data, float) and data.is_integer())
+        if isinstance(data, bool) or not is_whole:
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(int(data))  # type: ignore[call-overload]  # one of the two
 
 
 class EmailAddress(Text):

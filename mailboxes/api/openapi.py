@@ -167,9 +167,12 @@ def only_v1(endpoints: list[tuple[str, str, str, Any]], **_: object) -> list[tup
 
 
 def tidy(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """A hook of drf-spectacular: drops its own marks on lists of values."""
+    """A hook of drf-spectacular: drops its own marks on lists of values, and says that an upload has a body."""
     cleaned = _without_marks(result)
     assert isinstance(cleaned, dict)
+    for operation in (one for methods in cleaned["paths"].values() for one in methods.values()):
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", ()):
+            operation["requestBody"]["required"] = True
     return cleaned
 
 
