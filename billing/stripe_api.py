@@ -162,7 +162,7 @@ def _client() -> Iterator[stripe.StripeClient]:
     except stripe.StripeError as error:
         raise _failure(error) from error
     finally:
-        http.close()  # type: ignore[no-untyped-call]
+        http.close()  # type: ignore[no-untyped-call]  # the SDK has no types there
 
 
 def _failure(error: stripe.StripeError) -> StripeFailed:

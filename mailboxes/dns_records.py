@@ -54,14 +54,14 @@ def of(domain: Domain) -> DnsRecords:
         "dmarc": DnsRecord("TXT", f"_dmarc.{name}", f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{name}"),
     }
     if domain.is_platform:
-        return DnsRecords(spf=DnsRecord("TXT", name, f"v=spf1 mx a:{host} ~all"), **common)  # type: ignore[arg-type]
+        return DnsRecords(spf=DnsRecord("TXT", name, f"v=spf1 mx a:{host} ~all"), **common)  # type: ignore[arg-type]  # the names fit
     bounces = return_host(name)
     return DnsRecords(
         # Who may send for us stands in one place: a new relay is told there, and no customer has to change anything.
         spf=DnsRecord("TXT", bounces, f"v=spf1 include:{settings.PLATFORM_DOMAIN} ~all"),
         send_mx=DnsRecord("MX", bounces, host, priority=MX_PRIORITY),
         ownership=DnsRecord("TXT", f"_gatepost.{name}", f"gatepost-verification={domain.ownership_token}"),
-        **common,  # type: ignore[arg-type]
+        **common,  # type: ignore[arg-type]  # the names fit
     )
 
 

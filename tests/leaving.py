@@ -79,7 +79,7 @@ def all_rows() -> dict[str, set[str]]:
 
 def _rows(cursor: object, table: str) -> set[str]:
     cursor.execute(f'SELECT t::text FROM "{table}" AS t')  # type: ignore[attr-defined]  # noqa: S608 - a name of ours
-    return {text for (text,) in cursor.fetchall()}  # type: ignore[attr-defined]
+    return {text for (text,) in cursor.fetchall()}  # type: ignore[attr-defined]  # a raw cursor
 
 
 def _asked_for_more(owner: Tenant) -> None:

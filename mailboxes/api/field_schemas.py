@@ -13,7 +13,7 @@ from .fields import Metadata, Text
 from .reading import Form
 
 
-class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
     target_class = Text
     match_subclasses = True
 
@@ -27,7 +27,7 @@ class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
         return told
 
 
-class FormSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class FormSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
     """Bodies are closed: a name that is not told is refused."""
 
     target_class = Form
@@ -41,7 +41,7 @@ class FormSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         return told | {"additionalProperties": False}
 
 
-class MetadataSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class MetadataSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
     target_class = Metadata
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:

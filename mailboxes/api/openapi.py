@@ -49,7 +49,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     upgrade = serializers.CharField(required=False, help_text="How a limit of the plan is raised.")
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
     target_class = "mailboxes.api.authentication.KeyAuthentication"
     name = "ApiKeyAuth"
 
@@ -57,7 +57,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer gp_live_…"}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
     target_class = "mailboxes.api.authentication.SessionAuthentication"
     name = "SessionCookie"
 
@@ -193,5 +193,5 @@ class Schema(OpenView):
 
 def document() -> dict[str, Any]:
     """The OpenAPI document of everything that `/v1` routes."""
-    content: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    content: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular's
     return content

@@ -86,7 +86,7 @@ class OneAttachment(ApiView):
         """One attachment, with a fresh link to its content. A scoped key sees those of its mailboxes' messages."""
         withheld.check_attachment(self.principal, id, now=self.now)
         found = access.get(self.principal, id)
-        found.url = signed_links.url_of(found, now=self.now)  # type: ignore[attr-defined]
+        found.url = signed_links.url_of(found, now=self.now)  # type: ignore[attr-defined]  # for the serializer
         return Response(DownloadSerializer(found).data)
 
     @operation(

@@ -70,7 +70,7 @@ class MailView(ApiView):
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         answers_to = replies.find(messages)
         for message in messages:
-            message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]
+            message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]  # for the serializer
         return list(self.message_serializer(messages, many=True).data)
 
 

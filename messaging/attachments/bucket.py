@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storages.backends.s3 import Config, S3Storage  # type: ignore[import-untyped]
+from storages.backends.s3 import Config, S3Storage  # type: ignore[import-untyped]  # has no types
 
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 TRIES = 2

@@ -112,7 +112,7 @@ def test_the_change_costs_few_statements_whatever_the_number_of_mailboxes(
 ) -> None:
     give(alice, "developer")
     grow(alice, 9)
-    with django_assert_max_num_queries(35):  # type: ignore[operator]
+    with django_assert_max_num_queries(35):  # type: ignore[operator]  # a fixture
         give(alice, "free")
 
 

@@ -81,7 +81,7 @@ def archive_of(owner: Tenant) -> dict[str, bytes]:
         "/v1/account/export", headers={"Authorization": f"Bearer {owner.key_text}"}
     )
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/gzip")
-    return opened(b"".join(response.streaming_content))  # type: ignore[attr-defined]
+    return opened(b"".join(response.streaming_content))  # type: ignore[attr-defined]  # no types there
 
 
 def opened(content: bytes) -> dict[str, bytes]:
@@ -292,7 +292,7 @@ async def test_under_asgi_pieces_are_sent_while_the_rest_is_made(monkeypatch: py
         "query_string": b"",
         "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {alice.key_text}".encode())],
     }
-    client: Any = ApplicationCommunicator(ThreadedHandler(threads=2), scope)  # type: ignore[no-untyped-call]
+    client: Any = ApplicationCommunicator(ThreadedHandler(threads=2), scope)  # type: ignore[no-untyped-call]  # no types there
     await client.send_input({"type": "http.request"})
     start: dict[str, Any] = await client.receive_output(10)
     assert start["status"] == 200

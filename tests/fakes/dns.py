@@ -50,7 +50,7 @@ class _Answers(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         return next((self._zone[one, kind] for one in wildcards if (one, kind) in self._zone), [])
 
 
-class _Cut(DNSHandler):  # type: ignore[misc]
+class _Cut(DNSHandler):  # type: ignore[misc]  # dnslib has no types
     """The library's own way drops the question too, and no resolver takes that for an answer to its own."""
 
     def get_reply(self, data: bytes) -> bytes:

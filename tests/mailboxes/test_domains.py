@@ -49,10 +49,10 @@ def test_what_the_private_key_signs_the_published_one_verifies() -> None:
     [(_, rsa), (_, ed25519)] = dkim_keys.signing_keys(domain)
     first, second = (record.value for record in dns_records.of(domain).dkim)
     public = load_der_public_key(base64.b64decode(first.partition("p=")[2]))
-    signature = rsa.sign(b"mail", padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg]
+    signature = rsa.sign(b"mail", padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg]  # either kind of key
     public.verify(signature, b"mail", padding.PKCS1v15(), hashes.SHA256())  # type: ignore[union-attr,call-arg,arg-type]
     bare = Ed25519PublicKey.from_public_bytes(base64.b64decode(second.partition("p=")[2]))
-    bare.verify(ed25519.sign(b"mail"), b"mail")  # type: ignore[call-arg]
+    bare.verify(ed25519.sign(b"mail"), b"mail")  # type: ignore[call-arg]  # either kind of key
 
 
 def test_the_private_keys_lie_encrypted() -> None:

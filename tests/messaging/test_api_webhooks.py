@@ -5,65 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from mailboxes import clock, mailbox, suspensions
-from mailboxes.models import Event, Mailbox
+from mailboxes.models import Event
 from messaging.models import EndpointStatus, WebhookDelivery, WebhookEndpoint
 from messaging.webhooks import endpoints, headers
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 from tests.fakes.turncoat_dns import turncoat
+from tests.messaging.webhooks import MASKED, NEW, SECRETS, URL, changed, every_act, made
+from tests.messaging.webhooks import alice as alice
+from tests.messaging.webhooks import api as api
+from tests.messaging.webhooks import other_box as other_box
+from tests.messaging.webhooks import scoped as scoped
 
 pytestmark = pytest.mark.django_db
-
-URL = "https://hooks.example/mail"
-SECRETS = {"Authorization": "Bearer very-secret", "X-Team": "blue"}
-MASKED = {"Authorization": "********", "X-Team": "********"}
-NEW: dict[str, Any] = {"url": URL, "events": ["message.received"]}
-
-
-@pytest.fixture
-def alice() -> Tenant:
-    return builders.tenant()
-
-
-@pytest.fixture
-def api(alice: Tenant) -> Api:
-    return Api(alice.key_text)
-
-
-@pytest.fixture
-def other_box(alice: Tenant) -> Mailbox:
-    made = Api(alice.key_text).post("/mailboxes", {"address": "other"}).json["mailbox"]
-    return Mailbox.objects.get(pk=made["id"])
-
-
-@pytest.fixture
-def scoped(alice: Tenant) -> Api:
-    """A key that is scoped to Alice's first mailbox."""
-    return Api(Api(alice.key_text).post("/api-keys", {"mailboxIds": [str(alice.mailbox.pk)]}).json["key"])
-
-
-def made(api: Api, **fields: Any) -> dict[str, Any]:
-    answer = api.post("/webhooks", NEW | fields)
-    assert answer.status == 201, answer.json
-    webhook: dict[str, Any] = answer.json["webhook"]
-    return webhook
-
-
-def changed(api: Api, webhook: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    answer = api.patch(f"/webhooks/{webhook['id']}", fields)
-    assert answer.status == 200, answer.json
-    told: dict[str, Any] = answer.json["webhook"]
-    return told
-
 
 # --- What is shown ---
 
@@ -275,114 +236,8 @@ def test_what_is_deleted_is_gone_with_its_deliveries(alice: Tenant, api: Api) ->
     builders.webhook_delivery(row)
     assert api.delete(f"/webhooks/{row.pk}").json == {"deleted": True}
     assert not WebhookDelivery.objects.exists()
-    for answer in _every_act(api, row.pk):
+    for answer in every_act(api, row.pk):
         assert answer.status == 404
-
-
-# --- Whose it is ---
-
-
-def _every_act(api: Api, id: object) -> list[Answer]:
-    return [
-        api.get(f"/webhooks/{id}"),
-        api.get(f"/webhooks/{id}/deliveries"),
-        api.patch(f"/webhooks/{id}", {"status": "PAUSED"}),
-        api.delete(f"/webhooks/{id}"),
-    ]
-
-
-def test_a_scoped_key_sees_the_webhooks_of_its_mailboxes_and_no_others(
-    alice: Tenant, api: Api, scoped: Api, other_box: Mailbox
-) -> None:
-    mine = made(api, mailboxId=str(alice.mailbox.pk))
-    others = [made(api), made(api, mailboxId=str(other_box.pk))]
-    assert [one["id"] for one in scoped.get("/webhooks").json["webhooks"]] == [mine["id"]]
-    for other in others:
-        assert [answer.status for answer in _every_act(scoped, other["id"])] == [404] * 4
-    assert [answer.status for answer in _every_act(scoped, mine["id"])] == [200] * 4
-    assert WebhookEndpoint.objects.count() == 2
-
-
-def test_a_scoped_key_makes_webhooks_of_its_mailboxes_only(alice: Tenant, scoped: Api, other_box: Mailbox) -> None:
-    assert made(scoped, mailboxId=str(alice.mailbox.pk))["mailboxId"] == str(alice.mailbox.pk)
-    for fields in ({}, {"mailboxId": None}):
-        answer = scoped.post("/webhooks", NEW | fields)
-        assert (answer.status, answer.code, answer.json["field"]) == (400, "missing_field", "mailboxId")
-    stranger = builders.tenant("charlie").mailbox.pk
-    for id in (other_box.pk, stranger, uuid4(), "nothing"):
-        assert scoped.post("/webhooks", NEW | {"mailboxId": str(id)}).status == 404
-
-
-def test_a_stranger_finds_nothing(alice: Tenant) -> None:
-    row, _ = builders.webhook(alice)
-    charlie = Api(builders.tenant("charlie").key_text)
-    assert charlie.get("/webhooks").json == {"webhooks": []}
-    for id in (row.pk, uuid4(), "nothing", "%00"):
-        assert [answer.status for answer in _every_act(charlie, id)] == [404] * 4
-    assert charlie.post("/webhooks", NEW | {"mailboxId": str(alice.mailbox.pk)}).status == 404
-
-
-def test_a_key_that_only_reads_and_decides_looks_at_masks_and_writes_nothing(alice: Tenant) -> None:
-    row, _ = builders.webhook(alice, headers=SECRETS)
-    rhea = Api(builders.decide_key(builders.member(alice.account)))
-    assert rhea.get(f"/webhooks/{row.pk}").json["webhook"]["headers"] == MASKED
-    for answer in (rhea.post("/webhooks", NEW), *_every_act(rhea, row.pk)[2:]):
-        assert (answer.status, answer.code) == (403, "missing_scope")
-
-
-def test_the_webhooks_of_a_deleted_mailbox_are_gone(alice: Tenant, api: Api, other_box: Mailbox) -> None:
-    webhook = made(api, mailboxId=str(other_box.pk))
-    mailbox.delete(other_box, by="test", now=clock.now())
-    assert api.get("/webhooks").json == {"webhooks": []}
-    assert api.get(f"/webhooks/{webhook['id']}").status == 404
-
-
-def test_webhooks_work_before_the_owner_is_verified() -> None:
-    bob = Api(builders.tenant("bob", is_verified=False).key_text)
-    assert changed(bob, made(bob), status="PAUSED")["status"] == "PAUSED"
-
-
-def test_a_suspended_account_looks_and_deletes_and_neither_makes_nor_changes(alice: Tenant, api: Api) -> None:
-    webhook = made(api)
-    suspensions.suspend(alice.account, reason="bounce_rate_exceeded", by="test", now=clock.now())
-    for answer in (api.post("/webhooks", NEW), api.patch(f"/webhooks/{webhook['id']}", {"status": "PAUSED"})):
-        assert (answer.status, answer.code, answer.json["suspended"]) == (403, "account_suspended", True)
-    assert api.get("/webhooks").status == 200
-    assert api.delete(f"/webhooks/{webhook['id']}").status == 200
-
-
-def test_an_account_has_as_many_webhooks_as_the_setting_says(api: Api, settings: Settings) -> None:
-    settings.WEBHOOKS_PER_ACCOUNT = 2
-    webhook, _ = made(api), made(api)
-    assert api.post("/webhooks", NEW).code == "webhook_limit"
-    api.delete(f"/webhooks/{webhook['id']}")
-    made(api)
-    settings.WEBHOOKS_PER_ACCOUNT = 0
-    made(api)
-
-
-def test_the_webhooks_of_a_deleted_mailbox_do_not_count(api: Api, other_box: Mailbox, settings: Settings) -> None:
-    settings.WEBHOOKS_PER_ACCOUNT = 1
-    made(api, mailboxId=str(other_box.pk))
-    mailbox.delete(other_box, by="test", now=clock.now())
-    made(api)
-
-
-def test_a_repeated_request_makes_one_webhook_and_is_answered_alike(api: Api) -> None:
-    first, second = (api.post("/webhooks", NEW, Idempotency_Key="one") for _ in range(2))
-    assert (first.status, first.json) == (201, second.json)
-    assert len(first.json["webhook"]["secret"]) == 64
-    assert WebhookEndpoint.objects.count() == 1
-    assert api.post("/webhooks", NEW | {"url": "https://b.example/"}, Idempotency_Key="one").status == 422
-
-
-def test_a_repeated_request_asks_no_dns(api: Api, settings: Settings) -> None:
-    with turncoat({}) as dns:
-        settings.DNS_RESOLVERS = [dns.address]
-        first = api.post("/webhooks", NEW, Idempotency_Key="one")
-        asked = len(dns.asked)
-        assert api.post("/webhooks", NEW, Idempotency_Key="one").json == first.json
-        assert len(dns.asked) == asked > 0
 
 
 # --- Where to ---

@@ -57,7 +57,7 @@ def test_a_file_goes_into_the_bucket_and_comes_back_by_our_link(alice: Tenant, b
     assert name.startswith(told["r2Key"])
     assert bucket.objects[name] == content
     response = Client().get(urlsplit(told["url"]).path)
-    assert b"".join(response.streaming_content) == content  # type: ignore[attr-defined]
+    assert b"".join(response.streaming_content) == content  # type: ignore[attr-defined]  # a stream
 
 
 @with_boto3

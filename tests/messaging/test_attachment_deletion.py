@@ -183,7 +183,7 @@ def test_all_files_of_messages_are_forgotten_by_one_verb(alice: Tenant, files_fo
     file.refresh_from_db()
     with transaction.atomic():
         ids = [message.pk, file.message_id]
-        assert deletion.forget_of_messages(alice.account.pk, ids) == 2  # type: ignore[arg-type]
+        assert deletion.forget_of_messages(alice.account.pk, ids) == 2  # type: ignore[arg-type]  # a list of ids
     sweep()
     assert files.used(alice) == 0
     assert files.objects(files_folder) == []

@@ -72,7 +72,7 @@ def link(owner: Tenant, file: Attachment) -> str:
 
 def content(response: HttpResponseBase) -> bytes:
     assert response.streaming
-    return b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    return b"".join(response.streaming_content)  # type: ignore[attr-defined]  # a stream
 
 
 def test_an_attachment_is_told_with_every_field_and_a_link(alice: Tenant, settings: Settings) -> None:

@@ -88,7 +88,7 @@ def test_an_inline_picture_keeps_its_content_id(alice: Tenant) -> None:
     assert (shown["contentId"], shown["filename"], shown["contentType"]) == ("logo@x", "logo.png", "image/png")
     answer = Api(alice.key_text).get(f"/attachments/{shown['id']}").json
     response = Client().get(answer["url"].removeprefix("http://127.0.0.1:8000"))
-    assert b"".join(response.streaming_content) == b"PNG"  # type: ignore[attr-defined]
+    assert b"".join(response.streaming_content) == b"PNG"  # type: ignore[attr-defined]  # a stream
 
 
 def test_each_file_of_a_mail_is_itself(alice: Tenant) -> None:
@@ -97,4 +97,4 @@ def test_each_file_of_a_mail_is_itself(alice: Tenant) -> None:
     for shown in told(alice, message).json["message"]["attachments"]:
         path = api.get(f"/attachments/{shown['id']}").json["url"].removeprefix("http://127.0.0.1:8000")
         response = Client().get(path)
-        assert b"".join(response.streaming_content) == b"content " + shown["filename"].removesuffix(".bin").encode()  # type: ignore[attr-defined]
+        assert b"".join(response.streaming_content) == b"content " + shown["filename"].removesuffix(".bin").encode()  # type: ignore[attr-defined]  # a stream

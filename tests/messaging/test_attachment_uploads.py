@@ -220,7 +220,7 @@ def test_the_same_request_again_is_one_upload(alice: Tenant, api: Api) -> None:
 @pytest.mark.parametrize("change", [{"content": b"other"}, {"filename": "b.pdf"}, {"kind": "text/plain"}])
 def test_another_file_under_the_same_key_is_a_422_and_leaves_nothing(api: Api, change: dict[str, object]) -> None:
     files.post(api, key="k-1")
-    answer = files.post(api, **({"content": b"hello", "key": "k-1"} | change))  # type: ignore[arg-type]
+    answer = files.post(api, **({"content": b"hello", "key": "k-1"} | change))  # type: ignore[arg-type]  # by name
     assert (answer.status, answer.code) == (422, "idempotency_key_reused")
     assert Attachment.objects.count() == 1
     assert Remnant.objects.filter(is_given_up=False).count() == 0

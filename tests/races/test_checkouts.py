@@ -64,7 +64,7 @@ def give(owner: Tenant, plan: str) -> None:
 
 def test_plans_given_at_once_leave_the_limits_of_one(alice: Tenant) -> None:
     names = ["developer", "growth", "scale", "free"]
-    race([lambda name=name: give(alice, name) for name in names * 2])  # type: ignore[misc]
+    race([lambda name=name: give(alice, name) for name in names * 2])  # type: ignore[misc]  # a default binds the name
     alice.account.refresh_from_db()
     live = list(Subscription.objects.filter(account=alice.account, is_live=True).values_list("plan", flat=True))
     assert live == ([alice.account.plan] if alice.account.plan != "free" else [])
@@ -87,7 +87,7 @@ def test_mailboxes_made_and_woken_during_a_downgrade_leave_no_more_active_than_a
 
         wake = lambda box=asleep: mailbox.change(box, status=MailboxStatus.ACTIVE, now=clock.now())  # noqa: E731
         acts = [lambda: give(alice, "free"), wake, *(lambda number=number: make(number) for number in range(6))]
-        race(acts)  # type: ignore[arg-type]
+        race(acts)  # type: ignore[arg-type]  # a default binds the name
         active = Mailbox.objects.filter(account=alice.account, status=MailboxStatus.ACTIVE, deleted_at__isnull=True)
         assert active.count() <= 3
         assert billing_pauses.settle(alice.account, by="test", now=clock.now()) == (0, 0)

@@ -70,7 +70,7 @@ def test_a_mailbox_is_erased_beside_those_who_work_in_it(rounds: int) -> None:
             alice = _at_work()
             people.race(
                 [
-                    lambda owner=alice: mailbox.delete(owner.mailbox, by="test", now=clock.now()),  # type: ignore[misc]
+                    lambda owner=alice: mailbox.delete(owner.mailbox, by="test", now=clock.now()),  # type: ignore[misc]  # a default binds the name
                     lambda: dispatch.drain(),
                     lambda: intake.drain(busy_for=1),
                     _sending(alice),
