@@ -7,9 +7,10 @@ from rest_framework import serializers
 
 from mailboxes.api.fields import ADDRESS, Text
 from mailboxes.api.reading import Form
+from messaging.events import catalog
 from messaging.mime import addresses
 from messaging.mime.refusals import Refused
-from messaging.models import EndpointStatus, SuppressionReason, WebhookEvent
+from messaging.models import EndpointStatus, SuppressionReason
 from messaging.safe_http.urls import MAX_LENGTH
 
 SETTABLE = [EndpointStatus.ACTIVE.value, EndpointStatus.PAUSED.value]
@@ -33,7 +34,7 @@ class Url(Text):
 
 
 class EventNames(serializers.ListField):
-    child = serializers.ChoiceField(choices=WebhookEvent.values)
+    child = serializers.ChoiceField(choices=tuple(catalog.KINDS))
 
 
 class Headers(serializers.DictField):

@@ -9,8 +9,11 @@ from typing import Any
 from rest_framework import serializers
 
 from mailboxes.api.fields import Moment
-from messaging.models import DeliveryStatus, EndpointStatus, WebhookEndpoint, WebhookEvent
+from messaging.events import catalog
+from messaging.models import DeliveryStatus, EndpointStatus, WebhookEndpoint
 from messaging.webhooks import headers
+
+NAMES = tuple(catalog.KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     userId = serializers.CharField(source="endpoint.account_id")
     mailboxId = serializers.UUIDField(source="endpoint.mailbox_id", allow_null=True, help_text="null: all mailboxes.")
     url = serializers.CharField(source="endpoint.url")
-    events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.values), source="endpoint.events")
+    events = serializers.ListField(child=serializers.ChoiceField(choices=NAMES), source="endpoint.events")
     headers = serializers.DictField(child=serializers.CharField(), allow_null=True)
     status = serializers.ChoiceField(source="endpoint.status", choices=EndpointStatus.values)
     failureCount = serializers.IntegerField(source="endpoint.failure_count", help_text="Failed attempts in a row.")
@@ -60,7 +63,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     """One event for one webhook, without what was said."""
 
     id = serializers.UUIDField(help_text="X-Robotomail-Delivery-Id, the same at each retry.")
-    event = serializers.ChoiceField(choices=WebhookEvent.values)
+    event = serializers.ChoiceField(choices=NAMES)
     responseStatus = serializers.IntegerField(source="response_status", allow_null=True)
     status = serializers.ChoiceField(choices=DeliveryStatus.values)
     attempts = serializers.IntegerField()

@@ -6,10 +6,11 @@ from .message import DUE_STATES, Direction, Message, RawMessage, Recipient, Reci
 from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
 from .thread import Thread
-from .webhook import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from .webhook import EVERYTHING, DeliveryStatus, EndpointStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "DUE_STATES",
+    "EVERYTHING",
     "IRREVOCABLE",
     "Attachment",
     "Attempt",
@@ -29,7 +30,7 @@ __all__ = [
     "Suppression",
     "SuppressionReason",
     "Thread",
+    "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
-    "WebhookEvent",
 ]

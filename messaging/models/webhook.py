@@ -13,15 +13,7 @@ from django.db.models.functions import Now
 from mailboxes.ids import new_id
 from mailboxes.models import Account, Mailbox
 
-
-class WebhookEvent(models.TextChoices):
-    """What may be subscribed to, by its name on the wire."""
-
-    RECEIVED = "message.received"
-    SENT = "message.sent"
-    DELIVERED = "message.delivered"
-    BOUNCED = "message.bounced"
-    COMPLAINT = "message.complaint"
+EVERYTHING = "*"  # as the only name of `WebhookEndpoint.events`: whatever agents may be told, also kinds to come
 
 
 class EndpointStatus(models.TextChoices):
@@ -44,18 +36,26 @@ class WebhookEndpoint(models.Model):
     """A subscriber's URL. Without a mailbox it is told of the whole account.
 
     `secret` and the values of `headers` are sealed (`mailboxes.vault`). `cursor` is a position in the account's event
-    log: what stands before it was made into deliveries, or happened before there was this endpoint.
+    log: what stands before it was made into deliveries, or happened before there was this endpoint. With `tags` it is
+    told of messages only that carry one of them. `is_ordered`: one delivery at a time, in the order of the log.
+    `previous_secret` signs along until `previous_until`. `failing_since`: the first failure of those in a row.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="webhooks")
     mailbox = models.ForeignKey(Mailbox, null=True, blank=True, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=2048)
-    events = ArrayField(models.CharField(max_length=30, choices=WebhookEvent))
+    events = ArrayField(models.CharField(max_length=60))
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    is_ordered = models.BooleanField(default=False)
     headers = models.JSONField(default=dict, blank=True)
     secret = models.BinaryField()
+    secret_at = models.DateTimeField(db_default=Now())
+    previous_secret = models.BinaryField(null=True, blank=True)
+    previous_until = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=10, choices=EndpointStatus, default=EndpointStatus.ACTIVE)
     failure_count = models.IntegerField(default=0, help_text="Failed attempts in a row.")
+    failing_since = models.DateTimeField(null=True, blank=True)
     cursor = models.BigIntegerField(default=0)
     last_triggered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -66,6 +66,11 @@ class WebhookEndpoint(models.Model):
             models.CheckConstraint(condition=Q(status__in=EndpointStatus.values), name="webhook_status_known"),
             models.CheckConstraint(condition=Q(events__len__gt=0), name="webhook_subscribes"),
             models.CheckConstraint(condition=Q(failure_count__gte=0), name="webhook_failures_not_negative"),
+            models.CheckConstraint(
+                condition=Q(previous_secret__isnull=True, previous_until__isnull=True)
+                | Q(previous_secret__isnull=False, previous_until__isnull=False),
+                name="webhook_previous_secret_ends",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,7 +88,7 @@ class WebhookDelivery(models.Model):
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     event_id = models.UUIDField()
     event_seq = models.BigIntegerField()
-    event = models.CharField(max_length=30, choices=WebhookEvent)
+    event = models.CharField(max_length=60)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     attempts = models.SmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, blank=True)
@@ -117,3 +122,24 @@ class WebhookDelivery(models.Model):
     def next_retry_at(self) -> datetime | None:
         """When it goes again; None before the first attempt and after the last."""
         return self.next_at if self.attempts else None
+
+
+class WebhookAttempt(models.Model):
+    """One POST of a delivery, written down when it was over: how long it took, and what was answered."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tries", db_index=False)
+    number = models.SmallIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.IntegerField()
+    response_status = models.SmallIntegerField(null=True, blank=True)
+    code = models.CharField(max_length=40, blank=True, help_text="Why there was no answer, or why it is none.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("delivery", "number", name="webhook_attempt_once"),
+            models.CheckConstraint(condition=Q(number__gt=0), name="webhook_attempt_counted_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.number}"
