@@ -136,8 +136,10 @@ SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
 SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
-# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+# Hosts and networks of the operator's own that attachments by URL may be fetched from, by plain http too.
 ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
+# host:port of receivers of the operator's own that webhooks may be told to, by plain http too.
+WEBHOOK_ALLOW = [entry.strip().lower() for entry in _text("WEBHOOK_ALLOW").split(",") if entry.strip()]
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
