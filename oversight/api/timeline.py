@@ -32,7 +32,7 @@ class StepSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=[kind.value for kind in Kind], help_text="More may come.")
     text = serializers.CharField(help_text="A sentence for people.")
     by = ActorSerializer(required=False, help_text="Who did it, where somebody did.")
-    data = serializers.DictField(help_text="Facts by kind; members may be added.")
+    data = serializers.DictField(help_text="Facts by kind; members may be added.")  # type: ignore[assignment] # a field
 
 
 class TimelineSerializer(serializers.Serializer[Any]):

@@ -13,11 +13,11 @@ from .cards import Step, Way
 
 # Beside what says the same to people: the verdict, and that it was shown.
 LEFT_OUT: Final = {(Kind.REVIEW, "opened"), (Kind.TOLD, "message.received")}
-VARIANTS: Final = ("outcome", "action", "state", "status", "event")
+# The members of a step's data that tell its like apart; a step has one of them at most, or its first counts.
+VARIANTS: Final = ("outcome", "action", "state", "status", "door", "event")
 PLAIN: Final = ("circle-dot", "is-neutral")
 SHAPES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.ARRIVED: ("inbox", "is-info"),
-    Kind.INTENT: ("bot", "is-info"),
     Kind.TRIGGER: ("reply", "is-neutral"),
     Kind.CHECKS: ("shield-check", "is-neutral"),
     Kind.FILED: ("messages-square", "is-neutral"),
@@ -28,6 +28,9 @@ SHAPES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.EXPIRED: ("hourglass", "is-neutral"),
 }
 SHAPES_OF: Final[dict[tuple[Kind, str], tuple[str, str]]] = {
+    (Kind.INTENT, "api"): ("bot", "is-info"),
+    (Kind.INTENT, "console"): ("user", "is-info"),
+    (Kind.INTENT, "platform"): ("mail", "is-info"),
     (Kind.VERDICT, "allow"): ("shield-check", "is-ok"),
     (Kind.VERDICT, "hold"): ("hand", "is-warn"),
     (Kind.VERDICT, "refuse"): ("ban", "is-danger"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from messaging.mime import addresses
@@ -62,27 +61,25 @@ def told(deliveries: Sequence[WebhookDelivery]) -> Iterator[Step]:
             "durationMs": _took(one),
             "nextAttemptAt": one.next_retry_at,
         }
-        yield Step(_at(one), Kind.WEBHOOK, _words(one), data=data, number=one.event_seq)
-
-
-def _at(one: WebhookDelivery) -> datetime:
-    return one.attempted_at or one.created_at
+        at = one.attempted_at or one.created_at
+        yield Step(at, Kind.WEBHOOK, _words(one), data=data, number=one.event_seq)
 
 
 def _words(one: WebhookDelivery) -> str:
     """Of the address only the host: a path or a query may be a secret."""
     host = f"https://{urlsplit(one.endpoint.url).hostname}"
+    answer = str(one.response_status or one.code or "no answer")
     if not one.attempts:
-        return f"{host} is to be told of {one.event}"
+        is_over = one.status == DeliveryStatus.FAILED
+        return f"{host} was not told of {one.event}: {answer}" if is_over else f"{host} is to be told of {one.event}"
     took = _took(one)
     after = f" after {took / 1000:.1f} s" if took is not None else ""
-    answer = f"{one.response_status}" if one.response_status else one.code or "no answer"
     if one.status == DeliveryStatus.DELIVERED:
         return f"Told {host} of {one.event}{after}: {answer}"
     tries = "one attempt" if one.attempts == 1 else f"{one.attempts} attempts"
     if one.status == DeliveryStatus.FAILED:
         return f"Given up telling {host} of {one.event} after {tries}: {answer}"
-    return f"Not told to {host} yet: {one.event}, {tries}, the last{after}: {answer}"
+    return f"{host} is not yet told of {one.event}: {tries}, the last{after}: {answer}"
 
 
 def _took(one: WebhookDelivery) -> int | None:

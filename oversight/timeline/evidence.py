@@ -9,25 +9,29 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
 from mailboxes import statements
-from mailboxes.ids import parse_id
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, WebhookAttempt, WebhookDelivery
 from messaging.replies import REFERENCES_LOOKED_AT
 from messaging.webhooks import endpoints
 
-# Each source gives (source, at, number, facts as JSON text), the newest `most` of them. A suppression is told by the
-# moment of the report that it followed: both are written in one transaction.
+# Each source gives (source, at, number, facts as JSON text), the newest `most` of them. Events are found by subject along
+# their index: an account's log may be very long. A suppression is told by the moment of the report that it followed: both
+# are written in one transaction.
 FOUND = """
-WITH its AS (
-    SELECT id, seq, kind, data, created_at FROM mailboxes_event
-    WHERE account_id = %(account)s AND subject IN (
-        SELECT %(message)s::uuid::text UNION ALL
-        SELECT id::text FROM oversight_review WHERE message_id = %(message)s)
-    ORDER BY seq DESC LIMIT %(most)s
+WITH about AS (
+    SELECT %(message)s::uuid::text AS subject UNION ALL
+    SELECT id::text FROM oversight_review WHERE message_id = %(message)s
+), its AS (
+    SELECT e.* FROM about CROSS JOIN LATERAL (
+        SELECT id, seq, kind, data, created_at FROM mailboxes_event
+        WHERE subject = about.subject AND account_id = %(account)s
+        ORDER BY seq DESC LIMIT %(most)s
+    ) AS e
 ), opened AS (
     SELECT * FROM oversight_review WHERE message_id = %(message)s
 )
@@ -137,7 +141,12 @@ def tellings(events: Sequence[Fact], *, actor: Principal, most: int) -> list[Web
     Each has its webhook as `endpoint` and how long its last attempt took, in milliseconds, as `took`.
     """
     newest = WebhookAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
-    ids = [parse_id(fact.said["id"]) for fact in events]
-    found = WebhookDelivery.objects.filter(endpoint__in=endpoints.visible(actor), event_id__in=ids)
-    told = found.select_related("endpoint").annotate(took=Subquery(newest.values("duration_ms")[:1]))
+    ids = [UUID(fact.said["id"]) for fact in events]
+    # The account is said too: whose endpoints they are is known before any delivery is looked at.
+    mine = WebhookDelivery.objects.filter(endpoint__account=actor.account, endpoint__in=endpoints.visible(actor))
+    told = (
+        mine.filter(event_id__in=ids)
+        .select_related("endpoint")
+        .annotate(took=Subquery(newest.values("duration_ms")[:1]))
+    )
     return list(told.order_by("-created_at", "-pk")[:most])

@@ -37,6 +37,7 @@ from .shapes import (
     SUPPRESSION,
     TEXT,
     THREAD,
+    TIMELINE,
     VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
@@ -244,6 +245,7 @@ OPERATIONS = [
         "sendMessage", lambda scene: scene.api.post(f"{scene.box}/messages", MAIL), 201, {"message": SENT_MESSAGE}
     ),
     Operation("getMessage", lambda scene: scene.api.get(scene.sent), 200, {"message": MESSAGE}),
+    Operation("getMessageTimeline", lambda scene: scene.api.get(f"{scene.sent}/timeline"), 200, TIMELINE),
     Operation("cancelMessage", lambda scene: scene.api.post(f"{scene.sent}/cancel"), 200, {"message": MESSAGE}),
     Operation(
         "listThreads",
