@@ -68,7 +68,7 @@ def told(deliveries: Sequence[WebhookDelivery]) -> Iterator[Step]:
 def _words(one: WebhookDelivery) -> str:
     """Of the address only the host: a path or a query may be a secret."""
     host = f"https://{urlsplit(one.endpoint.url).hostname}"
-    answer = str(one.response_status or one.code or "no answer")
+    answer = " ".join(str(part) for part in (one.response_status, one.code) if part) or "no answer"
     if not one.attempts:
         is_over = one.status == DeliveryStatus.FAILED
         return f"{host} was not told of {one.event}: {answer}" if is_over else f"{host} is to be told of {one.event}"

@@ -19,9 +19,9 @@ from messaging.models import Direction, Message, WebhookAttempt, WebhookDelivery
 from messaging.replies import REFERENCES_LOOKED_AT
 from messaging.webhooks import endpoints
 
-# Each source gives (source, at, number, facts as JSON text), the newest `most` of them. Events are found by subject along
-# their index: an account's log may be very long. A suppression is told by the moment of the report that it followed: both
-# are written in one transaction.
+# Each source gives (source, at, number, facts as JSON text), the newest `most` of them. Events are found by subject,
+# along their index: an account's log may be very long. A suppression is told by the moment of the report that it
+# followed: both are written in one transaction.
 FOUND = """
 WITH about AS (
     SELECT %(message)s::uuid::text AS subject UNION ALL
