@@ -67,7 +67,8 @@ def told(deliveries: Sequence[WebhookDelivery]) -> Iterator[Step]:
 
 def _words(one: WebhookDelivery) -> str:
     """Of the address only the host: a path or a query may be a secret."""
-    host = f"https://{urlsplit(one.endpoint.url).hostname}"
+    url = urlsplit(one.endpoint.url)
+    host = f"{url.scheme}://{url.netloc}"
     answer = " ".join(str(part) for part in (one.response_status, one.code) if part) or "no answer"
     if not one.attempts:
         is_over = one.status == DeliveryStatus.FAILED

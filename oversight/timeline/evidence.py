@@ -35,7 +35,7 @@ WITH about AS (
 ), opened AS (
     SELECT * FROM oversight_review WHERE message_id = %(message)s
 )
-(SELECT 'event', created_at, seq, jsonb_build_object('id', id, 'kind', kind, 'data', data::jsonb)::text FROM its)
+(SELECT 'event', created_at, seq, jsonb_build_object('id', id, 'kind', kind, 'data', data)::text FROM its)
 UNION ALL
 (SELECT 'recipient', %(at)s::timestamptz, 0, jsonb_build_object(
     'id', id, 'address', address, 'state', state, 'code', code, 'text', text, 'next_at', next_at,
@@ -124,9 +124,16 @@ def gather(message: Message, *, most: int) -> Evidence:
         "is_sent": message.direction == Direction.OUTBOUND,
         "most": most,
     }
-    rows = [Fact(source, at, number, json.loads(said)) for source, at, number, said in statements.run(FOUND, given)]
+    rows = [_fact(*row) for row in statements.run(FOUND, given)]
     rows.sort(key=attrgetter("source", "at", "number"))
     return Evidence({source: tuple(found) for source, found in groupby(rows, key=attrgetter("source"))})
+
+
+def _fact(source: str, at: datetime, number: int, text: str) -> Fact:
+    said = json.loads(text)
+    if source == "event":
+        said["data"] = json.loads(said["data"])
+    return Fact(source, at, number, said)
 
 
 def named(message: Message) -> list[str]:

@@ -180,11 +180,10 @@ def _author(message: Message) -> Actor | None:
 
 def _canceller(message: Message, by: str) -> Actor | None:
     """Who took it back, as far as the event says and the name is known."""
-    author = _author(message)
-    if by == f"agent:{message.agent_id}" or by == f"member:{message.member_id}":
-        return author
+    if by in (f"agent:{message.agent_id}", f"member:{message.member_id}"):
+        return _author(message)
     role = by.partition(":")[0]
-    return Actor(role, "") if role else None
+    return Actor(role if role in ("agent", "member") else "platform", "") if role else None
 
 
 def _finding(line: Mapping[str, Any]) -> dict[str, object]:
