@@ -278,6 +278,7 @@ SPECTACULAR_SETTINGS = {
             "Oversight",
             "Billing",
             "Support",
+            "Events",
             "Webhooks",
             "Suppressions",
         )
