@@ -12,7 +12,7 @@ from mailboxes import statements
 from messaging import replies
 from messaging.models import Attachment, Direction, Message, Status
 
-# LATERAL with OFFSET 0: one by one along the primary key, whatever the planner believes of tables that were just filled.
+# LATERAL with OFFSET 0: one by one along the primary key, whatever the planner believes of tables just filled.
 # No text is read that would be cut off anyway (`envelope.MOST_BYTES`). What is in a deleted mailbox is gone.
 MESSAGES = """
 SELECT m.id, m.direction, m.status, m.withheld_at IS NOT NULL, m.mailbox_id, (

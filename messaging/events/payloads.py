@@ -145,14 +145,14 @@ class Payloads:
         return {"account": {"inbound_usage": envelope.usage(self.usage)}}
 
     def _file(self, file: Attachment) -> dict[str, object]:
-        named = {
+        return {
             "id": str(file.pk),
             "filename": file.filename,
             "content_type": file.content_type,
             "size_bytes": file.size_bytes,
+            "content_id": file.content_id,
             "download_url": signed_links.url_of(file, now=self.now),
         }
-        return named | ({"content_id": file.content_id} if file.content_id else {})
 
 
 def _answer(answered: Message | None) -> dict[str, object] | None:
