@@ -84,12 +84,12 @@ class Rows:
 
     messages: Mapping[UUID, MessageRow] = field(default_factory=dict)
     recipients: Mapping[UUID, RecipientRow] = field(default_factory=dict)
-    answered: Mapping[UUID, Message] = field(default_factory=dict)
+    replied_to: Mapping[UUID, Message] = field(default_factory=dict)
     attachments: Mapping[UUID, list[Attachment]] = field(default_factory=dict)
 
     def tags(self, message: MessageRow) -> frozenset[str]:
         """The message's own tags, and of received mail those of the message that it answers."""
-        answered = self.answered.get(message.pk)
+        answered = self.replied_to.get(message.pk)
         return frozenset([*(message.tags or ()), *((answered.tags or ()) if answered else ())])
 
 
@@ -103,7 +103,7 @@ def read(
     return Rows(
         messages=messages,
         recipients=_recipients(account_id, recipients),
-        answered=replies.find(received),
+        replied_to=replies.find(received),
         attachments=_attachments(with_files),
     )
 

@@ -102,7 +102,7 @@ class Payloads:
                     "body_html": shown.html,
                     "received_at": _received_at(event, message),
                     "attachments": [self._file(one) for one in self.rows.attachments.get(message.pk, ())],
-                    "answers": _answer(self.rows.answered.get(message.pk)),
+                    "answers": _answer(self.rows.replied_to.get(message.pk)),
                     **_dropped(message),
                     **self._account(),
                 }
