@@ -48,7 +48,7 @@ def joined(*parts: str) -> str:
 
 def inside(stored: str) -> str:
     """The inside of a stored object."""
-    return stored.strip()[1:-1]
+    return stored[1:-1]
 
 
 def fits(data: str) -> bool:
