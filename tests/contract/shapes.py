@@ -162,6 +162,14 @@ REVIEW_DETAIL = REVIEW | {
     "allowedActions": [one_of("approve", "reject", "undo")],
 }
 
+TIMELINE_STEP = {
+    "at": MOMENT,
+    "kind": TEXT,
+    "text": TEXT,
+    "data": Kind("object", lambda value: isinstance(value, dict)),
+}
+TIMELINE = {"timeline": [TIMELINE_STEP], "complete": FLAG, "hasMore": FLAG}
+
 THREAD = {
     "id": ID,
     "mailboxId": ID,

@@ -38,6 +38,7 @@ from .shapes import (
     SUPPRESSION,
     TEXT,
     THREAD,
+    TIMELINE,
     VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
@@ -245,6 +246,7 @@ OPERATIONS = [
         "sendMessage", lambda scene: scene.api.post(f"{scene.box}/messages", MAIL), 201, {"message": SENT_MESSAGE}
     ),
     Operation("getMessage", lambda scene: scene.api.get(scene.sent), 200, {"message": MESSAGE}),
+    Operation("getMessageTimeline", lambda scene: scene.api.get(f"{scene.sent}/timeline"), 200, TIMELINE),
     Operation("cancelMessage", lambda scene: scene.api.post(f"{scene.sent}/cancel"), 200, {"message": MESSAGE}),
     Operation(
         "listThreads",
