@@ -108,6 +108,8 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+# How far back listeners may go on from. The event log itself is never cut: it is the audit log.
+EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 # What one send takes of the limits: each of its recipients, or the message.
