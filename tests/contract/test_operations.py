@@ -31,6 +31,7 @@ from .shapes import (
     MAILBOX,
     MESSAGE,
     PLAIN_WEBHOOK,
+    RECEIVED_EVENT,
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
@@ -274,6 +275,12 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation(
+        "listEvents",
+        lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],
+        200,
+        {"events": [RECEIVED_EVENT], "cursor": Maybe(ID), "hasMore": FLAG},
+    ),
     Operation("listWebhooks", lambda scene: scene.api.get("/webhooks"), 200, {"webhooks": [PLAIN_WEBHOOK]}),
     Operation(
         "createWebhook",
