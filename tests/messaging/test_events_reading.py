@@ -54,10 +54,7 @@ def test_the_id_of_an_event_is_its_place() -> None:
     assert cursors.newest(alice.account.pk) == event.seq
 
 
-NOT_EVENTS = ["", "0", "-1", str(2**63), "abc", "1788-0000-ab12", "8fc4ed58-2508-4d7c-945f-0c5749e979d2", "\x00", "é" * 5000]
-
-
-@pytest.mark.parametrize("text", NOT_EVENTS)
+@pytest.mark.parametrize(
     "text",
     ["", "0", "-1", str(2**63), "abc", "1788-0000-ab12", "8fc4ed58-2508-4d7c-945f-0c5749e979d2", "\x00", "é" * 5000],
 )
