@@ -259,7 +259,7 @@ _ACCOUNT = (
         "webhook.failed",
         "A webhook failed too often in a row: nothing is told to it until its owner makes it ACTIVE.",
         "That what it missed is lost: it is told then.",
-        "`webhook_id` and facts of the failure",
+        "`webhook_id`, `failures`, `since`, and of the last attempt `response_status`, `code`",
     ),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
