@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAIL = (
-    "`mailbox_address`, `rfc_message_id`, `thread_id`, `from`, `to`, `cc`, `subject`, `in_reply_to`, `metadata`, `tags`"
+# Which message an event is about: in `data` of every event that "the message" is said of.
+DESCRIPTION = (
+    "`message_id`, `mailbox_id`, `mailbox_address`, `rfc_message_id` (the Message-ID header), `thread_id`, `from`, "
+    "`to`, `cc`, `subject`, `in_reply_to`, `metadata`, `tags`"
 )
-MESSAGE = f"`message_id`, `mailbox_id`, {MAIL}"
+MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
 REVIEW = "`review_id`, `message_id`, `version`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
-    "when the event is told), `answers` (your message that it answers, with your metadata)"
+    "when the event is told), `attachments_dropped` and `attachments_dropped_reason` if any were, `answers` (your "
+    "message that it answers, with your metadata), `account` from half of the inbound limit on"
 )
 
 
@@ -260,6 +263,12 @@ _ACCOUNT = (
         "A webhook failed too often in a row: nothing is told to it until its owner makes it ACTIVE.",
         "That what it missed is lost: it is told then.",
         "`webhook_id`, `failures`, `since`, and of the last attempt `response_status`, `code`",
+    ),
+    Kind(
+        "webhook.skipped",
+        "A webhook was away for so long that events became too old to be told to it.",
+        "That they are lost to you: lists still have what they were about.",
+        "`webhook_id`, and the numbers of the events, `after` and `up_to`",
     ),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
