@@ -88,7 +88,8 @@ def _patient(send: Send) -> Send:
 
     async def send_and_wait(message: Mapping[str, Any]) -> None:
         await send(message)
-        await way.wait()
+        if way.is_full:
+            await way.wait()
 
     return send_and_wait
 
