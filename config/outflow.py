@@ -37,9 +37,13 @@ class Outflow:
             async with asyncio.timeout(settings.SLOW_CLIENT_SECONDS):
                 await self._is_open.wait()
         except TimeoutError:
-            if self._request.channel is not None:
-                self._request.channel.forceAbortClient()
+            self.cut()
             raise SlowClient from None
+
+    def cut(self) -> None:
+        """Break the connection off: what the client has of the body must not look whole."""
+        if self._request.channel is not None:
+            self._request.channel.forceAbortClient()
 
     def pauseProducing(self) -> None:
         self.is_full = True
