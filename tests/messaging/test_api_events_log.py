@@ -17,7 +17,7 @@ from tests.builders import Tenant
 from tests.conftest import Clock
 from tests.letters import letter
 
-from . import told
+from . import rendered
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ def test_the_log_is_read_to_its_end_and_on_from_there(alice: Tenant) -> None:
 def test_an_event_is_the_same_as_everywhere(alice: Tenant) -> None:
     arrivals.arrive(alice.mailbox)
     (event,) = log(alice).json["events"]
-    assert event == told.envelope(alice, "message.received")
+    assert event == rendered.envelope(alice, "message.received")
 
 
 def test_pages_put_together_are_all_events(alice: Tenant) -> None:

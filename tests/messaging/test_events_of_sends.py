@@ -24,7 +24,7 @@ from tests.arrivals import receive
 from tests.builders import Tenant
 from tests.letters import bounce, complaint
 
-from . import told
+from . import rendered
 
 pytestmark = pytest.mark.django_db
 
@@ -78,15 +78,17 @@ def happened(owner: Tenant, kind: str) -> str:
 
 def test_queued_and_sent_say_which_message_and_when(alice: Tenant) -> None:
     message = attempted(alice)
-    assert told.data(alice, "message.queued") == described(message, alice)
-    assert told.data(alice, "message.sent") == described(message, alice) | {"sent_at": happened(alice, "message.sent")}
-    assert told.everything(alice)[-1].tags == {"orders"}
+    assert rendered.data(alice, "message.queued") == described(message, alice)
+    assert rendered.data(alice, "message.sent") == described(message, alice) | {
+        "sent_at": happened(alice, "message.sent")
+    }
+    assert rendered.everything(alice)[-1].tags == {"orders"}
 
 
 def test_a_bounce_names_its_recipient_and_the_reason(alice: Tenant) -> None:
     message = attempted(alice)
     recipient = reported(message)
-    assert told.data(alice, "message.bounced") == described(message, alice) | {
+    assert rendered.data(alice, "message.bounced") == described(message, alice) | {
         "recipient": KIM,
         "recipients": [KIM],
         "recipient_id": str(recipient.pk),
@@ -100,13 +102,13 @@ def test_a_bounce_names_its_recipient_and_the_reason(alice: Tenant) -> None:
 def test_a_bounce_for_now_is_a_soft_one(alice: Tenant) -> None:
     message = attempted(alice)
     reported(message, bounce(KIM, to="RETURN", status="4.4.7"))
-    assert told.data(alice, "message.bounced")["bounce_type"] == "soft"
+    assert rendered.data(alice, "message.bounced")["bounce_type"] == "soft"
 
 
 def test_a_delivery_names_its_recipient(alice: Tenant) -> None:
     message = attempted(alice)
     recipient = reported(message, bounce(KIM, to="RETURN", status="2.0.0", action="delivered"))
-    assert told.data(alice, "message.delivered") == described(message, alice) | {
+    assert rendered.data(alice, "message.delivered") == described(message, alice) | {
         "recipient": KIM,
         "recipient_id": str(recipient.pk),
         "code": "2.0.0",
@@ -117,7 +119,7 @@ def test_a_delivery_names_its_recipient(alice: Tenant) -> None:
 def test_a_complaint_names_its_recipient(alice: Tenant) -> None:
     message = attempted(alice)
     recipient = reported(message, complaint(return_path="RETURN", recipient=KIM))
-    data = told.data(alice, "message.complaint")
+    data = rendered.data(alice, "message.complaint")
     assert data == described(message, alice) | {
         "recipient": KIM,
         "recipients": [KIM],
@@ -132,19 +134,19 @@ def test_a_complaint_names_its_recipient(alice: Tenant) -> None:
 )
 def test_what_was_not_sent_says_why(alice: Tenant, outcome: OutcomeKind, kind: str) -> None:
     message = attempted(alice, outcome)
-    assert told.data(alice, kind) == described(message, alice) | {"reason": "250"}
+    assert rendered.data(alice, kind) == described(message, alice) | {"reason": "250"}
 
 
 def test_an_approval_is_told_of_the_message_beside_its_review() -> None:
     alice = builders.tenant()
     review, rhea = builders.held(alice), builders.member(alice.account)
-    assert told.data(alice, "message.held")["reason"] == review.reason_code
+    assert rendered.data(alice, "message.held")["reason"] == review.reason_code
     decision = decisions.approve(review, reviewer=builders.reviewer(rhea), version=1, now=clock.now())
 
     ids = {"decision_id": str(decision.pk), "by": f"member:{rhea.pk}", "review_id": str(review.pk)}
-    assert told.data(alice, "message.approved") == described(review.message, alice) | ids
-    assert told.data(alice, "review.approved").items() >= ids.items()
-    assert told.kinds(alice)[-3:] == ["message.queued", "review.approved", "message.approved"]
+    assert rendered.data(alice, "message.approved") == described(review.message, alice) | ids
+    assert rendered.data(alice, "review.approved").items() >= ids.items()
+    assert rendered.kinds(alice)[-3:] == ["message.queued", "review.approved", "message.approved"]
 
 
 def test_an_approval_that_is_undone_is_told_as_held_again() -> None:
@@ -152,15 +154,15 @@ def test_an_approval_that_is_undone_is_told_as_held_again() -> None:
     review, rhea = builders.held(alice), builders.reviewer(builders.member(alice.account))
     decisions.approve(review, reviewer=rhea, version=1, now=clock.now())
     decision = decisions.undo(review, reviewer=rhea, now=clock.now())
-    assert told.data(alice, "message.held")["decision_id"] == str(decision.pk)
-    assert told.kinds(alice)[-2:] == ["message.held", "review.undone"]
+    assert rendered.data(alice, "message.held")["decision_id"] == str(decision.pk)
+    assert rendered.kinds(alice)[-2:] == ["message.held", "review.undone"]
 
 
 def test_a_rejection_says_the_reviewers_reason() -> None:
     alice = builders.tenant()
     review, rhea = builders.held(alice), builders.reviewer(builders.member(alice.account))
     decisions.reject(review, reviewer=rhea, version=1, reason="tone", now=clock.now())
-    data = told.data(alice, "message.rejected")
+    data = rendered.data(alice, "message.rejected")
     assert (data["reason"], data["review_reason"]) == ("rejected", "tone")
 
 
@@ -168,23 +170,23 @@ def test_what_expires_or_is_cancelled_is_told() -> None:
     alice = builders.tenant()
     builders.held(alice)
     reviews.expire_due(now=clock.now() + timedelta(days=settings.REVIEW_EXPIRES_DAYS, seconds=1))
-    assert told.kinds(alice)[-2:] == ["message.expired", "review.expired"]
+    assert rendered.kinds(alice)[-2:] == ["message.expired", "review.expired"]
     review = builders.held(alice)
     submission.cancel(alice.agent_actor, alice.mailbox.pk, review.message_id, now=clock.now())
-    assert told.kinds(alice)[-2:] == ["message.cancelled", "review.cancelled"]
-    assert told.data(alice, "message.cancelled")["by"] == alice.agent_actor.identity
+    assert rendered.kinds(alice)[-2:] == ["message.cancelled", "review.cancelled"]
+    assert rendered.data(alice, "message.cancelled")["by"] == alice.agent_actor.identity
 
 
 def test_a_refused_send_is_not_told(alice: Tenant) -> None:
     closed = builders.tenant("bob", mode=OversightMode.READ_ONLY)
     builders.submit(closed)
     assert Event.objects.filter(account=closed.account, kind="message.refused").exists()
-    assert "message.refused" not in told.kinds(closed)
+    assert "message.refused" not in rendered.kinds(closed)
 
 
 def test_a_review_is_told_as_it_was_recorded() -> None:
     alice = builders.tenant()
     builders.held(alice, tags=("orders",))
     stored = Event.objects.get(account=alice.account, kind="review.opened")
-    assert told.data(alice, "review.opened") == json.loads(stored.data)
-    assert told.everything(alice)[-1].tags == {"orders"}
+    assert rendered.data(alice, "review.opened") == json.loads(stored.data)
+    assert rendered.everything(alice)[-1].tags == {"orders"}

@@ -22,7 +22,7 @@ from tests.builders import Tenant
 from tests.conftest import Clock
 from tests.letters import letter
 
-from . import told
+from . import rendered
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +105,7 @@ def test_the_oldest_place_is_behind_all_that_is_too_old(old: int, young: int, cl
 def test_pages_put_together_are_the_log() -> None:
     alice = builders.tenant()
     busy(alice, 23)
-    whole, after, found = numbers(told.everything(alice)), 0, list[int]()
+    whole, after, found = numbers(rendered.everything(alice)), 0, list[int]()
     while True:
         page = reading.page(alice.account.pk, after=after, limit=5, now=clock.now())
         found += numbers(page.told)
@@ -184,7 +184,7 @@ def test_a_scoped_key_hears_of_its_mailboxes_and_of_nothing_else() -> None:
     mine = filters.of(key, events="*")
     assert mine.mailbox_ids == frozenset({alice.mailbox.pk})
     arrivals.arrive(alice.mailbox)
-    heard = {one.kind for one in told.everything(alice) if mine.takes(one)}
+    heard = {one.kind for one in rendered.everything(alice) if mine.takes(one)}
     assert "message.received" in heard
     assert "key.created" not in heard
     for box in (charlie.mailbox.pk, uuid4(), "x"):
@@ -197,7 +197,7 @@ def test_tags_leave_only_what_is_about_a_message_with_one_of_them() -> None:
     builders.submit(alice, tags=("orders", "late"))
     builders.submit(alice)
     asked = filters.of(alice.agent_actor, events="*", tags="late,other")
-    assert [one.kind for one in told.everything(alice) if asked.takes(one)] == ["message.held", "review.opened"]
+    assert [one.kind for one in rendered.everything(alice) if asked.takes(one)] == ["message.held", "review.opened"]
 
 
 def test_a_key_that_may_not_read_hears_nothing() -> None:

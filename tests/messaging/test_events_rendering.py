@@ -26,7 +26,7 @@ from oversight.policy.types import Outcome, Verdict
 from tests import arrivals, builders
 from tests.letters import letter
 
-from . import told
+from . import rendered
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def test_a_received_mail_is_told_in_full() -> None:
     message = arrivals.arrive(alice.mailbox, letter("Cc: lee@friends.example", to=alice.mailbox.full_address))
 
     event = Event.objects.get(kind="message.received", account=alice.account)
-    whole = told.envelope(alice, "message.received")
+    whole = rendered.envelope(alice, "message.received")
     data = whole.pop("data")
     headers = data.pop("headers")
     assert headers["Subject"] == "Hello"
@@ -77,21 +77,21 @@ def test_a_received_mail_says_which_of_ours_it_answers_and_counts_with_its_tags(
     ours = builders.submit(alice, metadata={"order": "17"}, tags=("orders",))
     arrivals.arrive(alice.mailbox, letter(f"In-Reply-To: {ours.message_id}", to=alice.mailbox.full_address))
 
-    answers = told.data(alice, "message.received")["answers"]
+    answers = rendered.data(alice, "message.received")["answers"]
     assert answers == {
         "message_id": str(ours.pk),
         "rfc_message_id": ours.message_id,
         "metadata": {"order": "17"},
         "tags": ["orders"],
     }
-    assert told.everything(alice)[-1].tags == {"orders"}
+    assert rendered.everything(alice)[-1].tags == {"orders"}
 
 
 def test_a_file_comes_with_a_link_that_needs_no_key(files_folder: Path) -> None:
     alice = builders.tenant()
     message = arrivals.arrive(alice.mailbox, WITH_A_FILE)
 
-    (file,) = told.data(alice, "message.received")["attachments"]
+    (file,) = rendered.data(alice, "message.received")["attachments"]
     link = file.pop("download_url")
     stored = message.attachments.get()
     assert file == {
@@ -110,14 +110,14 @@ def test_usage_is_told_from_half_of_the_limit_on(limit: int, is_told: bool) -> N
     alice = builders.tenant()
     builders.limit(alice.account, LimitKind.MONTHLY_INBOUND, limit)
     arrivals.arrive(alice.mailbox)
-    assert ("account" in told.data(alice, "message.received")) is is_told
+    assert ("account" in rendered.data(alice, "message.received")) is is_told
 
 
 def test_usage_names_count_limit_share_and_end() -> None:
     alice = builders.tenant()
     builders.limit(alice.account, LimitKind.MONTHLY_INBOUND, 2)
     arrivals.arrive(alice.mailbox)
-    usage = told.data(alice, "message.received")["account"]["inbound_usage"]
+    usage = rendered.data(alice, "message.received")["account"]["inbound_usage"]
     reset = usage.pop("reset_date")
     assert usage == {"current": 1, "limit": 2, "percentage": 50, "status": "approaching"}
     assert reset.endswith("-01T00:00:00.000Z")
@@ -127,7 +127,7 @@ def test_a_withheld_mail_is_a_stub_with_nothing_of_the_mail() -> None:
     alice = builders.tenant()
     message = arrivals.withheld(alice.mailbox)
 
-    data = told.data(alice, "message.received")
+    data = rendered.data(alice, "message.received")
     assert message.received_at is not None
     usage, upgrade = data["account"].pop("inbound_usage"), data["account"].pop("upgrade")
     assert data == {
@@ -141,7 +141,7 @@ def test_a_withheld_mail_is_a_stub_with_nothing_of_the_mail() -> None:
     assert usage.keys() == {"current", "limit", "percentage", "reset_date", "status"}
     assert upgrade.keys() == {"browser_url", "api_endpoint", "hint"}
     assert upgrade["api_endpoint"] == {"method": "POST", "path": "/v1/billing/upgrade"}
-    assert "One too many" not in told.everything(alice)[-1].body
+    assert "One too many" not in rendered.everything(alice)[-1].body
 
 
 def test_an_unlocked_mail_is_told_in_full() -> None:
@@ -150,7 +150,7 @@ def test_an_unlocked_mail_is_told_in_full() -> None:
     builders.limit(alice.account, LimitKind.MONTHLY_INBOUND, 0)
     withholding.unlock(alice.account, now=clock.now())
 
-    data = told.data(alice, "message.unlocked")
+    data = rendered.data(alice, "message.unlocked")
     assert (data["subject"], data["body_text"]) == ("One too many", "Good day to you.")
     assert data["unlocked_at"].endswith("Z")
 
@@ -158,7 +158,7 @@ def test_an_unlocked_mail_is_told_in_full() -> None:
 def test_what_is_not_about_messages_is_told_as_it_was_recorded() -> None:
     alice = builders.tenant()
     stored = Event.objects.get(account=alice.account, kind="key.created")
-    assert told.data(alice, "key.created") == json.loads(stored.data)
+    assert rendered.data(alice, "key.created") == json.loads(stored.data)
 
 
 def test_the_mail_of_a_deleted_mailbox_is_told_by_its_ids_only() -> None:
@@ -166,12 +166,12 @@ def test_the_mail_of_a_deleted_mailbox_is_told_by_its_ids_only() -> None:
     message = arrivals.arrive(alice.mailbox, letter(to=alice.mailbox.full_address, subject="Secret"))
     mailbox.delete(alice.mailbox, by="test", now=clock.now())
 
-    assert told.data(alice, "message.received") == {
+    assert rendered.data(alice, "message.received") == {
         "message_id": str(message.pk),
         "mailbox_id": str(alice.mailbox.pk),
         "thread_id": str(message.thread_id),
     }
-    assert not any("Secret" in one.body for one in told.everything(alice))
+    assert not any("Secret" in one.body for one in rendered.everything(alice))
 
 
 def _hold(messages: Sequence[Message], *, now: datetime) -> None:
@@ -184,12 +184,12 @@ def _hold(messages: Sequence[Message], *, now: datetime) -> None:
 def test_a_mail_that_was_not_let_in_is_unknown_and_so_is_its_review(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "admit", _hold)
     alice = builders.tenant()
-    before = told.kinds(alice)
+    before = rendered.kinds(alice)
     arrivals.arrive(alice.mailbox)
 
     recorded = set(Event.objects.filter(account=alice.account).values_list("kind", flat=True))
     assert {"message.held", "review.opened"} <= recorded
-    assert told.kinds(alice) == before
+    assert rendered.kinds(alice) == before
 
 
 def test_the_mail_of_the_house_is_told_to_nobody() -> None:
@@ -204,7 +204,7 @@ def test_kinds_that_are_for_humans_are_left_out() -> None:
     alice = builders.tenant()
     recorded = Event.objects.filter(account=alice.account)
     assert recorded.filter(kind="account.verification_requested").exists()
-    assert "account.verification_requested" not in told.kinds(alice)
+    assert "account.verification_requested" not in rendered.kinds(alice)
 
 
 def test_nothing_of_another_account_is_told_whatever_an_event_names() -> None:
@@ -212,7 +212,7 @@ def test_nothing_of_another_account_is_told_whatever_an_event_names() -> None:
     message = arrivals.arrive(alice.mailbox, letter(to=alice.mailbox.full_address, subject="Secret"))
     ids = {"message_id": str(message.pk), "mailbox_id": str(charlie.mailbox.pk)}
     events.record(charlie.account, "message.received", subject=str(message.pk), data=ids, now=clock.now())
-    assert told.data(charlie, "message.received") == ids
+    assert rendered.data(charlie, "message.received") == ids
 
 
 def test_an_envelope_is_one_line_to_every_reader() -> None:
@@ -222,7 +222,7 @@ def test_an_envelope_is_one_line_to_every_reader() -> None:
     raw = letter("Content-Type: text/plain; charset=utf-8", to=alice.mailbox.full_address, body=body)
     message = arrivals.arrive(alice.mailbox, raw)
 
-    (one,) = [one for one in told.everything(alice) if one.kind == "message.received"]
+    (one,) = [one for one in rendered.everything(alice) if one.kind == "message.received"]
     assert len(one.body.splitlines()) == 1
     assert json.loads(one.body)["data"]["body_text"] == message.body_text
     assert "sieben" in message.body_text
@@ -236,7 +236,7 @@ def test_a_long_mail_is_cut_and_says_so(character: str) -> None:
     # The parser takes no text as long as this; what can stand in the table must be told all the same.
     Message.objects.filter(pk=row.pk).update(body_text="Short text.", body_html=character * LONG)
 
-    (one,) = [one for one in told.everything(alice) if one.kind == "message.received"]
+    (one,) = [one for one in rendered.everything(alice) if one.kind == "message.received"]
     data = json.loads(one.body)["data"]
     assert envelope.MOST_BYTES - 20 < len(one.body.encode()) < 1024 * 1024
     assert data["truncated"] is True
@@ -248,7 +248,7 @@ def test_the_html_goes_before_the_text_when_both_are_long() -> None:
     alice = builders.tenant()
     row = arrivals.arrive(alice.mailbox)
     Message.objects.filter(pk=row.pk).update(body_text="a" * LONG, body_html="<p>b</p>")
-    data = told.data(alice, "message.received")
+    data = rendered.data(alice, "message.received")
     assert data["body_html"] is None
     assert set(data["body_text"]) == {"a"}
 
@@ -259,7 +259,7 @@ def test_what_else_is_too_long_is_left_out(field: str) -> None:
     row = arrivals.arrive(alice.mailbox)
     value = {"X-Long": "x" * LONG} if field == "headers" else ["kim@friends.example"] * (LONG // 20)
     Message.objects.filter(pk=row.pk).update(**{field: value})
-    data = told.data(alice, "message.received")
+    data = rendered.data(alice, "message.received")
     assert data["truncated"] is True
     assert data["message_id"] == str(row.pk)
     assert data.get("headers", {}) == {}
