@@ -162,5 +162,5 @@ def _take(shared: Mapping[UUID, int], failing: frozenset[UUID], *, now: datetime
             "now": now,
             "until": until,
         }
-        claims = [Claim(*row, row[1] in failing) for row in statements.run(TAKE, named)]
+        claims = [Claim(*(*row, row[1] in failing)) for row in statements.run(TAKE, named)]
     return sorted(claims, key=lambda one: one.event_seq)
