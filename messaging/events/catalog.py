@@ -270,6 +270,7 @@ _ACCOUNT = (
         "That they are lost to you: lists still have what they were about.",
         "`webhook_id`, and the numbers of the events, `after` and `up_to`",
     ),
+    Kind("webhook.skipped", "Events too old for a webhook.", "That it wanted them.", "`webhook_id`, `after`, `up_to`"),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
     ),
