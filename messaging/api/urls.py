@@ -7,7 +7,9 @@ from django.urls import path
 from .attachments import Attachments, OneAttachment
 from .domains import VerifyDomain
 from .suppressions import OneSuppression, Suppressions
-from .webhooks import Deliveries, OneWebhook, Webhooks
+from .webhook_acts import Ping, RotateSecret
+from .webhook_deliveries import Deliveries, OneDelivery, RedeliverOne, RedeliverRange
+from .webhooks import OneWebhook, Webhooks
 
 urlpatterns = [
     path("attachments", Attachments.as_view()),
@@ -18,4 +20,9 @@ urlpatterns = [
     path("webhooks", Webhooks.as_view()),
     path("webhooks/<str:id>", OneWebhook.as_view()),
     path("webhooks/<str:id>/deliveries", Deliveries.as_view()),
+    path("webhooks/<str:id>/deliveries/<str:deliveryId>", OneDelivery.as_view()),
+    path("webhooks/<str:id>/deliveries/<str:deliveryId>/redeliver", RedeliverOne.as_view()),
+    path("webhooks/<str:id>/ping", Ping.as_view()),
+    path("webhooks/<str:id>/redeliver", RedeliverRange.as_view()),
+    path("webhooks/<str:id>/rotate-secret", RotateSecret.as_view()),
 ]
