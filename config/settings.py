@@ -114,6 +114,8 @@ WEBHOOK_SECRET_OVERLAP_HOURS = _number("WEBHOOK_SECRET_OVERLAP_HOURS", 24)
 # How many events one request for a redelivery looks at, and how seldom a webhook's owner is written to about it.
 WEBHOOK_REDELIVERY_EVENTS = _number("WEBHOOK_REDELIVERY_EVENTS", 10_000)
 WEBHOOK_NOTICE_HOURS = _number("WEBHOOK_NOTICE_HOURS", 6)
+# How far back listeners may go on from. The event log itself is never cut: it is the audit log.
+EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 # What one send takes of the limits: each of its recipients, or the message.
