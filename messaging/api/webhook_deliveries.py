@@ -30,9 +30,7 @@ from .webhooks import WEBHOOK_ID
 
 SHOWN = 20
 DELIVERY_ID = path_id("deliveryId", "delivery")
-LIMIT = OpenApiParameter(
-    "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": SHOWN}
-)
+LIMIT = OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": SHOWN})
 STATUS = OpenApiParameter("status", {"type": "string", "enum": DeliveryStatus.values})
 
 
@@ -105,7 +103,7 @@ class RedeliverRange(ApiView):
         request=RedeliveryRequest,
         parameters=[WEBHOOK_ID, IDEMPOTENCY_KEY],
         answers={202: RedeliveredSerializer},
-        errors=(400, 403, 404),
+        errors=(400, 403, 404, 410),
     )
     def post(self, request: Request, id: str) -> Response:
         """Send what a range of the event log says once more, each event under the delivery id that it had.
@@ -121,7 +119,7 @@ class RedeliverRange(ApiView):
     def _redeliver(self, id: str, asked: Mapping[str, Any]) -> Answer:
         kinds = asked.get("types")
         wanted = Range(
-            after=asked["after"],
+            after=asked.get("after"),
             until=asked.get("until"),
             is_failed_only=asked["status"] == FAILED,
             kinds=frozenset(kinds) if kinds is not None else None,

@@ -94,8 +94,13 @@ class RotationRequest(Form):
 
 
 class RedeliveryRequest(Form):
-    after = Text(max_length=80, help_text="Id of an event: those after it. Its `webhook-id`, or a cursor of the log.")
-    until = Text(required=False, allow_null=True, max_length=80, help_text="Id of the last event; left out: all.")
+    after = Text(
+        required=False,
+        allow_null=True,
+        max_length=80,
+        help_text="Id of an event (`webhook-id`, or a cursor of the log): those after it. Left out: all still told.",
+    )
+    until = Text(required=False, allow_null=True, max_length=80, help_text="Id of the last event; left out: to now.")
     status = serializers.ChoiceField(
         choices=[FAILED, ALL],
         help_text="FAILED: deliveries that were given up. ALL: whatever matches the webhook, delivered or never made.",

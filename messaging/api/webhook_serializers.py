@@ -54,7 +54,8 @@ class WebhookSerializer(serializers.Serializer[Any]):
         source="endpoint.failing_since", allow_null=True, help_text="The first failure of those in a row."
     )
     pendingCount = serializers.IntegerField(
-        source="line.waiting", help_text=f"Deliveries that wait or are under way; not counted beyond {lines.MOST_COUNTED}."
+        source="line.waiting",
+        help_text=f"Deliveries that wait or are under way; not counted beyond {lines.MOST_COUNTED}.",
     )
     waitingSince = Moment(
         source="line.head_at", allow_null=True, help_text="When the head of the line was made; ordered webhooks only."
@@ -62,7 +63,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
     lastTriggeredAt = Moment(source="endpoint.last_triggered_at", allow_null=True)
     secretRotatedAt = Moment(source="endpoint.secret_at", help_text="When the present secret was made.")
     previousSecretUntil = Moment(
-        source="previous_until", allow_null=True, help_text="So long the secret before it signs along; null: it does not."
+        source="previous_until",
+        allow_null=True,
+        help_text="So long the secret before it signs along; null: it does not.",
     )
     createdAt = Moment(source="endpoint.created_at")
     updatedAt = Moment(source="endpoint.updated_at")
@@ -125,20 +128,11 @@ class TrySerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Why there was no answer, or why it is none; else empty.")
 
 
-class PayloadSerializer(serializers.Serializer[Any]):
-    """The body of a delivery."""
-
-    id = serializers.UUIDField(help_text="webhook-id.")
-    event = serializers.ChoiceField(choices=KINDS)
-    timestamp = serializers.CharField()
-    data = serializers.DictField()
-
-
 class DeliveryDetailSerializer(DeliverySerializer):
     """One event for one webhook, with each attempt and with what is said."""
 
     tries = TrySerializer(many=True)
-    payload = PayloadSerializer(
+    payload = serializers.DictField(
         allow_null=True, help_text="The body as it would be sent now; null: it would not be told any more."
     )
 

@@ -30,7 +30,7 @@ CheckedUrl = NewType("CheckedUrl", str)
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """What is asked of a new endpoint. Without a mailbox it is told of the whole account; with tags of no mail without."""
+    """What is asked of a new endpoint. Without a mailbox it is told of the whole account."""
 
     url: CheckedUrl
     events: Sequence[str]
@@ -69,7 +69,7 @@ def get(actor: Principal, endpoint_id: object) -> WebhookEndpoint:
 def lock(actor: Principal, endpoint_id: object) -> WebhookEndpoint:
     """As `get`, and nobody else changes it until the transaction ends.
 
-    The mailbox is looked at, not locked: FOR UPDATE takes no outer join, and whoever changes an endpoint leaves it alone.
+    The mailbox is looked at, not locked: FOR UPDATE takes no outer join, and nothing here changes it.
     """
     return _found(visible(actor).select_for_update(of=("self",)), endpoint_id)
 

@@ -27,7 +27,7 @@ FROM unnest(%(ids)s::uuid[]) AS asked(id) CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`waiting` deliveries, at most MOST_COUNTED of them counted. `head_at`: when the first in an ordered line was made."""
+    """`waiting` deliveries, MOST_COUNTED at most. `head_at`: when the first in an ordered line was made."""
 
     waiting: int
     head_at: datetime | None

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def ping(actor: Principal, endpoint_id: object, *, now: datetime) -> WebhookDelivery:
-    """A delivery of `webhook.pinged`, due now. Raises Conflict unless the endpoint is ACTIVE, LimitReached for too many.
+    """A delivery of `webhook.pinged`, due now. Raises Conflict where the endpoint is not ACTIVE, LimitReached.
 
     A paused or failed endpoint is told nothing, so a ping would only wait there: it is refused instead. In an ordered
     one the ping stands in line like everything else.

@@ -6,14 +6,14 @@ A redelivery has the whole schedule before it: what was tried before counts no m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
 from mailboxes import standing, statements
-from mailboxes.errors import Gone, Invalid
+from mailboxes.errors import Gone, NotFound
 from mailboxes.principals import Principal
 from messaging.events import catalog, cursors
 from messaging.models import EVERYTHING, DeliveryStatus, WebhookDelivery, WebhookEndpoint
@@ -100,8 +100,12 @@ def redeliver_range(actor: Principal, endpoint_id: object, asked: Range, *, now:
     account_id = actor.account.pk
     with transaction.atomic():
         endpoint = endpoints.lock(actor, endpoint_id)
-        after = _place(actor, asked.after, field="after", now=now) if asked.after else cursors.oldest(account_id, now=now)
-        end = min(endpoint.cursor, _place(actor, asked.until, field="until", now=now) if asked.until else endpoint.cursor)
+        after = (
+            _place(actor, asked.after, field="after", now=now) if asked.after else cursors.oldest(account_id, now=now)
+        )
+        end = min(
+            endpoint.cursor, _place(actor, asked.until, field="until", now=now) if asked.until else endpoint.cursor
+        )
         until = min(end, after + settings.WEBHOOK_REDELIVERY_EVENTS)
         named = {
             "account": account_id,
@@ -129,14 +133,11 @@ def _place(actor: Principal, text: str, *, field: str, now: datetime) -> int:
     except cursors.Lost as lost:
         if lost.reason == cursors.EXPIRED:
             raise Gone(
-                f"What came after this event is older than {settings.EVENT_RETENTION_DAYS} days and told no more.",
+                "What came after this event is no longer told.",
                 code="cursor_expired",
                 fix=f"Leave '{field}' out for all that is still told.",
                 field=field,
             ) from lost
-        raise Invalid(
-            f"'{field}' is no event of your account.",
-            code="cursor_unknown",
-            fix="Send the id of an event: a webhook-id, or a cursor of the log.",
-            field=field,
-        ) from lost
+        problem = NotFound("event", code="cursor_unknown", field=field)
+        problem.fix = "Send the id of an event: a webhook-id, or a cursor of the log."
+        raise problem from lost

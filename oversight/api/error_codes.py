@@ -95,7 +95,10 @@ CODES: dict[int, dict[str, str]] = {
         "viewer": "A viewer looks and does not decide.",
         "password_not_proven": "The member has not set a password on our own page yet.",
     },
-    404: {"NOT_FOUND": "Absent, somebody else's, out of the key's scope, or no such address."},
+    404: {
+        "NOT_FOUND": "Absent, somebody else's, out of the key's scope, or no such address.",
+        "cursor_unknown": "`after` is no event of the account.",
+    },
     405: {"method_not_allowed": "The address does not know this method; `Allow` names those it knows."},
     409: {
         "slug_taken": "The slug is taken or reserved.",
@@ -115,10 +118,12 @@ CODES: dict[int, dict[str, str]] = {
         "seal_differs": "The message is not the one that was looked at.",
         "state_changed": "The message moved on meanwhile.",
         "already_paid": "The account has that plan or a larger one.",
+        "webhook_not_active": "The webhook is PAUSED or FAILED, so it is not pinged.",
         "conflict": "The thing is not as the request expects.",
     },
     410: {
         "expired": "The review expired; nothing was sent.",
+        "cursor_expired": "What came after that event is no longer told; `oldestCursor` is the first that works.",
         "link_expired": "The link to a file expired; GET /v1/attachments/{id} gives a fresh one.",
         "account_deleted": "The account was deleted while this was done.",
     },
@@ -136,6 +141,7 @@ CODES: dict[int, dict[str, str]] = {
         "velocity_limit": "Too many recipients within a minute; Retry-After says how long to wait.",
         "too_many_requests": "Too many requests from your address; Retry-After says how long to wait.",
         "too_many_passwords": "Too many wrong passwords; Retry-After says how long to wait.",
+        "too_many_pings": "The webhook was pinged too often within a minute; Retry-After says how long to wait.",
         "too_many_tickets": "The account asked for help too often within a day.",
         "limit_reached": "A limit is used up.",
     },

@@ -1,4 +1,4 @@
-"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/troubleshooting`, `/security`.
+"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/webhooks` and so on.
 
 Each is Markdown in `templates/guide/`, so that the page and the plain text can't come to differ.
 """
@@ -25,6 +25,8 @@ def source(name: str) -> str:
         "base": f"{settings.PUBLIC_URL}/v1",
         "domain": settings.PLATFORM_DOMAIN,
         "contact": settings.SECURITY_CONTACT,
+        "retention_days": settings.EVENT_RETENTION_DAYS,
+        "overlap_hours": settings.WEBHOOK_SECRET_OVERLAP_HOURS,
     }
     return render_to_string(f"guide/{name}.md", facts).strip() + "\n"
 
@@ -41,6 +43,12 @@ def agents(request: HttpRequest) -> HttpResponse:
 def llms(request: HttpRequest) -> HttpResponse:
     """`/llms.txt`: the ten steps as plain text."""
     return HttpResponse(source("agents"), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def webhooks(request: HttpRequest) -> HttpResponse:
+    """How a webhook is verified, repeated, put in order, and caught up with."""
+    return _page(request, "webhooks")
 
 
 @require_safe

@@ -11,7 +11,7 @@ from mailboxes import clock
 from mailboxes.models import Event
 from messaging.models import Suppression, WebhookEndpoint
 from messaging.recipients import suppressions
-from messaging.webhooks import endpoints
+from messaging.webhooks import changes, endpoints
 from tests import builders
 from tests.builders import Tenant
 from tests.races.harness import THREADS, Act, race, refusals, winners
@@ -45,8 +45,8 @@ def test_an_account_gets_no_more_webhooks_than_it_may_have_when_eight_ask_at_onc
 def test_a_webhook_is_deleted_once_and_not_changed_afterwards(alice: Tenant) -> None:
     row, _ = builders.webhook(alice)
     deleting = partial(endpoints.delete, alice.agent_actor, row.pk, now=clock.now())
-    changes = [endpoints.Change(status=status) for status in ("PAUSED", "ACTIVE")]
-    changing = [partial(endpoints.change, alice.agent_actor, row.pk, one, now=clock.now()) for one in changes]
+    wanted = [changes.Change(status=status) for status in ("PAUSED", "ACTIVE")]
+    changing = [partial(changes.change, alice.agent_actor, row.pk, one, now=clock.now()) for one in wanted]
     acts: list[Act] = [deleting, *changing, deleting, deleting, *changing, deleting]
     results = race(acts)
     assert refusals(results) <= {"NOT_FOUND"}
