@@ -36,6 +36,13 @@ def _number(name: str, default: int) -> int:
     return int(value)
 
 
+def _numbers(name: str, default: str) -> list[int]:
+    values = [value.strip() for value in _text(name, default).split(",")]
+    if not all(value.isascii() and value.isdigit() for value in values):
+        raise ImproperlyConfigured(f"{name} must be whole numbers with commas between them, not {','.join(values)!r}")
+    return [int(value) for value in values]
+
+
 def _percent(name: str, default: str) -> Decimal:
     value = _text(name, default)
     if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
@@ -114,6 +121,13 @@ WEBHOOK_SECRET_OVERLAP_HOURS = _number("WEBHOOK_SECRET_OVERLAP_HOURS", 24)
 # How many events one request for a redelivery looks at, and how seldom a webhook's owner is written to about it.
 WEBHOOK_REDELIVERY_EVENTS = _number("WEBHOOK_REDELIVERY_EVENTS", 10_000)
 WEBHOOK_NOTICE_HOURS = _number("WEBHOOK_NOTICE_HOURS", 6)
+# How webhooks are told: seconds of an attempt, attempts at once (of a process, and of one webhook), pauses between the
+# attempts of a delivery, failed attempts in a row that end it.
+WEBHOOK_SECONDS = _number("WEBHOOK_SECONDS", 15)
+WEBHOOK_THREADS = max(_number("WEBHOOK_THREADS", 32), 2)
+WEBHOOK_AT_ONCE = max(_number("WEBHOOK_AT_ONCE", 4), 1)
+WEBHOOK_RETRY_MINUTES = _numbers("WEBHOOK_RETRY_MINUTES", "1,5,30,120,720")
+WEBHOOK_FAILURES = max(_number("WEBHOOK_FAILURES", 10), 1)
 # How far back listeners may go on from. The event log itself is never cut: it is the audit log.
 EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
 # 25 MiB of content, base64 and headers included.
