@@ -7,6 +7,11 @@ that could be looked at, it looks at those of the message and of the one of ours
 
 from __future__ import annotations
 
+from messaging.events import catalog
+
+PINGED = "webhook.pinged"
+# A ping is told to whom it is for, by who asked for it.
+KINDS = tuple(kind for kind in catalog.KINDS if kind != PINGED)
 # From `found` (endpoint_id, only_mailbox, events, tags, and an event's columns): what the endpoint is subscribed to.
 WANTED = """wanted AS (
     SELECT found.*, CASE

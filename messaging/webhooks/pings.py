@@ -14,8 +14,8 @@ from mailboxes.principals import Principal
 from messaging.models import EndpointStatus, WebhookDelivery, WebhookEndpoint
 
 from . import endpoints
+from .matching import PINGED
 
-PINGED = "webhook.pinged"
 MINUTE = timedelta(minutes=1)
 
 

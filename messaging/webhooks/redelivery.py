@@ -1,6 +1,7 @@
 """Telling once more: rows become due again under the id that they have. Whoever tells is another process.
 
-A redelivery has the whole schedule before it: what was tried before counts no more (`attempts_before`).
+A redelivery has the whole schedule before it: what was tried before counts no more (`attempts_before`). It ends a
+lease, so that an attempt that is under way changes nothing: whoever asks for one more is told once more.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ from mailboxes.principals import Principal
 from messaging.events import catalog, cursors
 from messaging.models import EVERYTHING, DeliveryStatus, WebhookDelivery, WebhookEndpoint
 
-from . import deliveries, endpoints, matching
-from .pings import PINGED
+from . import deliveries, doorbell, endpoints, matching
 
 # Through the log, not along what was given up: so many events are looked at, however many others there are.
 GIVEN_UP = """
@@ -42,7 +42,8 @@ WITH found AS MATERIALIZED (
 {matching.ROWS}
 ORDER BY seq
 ON CONFLICT (endpoint_id, event_id) DO UPDATE
-SET status = 'PENDING', next_at = excluded.next_at, attempts_before = messaging_webhookdelivery.attempts
+SET status = 'PENDING', next_at = excluded.next_at, leased_until = NULL,
+    attempts_before = messaging_webhookdelivery.attempts
 RETURNING id
 """  # noqa: S608 - ours
 
@@ -70,7 +71,7 @@ class Redelivered:
 
 
 def redeliver(actor: Principal, endpoint_id: object, delivery_id: object, *, now: datetime) -> WebhookDelivery:
-    """The delivery, due now, whatever became of it before. What is being told right now is told by that."""
+    """The delivery, due now, whatever became of it before."""
     standing.check_not_suspended(actor.account)
     with transaction.atomic():
         endpoint = endpoints.lock(actor, endpoint_id)
@@ -83,7 +84,8 @@ def redeliver(actor: Principal, endpoint_id: object, delivery_id: object, *, now
 def again(endpoint: WebhookEndpoint, chosen: list[WebhookDelivery], *, now: datetime) -> int:
     """Make these deliveries of the endpoint due; how many. The caller holds the endpoint's lock."""
     rows = endpoint.deliveries.filter(pk__in=[one.pk for one in chosen])
-    return rows.update(status=DeliveryStatus.PENDING, next_at=now, attempts_before=F("attempts"))
+    transaction.on_commit(doorbell.ring, robust=True)
+    return rows.update(status=DeliveryStatus.PENDING, next_at=now, leased_until=None, attempts_before=F("attempts"))
 
 
 def hurry(endpoint: WebhookEndpoint, *, now: datetime) -> int:
@@ -112,19 +114,14 @@ def redeliver_range(actor: Principal, endpoint_id: object, asked: Range, *, now:
             "endpoint": endpoint.pk,
             "after": after,
             "until": until,
-            "kinds": sorted(_kinds(asked.kinds)),
+            "kinds": [kind for kind in matching.KINDS if asked.kinds is None or kind in asked.kinds],
             "of_received": list(catalog.OF_RECEIVED_MAIL),
             "everything": EVERYTHING,
             "now": now,
         }
+        transaction.on_commit(doorbell.ring, robust=True)
         count = len(statements.run(GIVEN_UP if asked.is_failed_only else ALL, named))
     return Redelivered(count, until < end, cursors.text_of(account_id, max(after, until)))
-
-
-def _kinds(asked: frozenset[str] | None) -> frozenset[str]:
-    """A ping is told once, to whom it was for."""
-    told = frozenset(catalog.KINDS) - {PINGED}
-    return told if asked is None else told & asked
 
 
 def _place(actor: Principal, text: str, *, field: str, now: datetime) -> int:
