@@ -76,7 +76,7 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended: the answer's status, or the `code` of why there was none. `wish`: when they want it again."""
+    """How an attempt ended: the answer's status, or the code of why there was none. `wish`: when they want it again."""
 
     claim: Claim
     started_at: datetime

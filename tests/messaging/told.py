@@ -23,7 +23,7 @@ PATIENCE = 20
 
 @dataclass
 class Receiver:
-    """Answers with `status` until told otherwise; `statuses` come first, one each. Of the kind `refuses` it takes none."""
+    """Answers with `status` until told otherwise; `statuses` come first, one each. It takes none of the kind `refuses`."""
 
     status: str = "200 OK"
     statuses: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Receiver:
         if self.refuses and self.bodies[-1]["event"] == self.refuses:
             status = "500 Poison"
         time.sleep(self.hang_for)
-        peer.sendall(bytes_of(status, **self.headers))
+        peer.sendall(bytes_of(status, b"", **self.headers))
 
 
 @contextmanager
@@ -61,10 +61,16 @@ def receiver(**moods: Any) -> Iterator[Receiver]:
         yield made
 
 
-def webhook(owner: Tenant, to: Receiver, *kinds: str, box: Mailbox | None = None, **facts: Any) -> WebhookEndpoint:
+def webhook(owner: Tenant, to: Receiver, *kinds: str, **facts: Any) -> WebhookEndpoint:
     """A webhook of the tenant that leads to the receiver; for all kinds if none is named."""
-    url = endpoints.check_url(to.url)
-    asked = endpoints.NewEndpoint(url, kinds or ["*"], box)
+    return webhook_to(owner, *(kinds or ["*"]), url=to.url, **facts)
+
+
+def webhook_to(
+    owner: Tenant, *kinds: str, url: str = "https://hooks.example/mail", box: Mailbox | None = None, **facts: Any
+) -> WebhookEndpoint:
+    """A webhook of the tenant for these kinds; `facts` are what its owner has said of it since."""
+    asked = endpoints.NewEndpoint(endpoints.check_url(url), kinds, box)
     made, _ = endpoints.create(owner.agent_actor, asked, now=clock.now())
     for name, value in facts.items():
         setattr(made, name, value)
