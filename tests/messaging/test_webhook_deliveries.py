@@ -9,24 +9,18 @@ import pytest
 from mailboxes import clock, mailbox
 from mailboxes.models import Event
 from messaging.models import DeliveryStatus, WebhookDelivery
-from messaging.webhooks import fanout
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
 from tests.letters import letter
-from tests.messaging.told import happen
 from tests.messaging.webhooks import alice as alice
 from tests.messaging.webhooks import api as api
+from tests.messaging.webhooks import fan_out, happen
 from tests.messaging.webhooks import other_box as other_box
 from tests.messaging.webhooks import scoped as scoped
 
 pytestmark = pytest.mark.django_db
-
-
-def fan_out() -> None:
-    while fanout.fan_out(now=clock.now()):
-        pass
 
 
 def told(owner: Tenant, amount: int = 7) -> str:
@@ -46,8 +40,8 @@ def test_pages_of_deliveries_hold_each_once_newest_first(alice: Tenant, api: Api
         pages.append(api.get(path, limit=2, after=pages[-1]["nextCursor"]).json)
     found = [one for page in pages for one in page["deliveries"]]
     assert [len(page["deliveries"]) for page in pages] == [2, 2, 2, 1]
-    newest = [str(pk) for pk in WebhookDelivery.objects.order_by("-event_seq").values_list("event_id", flat=True)]
-    assert [one["eventId"] for one in found] == newest
+    newest = [str(pk) for pk in WebhookDelivery.objects.order_by("-created_at", "-pk").values_list("pk", flat=True)]
+    assert [one["id"] for one in found] == newest
     assert found == api.get(path).json["deliveries"]
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from lxml import html
+from standardwebhooks import WebhookVerificationError
 
 from mailboxes.api.openapi import document
+from mailboxes.ids import new_id
+from messaging.webhooks import signing
 from oversight.api import guide
 
+PYTHON = re.compile(r"```python\n(.+?)```", re.DOTALL)
+BODY_OF_PING = b'{"event":"webhook.pinged"}'
 CURL = re.compile(r"```sh\n(curl .+?)```", re.DOTALL)
 PLACE = re.compile(r"(?:-X (?P<method>[A-Z]+) )?\"?(?P<url>https?://[^\s\"]+)")
 MENTION = re.compile(r"`(GET|POST|PATCH|DELETE) (/v1/[^\s`]*)")
@@ -74,3 +81,24 @@ def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) 
 def test_the_five_troubles_are_told() -> None:
     page = html.document_fromstring(Client().get("/docs/troubleshooting").content)
     assert len(page.findall(".//table/tbody/tr")) == 5
+
+
+@pytest.mark.parametrize("name", ["verified", "is_ours", "is_signed"])
+def test_the_code_that_verifies_webhooks_in_the_guide_does(name: str) -> None:
+    program = next(code for code in PYTHON.findall(guide.source("webhooks")) if f"def {name}(" in code)
+    known: dict[str, Any] = {}
+    exec(program, known)  # noqa: S102 - ours, out of the guide
+    secret, now = secrets.token_hex(32), datetime.now(UTC)
+
+    def says_yes(body: bytes, signed_at: datetime = now) -> bool:
+        headers = signing.headers(
+            secrets=[secret], attempt=1, event_id=new_id(), delivery_id=new_id(), body=BODY_OF_PING, now=signed_at
+        )
+        try:
+            return bool(known[name](secret, headers, body))
+        except WebhookVerificationError:
+            return False
+
+    assert says_yes(BODY_OF_PING)
+    assert not says_yes(BODY_OF_PING.replace(b"pinged", b"forged"))
+    assert says_yes(BODY_OF_PING, now - timedelta(minutes=6)) is (name == "is_signed")
