@@ -11,12 +11,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from mailboxes import clock
-from messaging import safe_http
+from messaging.safe_http import Lines
 
 from . import claims, fanout, outcomes, telling
 from .claims import Claim
 from .crew import Crew
-from .telling import Outcome, Post, Telling
+from .telling import Outcome, Telling
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +34,10 @@ OUTAGES = (OperationalError, InterfaceError)
 class Teller:
     """One process's part of the work. `ring` and `stop` may be called from anywhere; `run` is the main thread's."""
 
-    def __init__(self, *, post: Post = safe_http.post, threads: int = 0) -> None:
-        self._threads = threads or settings.WEBHOOK_THREADS
+    def __init__(self) -> None:
+        self._threads = settings.WEBHOOK_THREADS
         self._crew = Crew(self._tell, size=self._threads)
-        self._post = post
+        self._lines = Lines()
         self._wake = threading.Event()
         self._is_rung = True
         self._is_stopped = False
@@ -126,7 +126,7 @@ class Teller:
 
     def _tell(self, one: Telling) -> None:
         """In a thread of the crew."""
-        self._ended.put((one.claim, telling.tell(one, post=self._post)))
+        self._ended.put((one.claim, telling.tell(one, lines=self._lines)))
         self._wake.set()
 
     def _write(self) -> None:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -20,7 +19,7 @@ from messaging import safe_http
 from messaging.events import rendering
 from messaging.faultpoints import faultpoint
 from messaging.models import WebhookEndpoint
-from messaging.safe_http import Fetched
+from messaging.safe_http import Fetched, Lines
 
 from . import endpoints, headers, schedule, signing
 from .claims import Claim
@@ -31,12 +30,6 @@ log = structlog.get_logger(__name__)
 NOT_TOLD = "not_told"  # no agent is told this event any more
 OUR_FAULT = "internal_error"
 REDIRECTED = "redirected"
-
-
-class Post(Protocol):
-    """What asks the receiver: `safe_http.post`, or the same over kept connections."""
-
-    def __call__(self, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -> Fetched: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +107,14 @@ def prepare(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Telling], l
     return ready, ended
 
 
-def tell(telling: Telling, *, post: Post) -> Outcome | None:
+def tell(telling: Telling, *, lines: Lines) -> Outcome | None:
     """Post it once, and say how it went; None: too late to begin, somebody else may have it. Asks no database."""
     claim, watch = telling.claim, telling.watch
     started_at = watch.now()
     if started_at + timedelta(seconds=settings.WEBHOOK_SECONDS) >= claim.leased_until:
         return None
     try:
-        answer = _ask(telling, post, now=started_at)
+        answer = _ask(telling, lines, now=started_at)
     except safe_http.Failure as failure:
         return Outcome(claim, started_at, watch.now(), code=failure.code)
     except Exception:
@@ -133,7 +126,7 @@ def tell(telling: Telling, *, post: Post) -> Outcome | None:
     return Outcome(claim, started_at, ended_at, answer.status, code, wish)
 
 
-def _ask(telling: Telling, post: Post, *, now: datetime) -> Fetched:
+def _ask(telling: Telling, lines: Lines, *, now: datetime) -> Fetched:
     claim, receiver = telling.claim, telling.receiver
     signed = signing.headers(
         secrets=receiver.secrets,
@@ -145,7 +138,10 @@ def _ask(telling: Telling, post: Post, *, now: datetime) -> Fetched:
     )
     faultpoint("hook.before_post")
     told = {**receiver.headers, **signed}
-    answer = post(receiver.url, body=telling.body, headers=told, seconds=settings.WEBHOOK_SECONDS)
+    allow = safe_http.webhook_receivers()
+    answer = lines.post(
+        receiver.url, body=telling.body, headers=told, seconds=settings.WEBHOOK_SECONDS, allow=allow
+    )
     if 200 <= answer.status < 300:
         faultpoint("hook.after_2xx")
     return answer
