@@ -139,9 +139,7 @@ def _ask(telling: Telling, lines: Lines, *, now: datetime) -> Fetched:
     faultpoint("hook.before_post")
     told = {**receiver.headers, **signed}
     allow = safe_http.webhook_receivers()
-    answer = lines.post(
-        receiver.url, body=telling.body, headers=told, seconds=settings.WEBHOOK_SECONDS, allow=allow
-    )
+    answer = lines.post(receiver.url, body=telling.body, headers=told, seconds=settings.WEBHOOK_SECONDS, allow=allow)
     if 200 <= answer.status < 300:
         faultpoint("hook.after_2xx")
     return answer

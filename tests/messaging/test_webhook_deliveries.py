@@ -14,9 +14,10 @@ from tests.api_client import Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
 from tests.letters import letter
+from tests.messaging.told import happen
 from tests.messaging.webhooks import alice as alice
 from tests.messaging.webhooks import api as api
-from tests.messaging.webhooks import fan_out, happen
+from tests.messaging.webhooks import fan_out
 from tests.messaging.webhooks import other_box as other_box
 from tests.messaging.webhooks import scoped as scoped
 

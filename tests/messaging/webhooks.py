@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mailboxes import clock, events
-from mailboxes.models import Event, Mailbox
+from mailboxes import clock
+from mailboxes.models import Mailbox
 from messaging.webhooks import fanout
 from tests import builders
 from tests.api_client import Answer, Api
@@ -62,12 +62,6 @@ def every_act(api: Api, id: object) -> list[Answer]:
         api.patch(f"/webhooks/{id}", {"status": "PAUSED"}),
         api.delete(f"/webhooks/{id}"),
     ]
-
-
-def happen(owner: Tenant, amount: int = 1, kind: str = "suppression.removed") -> list[Event]:
-    """Events of the account that agents are told."""
-    now = clock.now()
-    return [events.record(owner.account, kind, subject=str(n), data={"n": n}, now=now) for n in range(amount)]
 
 
 def fan_out() -> None:
