@@ -24,6 +24,10 @@ def beat(teller: Teller) -> None:
     threading.Thread(target=_beat, args=(teller,), name="heartbeat", daemon=True).start()
 
 
+def give_sign() -> None:
+    cache.set(HEARTBEAT, timezone.now().isoformat(timespec="seconds"), GONE_AFTER)
+
+
 def last_beat() -> str | None:
     """When the last sign of life was given; None: not lately."""
     beaten: str | None = cache.get(HEARTBEAT)
@@ -34,5 +38,5 @@ def _beat(teller: Teller) -> None:
     while True:
         if time.monotonic() - teller.looked_at < STUCK_AFTER:
             with suppress(RedisError, OSError):  # whoever reads it does not reach the broker either
-                cache.set(HEARTBEAT, timezone.now().isoformat(timespec="seconds"), GONE_AFTER)
+                give_sign()
         time.sleep(BEATS_EVERY)

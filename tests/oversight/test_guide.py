@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from lxml import html
-from standardwebhooks import WebhookVerificationError
 
 from mailboxes.api.openapi import document
-from mailboxes.ids import new_id
-from messaging.webhooks import signing
+from messaging.events import catalog
 from oversight.api import guide
 
 PYTHON = re.compile(r"```python\n(.+?)```", re.DOTALL)
@@ -54,7 +50,7 @@ def test_every_call_in_the_ten_steps_is_an_operation_and_sends_what_it_takes() -
         assert (method, re.sub(r"\$\w+", "{}", path)) in known(), (method, path)
 
 
-@pytest.mark.parametrize("name", ["agents", "webhooks", "troubleshooting", "security"])
+@pytest.mark.parametrize("name", ["agents", "events", "webhooks", "troubleshooting", "security"])
 def test_every_operation_that_a_guide_mentions_exists(name: str) -> None:
     mentioned = [(method, path.partition(" ")[0]) for method, path in MENTION.findall(guide.source(name))]
     assert [one for one in mentioned if (one[0], re.sub(r"\{\w+\}", "{}", one[1])) not in known()] == []
@@ -70,7 +66,7 @@ def test_the_page_and_the_plain_text_are_one() -> None:
     assert Client().get("/agents", headers={"Accept": "text/markdown"}).content == text.content
 
 
-@pytest.mark.parametrize("path", ["/agents", "/docs/webhooks", "/docs/troubleshooting", "/security"])
+@pytest.mark.parametrize("path", ["/agents", "/docs/events", "/docs/webhooks", "/docs/troubleshooting", "/security"])
 def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) -> None:
     content = Client().get(path).content.decode()
     assert content.count("<h1>") == 1
@@ -83,22 +79,14 @@ def test_the_five_troubles_are_told() -> None:
     assert len(page.findall(".//table/tbody/tr")) == 5
 
 
-@pytest.mark.parametrize("name", ["verified", "is_ours", "is_signed"])
-def test_the_code_that_verifies_webhooks_in_the_guide_does(name: str) -> None:
-    program = next(code for code in PYTHON.findall(guide.source("webhooks")) if f"def {name}(" in code)
-    known: dict[str, Any] = {}
-    exec(program, known)  # noqa: S102 - ours, out of the guide
-    secret, now = secrets.token_hex(32), datetime.now(UTC)
+def test_every_kind_of_event_is_told_with_what_it_does_not_promise() -> None:
+    page = html.document_fromstring(Client().get("/docs/events").content)
+    rows = [["".join(cell.itertext()) for cell in row] for row in page.findall(".//table/tbody/tr")]
+    told = {row[0]: row[2] for row in rows if len(row) == 4}
+    assert told.keys() == catalog.KINDS.keys()
+    assert all(told.values())
 
-    def says_yes(body: bytes, signed_at: datetime = now) -> bool:
-        headers = signing.headers(
-            secrets=[secret], attempt=1, event_id=new_id(), delivery_id=new_id(), body=BODY_OF_PING, now=signed_at
-        )
-        try:
-            return bool(known[name](secret, headers, body))
-        except WebhookVerificationError:
-            return False
 
-    assert says_yes(BODY_OF_PING)
-    assert not says_yes(BODY_OF_PING.replace(b"pinged", b"forged"))
-    assert says_yes(BODY_OF_PING, now - timedelta(minutes=6)) is (name == "is_signed")
+@pytest.mark.parametrize("path", ["/agents", "/llms.txt", "/docs/troubleshooting", "/security", "/docs"])
+def test_events_are_found_from_everywhere(path: str) -> None:
+    assert "/docs/events" in Client().get(path).content.decode()
