@@ -39,7 +39,24 @@ def _of_events() -> dict[str, object]:
     }
 
 
-FACTS = {"events": _of_events}
+def _of_webhooks() -> dict[str, object]:
+    """What the guide to webhooks tells of the settings."""
+    *pauses, last = [_duration(minutes) for minutes in settings.WEBHOOK_RETRY_MINUTES]
+    return {
+        "days": settings.EVENT_RETENTION_DAYS,
+        "overlap_hours": settings.WEBHOOK_SECRET_OVERLAP_HOURS,
+        "seconds": settings.WEBHOOK_SECONDS,
+        "failures": settings.WEBHOOK_FAILURES,
+        "pauses": f"{', '.join(pauses)} and {last}" if pauses else last,
+    }
+
+
+def _duration(minutes: int) -> str:
+    number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+FACTS = {"events": _of_events, "webhooks": _of_webhooks}
 
 
 @lru_cache(maxsize=8)
@@ -50,8 +67,6 @@ def source(name: str) -> str:
         "base": f"{settings.PUBLIC_URL}/v1",
         "domain": settings.PLATFORM_DOMAIN,
         "contact": settings.SECURITY_CONTACT,
-        "retention_days": settings.EVENT_RETENTION_DAYS,
-        "overlap_hours": settings.WEBHOOK_SECRET_OVERLAP_HOURS,
     }
     return render_to_string(f"guide/{name}.md", facts | FACTS.get(name, dict)()).strip() + "\n"
 
