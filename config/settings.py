@@ -1,17 +1,18 @@
 """All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
-import os
-import re
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.databases import database_from_url, embedded_database_url
 from config.embedded.places import find_places, settle_places
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
+from config.environment import number as _number
+from config.environment import numbers as _numbers
+from config.environment import percent as _percent
+from config.environment import switch as _switch
+from config.environment import text as _text
 from config.logging import logging_config
 from config.secret import kept_secret_key
 from config.settings_fixed import *  # noqa: F403 - settings are one namespace
@@ -19,40 +20,6 @@ from config.settings_fixed import BASE_DIR
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.
 django_stubs_ext.monkeypatch()
-
-env = environ.Env()
-if "TESTING" not in os.environ:
-    environ.Env.read_env(BASE_DIR / ".env")
-
-
-def _text(name: str, default: str = "") -> str:
-    return env.str(name, default="").strip() or default
-
-
-def _number(name: str, default: int) -> int:
-    value = _text(name, str(default))
-    if not value.isascii() or not value.isdigit():
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
-    return int(value)
-
-
-def _numbers(name: str, default: str) -> list[int]:
-    values = [value.strip() for value in _text(name, default).split(",")]
-    if not all(value.isascii() and value.isdigit() for value in values):
-        raise ImproperlyConfigured(f"{name} must be whole numbers with commas between them, not {','.join(values)!r}")
-    return [int(value) for value in values]
-
-
-def _percent(name: str, default: str) -> Decimal:
-    value = _text(name, default)
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
-        raise ImproperlyConfigured(f"{name} must be a percentage such as 3 or 0.05, not {value!r}")
-    return Decimal(value)
-
-
-def _switch(name: str) -> bool:
-    return bool(env.bool(name, default=False))
-
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
 DEBUG = _switch("DEBUG")

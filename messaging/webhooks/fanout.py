@@ -47,11 +47,9 @@ WITH behind AS MATERIALIZED (
 ), found AS MATERIALIZED (
     SELECT started.id AS endpoint_id, started.mailbox_id AS only_mailbox, started.events, started.tags,
         e.id, e.seq, e.kind, e.subject, e.mailbox_id, e.data
-    FROM started CROSS JOIN LATERAL (
-        SELECT * FROM mailboxes_event AS e
-        WHERE e.account_id = started.account_id AND e.seq > started.start
-        ORDER BY e.seq LIMIT %(events)s
-    ) AS e
+    FROM started JOIN mailboxes_event AS e
+        -- Places have no gaps, so no line has to be sorted to take its first thousand.
+        ON e.account_id = started.account_id AND e.seq > started.start AND e.seq <= started.start + %(events)s
 ), {matching.WANTED}, told AS (
     {matching.INTO}
     {matching.ROWS}

@@ -23,10 +23,12 @@ WANTED = """wanted AS (
 )"""
 INTO = """INSERT INTO messaging_webhookdelivery (
     id, endpoint_id, event_id, event_seq, event, status, attempts, attempts_before, next_at, code, created_at)"""
-# A UUIDv7 with the event's time: the newest first is the order of the log, within a batch too.
+# LATERAL with LIMIT: by the primary key, whatever the statistics say. A UUIDv7 with the event's time: the newest first is the order of the log, within a batch too.
 ROWS = """SELECT (left(wanted.id::text, 14) || '7' || substr(gen_random_uuid()::text, 16))::uuid,
     endpoint_id, wanted.id, seq, kind, 'PENDING', 0, 0, %(now)s, '', %(now)s
-FROM wanted LEFT JOIN messaging_message AS m ON m.id = wanted.message_id
+FROM wanted LEFT JOIN LATERAL (
+    SELECT * FROM messaging_message WHERE messaging_message.id = wanted.message_id LIMIT 1
+) AS m ON true
 WHERE (m.id IS NULL OR m.direction = 'OUTBOUND' OR m.status = 'released' AND kind = ANY(%(of_received)s))
     AND (wanted.tags = '{}' OR wanted.tags && m.tags OR wanted.tags && (
         SELECT ours.tags FROM messaging_message AS ours
