@@ -23,7 +23,8 @@ WANTED = """wanted AS (
 )"""
 INTO = """INSERT INTO messaging_webhookdelivery (
     id, endpoint_id, event_id, event_seq, event, status, attempts, attempts_before, next_at, code, created_at)"""
-# LATERAL with LIMIT: by the primary key, whatever the statistics say. A UUIDv7 with the event's time: the newest first is the order of the log, within a batch too.
+# A UUIDv7 with the event's time: the newest first is the order of the log, within a batch too. LATERAL with LIMIT: by
+# the primary key, whatever the statistics say.
 ROWS = """SELECT (left(wanted.id::text, 14) || '7' || substr(gen_random_uuid()::text, 16))::uuid,
     endpoint_id, wanted.id, seq, kind, 'PENDING', 0, 0, %(now)s, '', %(now)s
 FROM wanted LEFT JOIN LATERAL (

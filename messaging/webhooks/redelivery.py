@@ -21,8 +21,8 @@ from messaging.models import EVERYTHING, DeliveryStatus, WebhookDelivery, Webhoo
 
 from . import deliveries, doorbell, endpoints, matching
 
-# Through the log, not along what was given up: so many events are looked at, however many others there are. LATERAL with
-# OFFSET 0: one by one by what names a delivery, whatever the planner believes of a table that was just filled.
+# Through the log, not along what was given up: so many events are looked at, however many others there are. LATERAL
+# with OFFSET 0: one by one by what names a delivery, whatever the planner believes of a table that was just filled.
 GIVEN_UP = """
 WITH given_up AS MATERIALIZED (
     SELECT one.id FROM mailboxes_event AS e CROSS JOIN LATERAL (
