@@ -261,12 +261,7 @@ _ACCOUNT = (
         "That what it missed is lost: it is told then.",
         "`webhook_id` and facts of the failure",
     ),
-    Kind(
-        "webhook.skipped",
-        "A webhook was away for so long that events up to a place in the log are too old, and not told to it.",
-        "That there was one among them that it wanted.",
-        "`webhook_id`, `after`, `up_to` (places in the log)",
-    ),
+    Kind("webhook.skipped", "Events too old for a webhook.", "That it wanted them.", "`webhook_id`, `after`, `up_to`"),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
     ),
