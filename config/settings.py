@@ -83,6 +83,12 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+WEBHOOK_PINGS_PER_MINUTE = _number("WEBHOOK_PINGS_PER_MINUTE", 10)
+# How long a webhook's old secret signs along after a rotation that does not say it.
+WEBHOOK_SECRET_OVERLAP_HOURS = _number("WEBHOOK_SECRET_OVERLAP_HOURS", 24)
+# How many events one request for a redelivery looks at, and how seldom a webhook's owner is written to about it.
+WEBHOOK_REDELIVERY_EVENTS = _number("WEBHOOK_REDELIVERY_EVENTS", 10_000)
+WEBHOOK_NOTICE_HOURS = _number("WEBHOOK_NOTICE_HOURS", 6)
 # How webhooks are told: seconds of an attempt, attempts at once (of a process, and of one webhook), pauses between the
 # attempts of a delivery, failed attempts in a row that end it.
 WEBHOOK_SECONDS = _number("WEBHOOK_SECONDS", 15)

@@ -119,6 +119,7 @@ CODES: dict[int, dict[str, str]] = {
         "seal_differs": "The message is not the one that was looked at.",
         "state_changed": "The message moved on meanwhile.",
         "already_paid": "The account has that plan or a larger one.",
+        "webhook_not_active": "The webhook is PAUSED or FAILED, so it is not pinged.",
         "conflict": "The thing is not as the request expects.",
     },
     410: {
@@ -141,6 +142,7 @@ CODES: dict[int, dict[str, str]] = {
         "velocity_limit": "Too many recipients within a minute; Retry-After says how long to wait.",
         "too_many_requests": "Too many requests from your address; Retry-After says how long to wait.",
         "too_many_passwords": "Too many wrong passwords; Retry-After says how long to wait.",
+        "too_many_pings": "The webhook was pinged too often within a minute; Retry-After says how long to wait.",
         "too_many_tickets": "The account asked for help too often within a day.",
         "too_many_streams": "The key or the account has all the streams it may; Retry-After says when to try again.",
         "limit_reached": "A limit is used up.",
