@@ -7,6 +7,7 @@ from django.urls import path
 from .attachments import Attachments, OneAttachment
 from .domains import VerifyDomain
 from .events_log import EventLog
+from .events_stream import EventStream
 from .suppressions import OneSuppression, Suppressions
 from .webhooks import Deliveries, OneWebhook, Webhooks
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("attachments", Attachments.as_view()),
     path("attachments/<str:id>", OneAttachment.as_view()),
     path("domains/<str:id>/verify", VerifyDomain.as_view()),
+    path("events", EventStream.as_view()),
     path("events/log", EventLog.as_view()),
     path("suppressions", Suppressions.as_view()),
     path("suppressions/<str:id>", OneSuppression.as_view()),
