@@ -1,4 +1,4 @@
-"""HTTP by Django; WebSockets of pages by Channels, only from our own origin and with the session's user."""
+"""HTTP by Django; WebSockets by Channels: pages' from our own origin and with the session's user, agents' by a key."""
 
 import os
 from functools import partial
@@ -13,17 +13,19 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from daphne import http_protocol  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
-from config.routing import websocket_urlpatterns  # noqa: E402
+from config.routing import key_urlpatterns, page_urlpatterns  # noqa: E402
 from config.threaded import ThreadedHandler  # noqa: E402
 
 # Twisted would read every form into memory and parse it on the event loop, whoever sends it, before Django sees it; and
 # answer by itself, without a word, what it can't read.
 http_protocol.WebRequest = partial(http_protocol.WebRequest, parsePOSTFormSubmission=False)
 
+pages = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(page_urlpatterns)))
 application = ProtocolTypeRouter(
     {
         "http": ThreadedHandler(),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": URLRouter([*key_urlpatterns, re_path("", pages)]),
     }
 )

@@ -108,6 +108,9 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+# An event socket: how long it may take to show its key, and after how long it is asked to come again.
+SOCKET_KEY_SECONDS = _number("SOCKET_KEY_SECONDS", 10)
+SOCKET_SECONDS = _number("SOCKET_SECONDS", 3600)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 # What one send takes of the limits: each of its recipients, or the message.

@@ -1,4 +1,4 @@
-"""One client's WebSocket, as ASGI hands it to us: what is told goes out, and of what the client says one frame is read."""
+"""One client's WebSocket, as ASGI hands it to us. Frames go out; of what the client says, one frame is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 MOST_CHARACTERS = 65_536
-RESTART, FAULT, LATER = 1012, 1011, 1013
+NORMAL, FAULT, RESTART, LATER = 1000, 1011, 1012, 1013
 OURS = 4000  # and the HTTP status that says the same: 4400, 4401, 4403, 4404, 4429
 
 
@@ -70,7 +70,9 @@ class Wire:
         return message.get("text") or ""
 
 
-HOW = 'Send Authorization: Bearer gp_live_… with the handshake, or the first frame {"authorization": "Bearer gp_live_…"}.'
+HOW = (
+    'Send Authorization: Bearer gp_live_… with the handshake, or the first frame {"authorization": "Bearer gp_live_…"}.'
+)
 
 
 def _authorization_in(text: str) -> str:
@@ -91,6 +93,6 @@ def header_of(scope: Scope, name: bytes) -> str | None:
 
 def close_code(problem: Problem) -> int:
     """With which code a socket is closed for that reason."""
-    if problem.status < 500:  # noqa: PLR2004 - HTTP's own line between the caller's faults and ours
+    if problem.status < 500:
         return OURS + problem.status
-    return LATER if problem.status == 503 else FAULT  # noqa: PLR2004
+    return LATER if problem.status == 503 else FAULT

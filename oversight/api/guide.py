@@ -1,4 +1,4 @@
-"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/troubleshooting`, `/security`.
+"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/listening`, `/docs/troubleshooting`, `/security`.
 
 Each is Markdown in `templates/guide/`, so that the page and the plain text can't come to differ.
 """
@@ -25,6 +25,8 @@ def source(name: str) -> str:
         "base": f"{settings.PUBLIC_URL}/v1",
         "domain": settings.PLATFORM_DOMAIN,
         "contact": settings.SECURITY_CONTACT,
+        "socket": f"ws{settings.PUBLIC_URL.removeprefix('http')}/v1",
+        "settings": settings,
     }
     return render_to_string(f"guide/{name}.md", facts).strip() + "\n"
 
@@ -41,6 +43,12 @@ def agents(request: HttpRequest) -> HttpResponse:
 def llms(request: HttpRequest) -> HttpResponse:
     """`/llms.txt`: the ten steps as plain text."""
     return HttpResponse(source("agents"), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def listening(request: HttpRequest) -> HttpResponse:
+    """The ways to hear of events: stream, socket, long poll, log."""
+    return _page(request, "listening")
 
 
 @require_safe

@@ -40,6 +40,7 @@ ADDRESSES: dict[str, Address] = {
     "agents": Address(Door.OPEN),
     "llms.txt": Address(Door.OPEN),
     "security": Address(Door.OPEN),
+    "docs/listening": Address(Door.OPEN),
     "docs/troubleshooting": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
