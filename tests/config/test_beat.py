@@ -18,7 +18,7 @@ from config.celery import app
 from config.heartbeat import HEARTBEAT, HEARTBEAT_TASK
 from messaging.silence import Silence
 from messaging.wakeup import DRAIN_OUTBOX, PROCESS_INTAKE
-from oversight import doorbell
+from messaging.events import doorbell
 
 HANGS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 
