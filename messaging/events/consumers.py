@@ -22,6 +22,7 @@ from mailboxes.api.errors import ServerError, as_problem
 from mailboxes.errors import Forbidden, Problem
 
 from . import asking, hub
+from .asking import Asked
 from .subscription import Ending, Subscription
 from .threads import in_replayer
 from .wire import LATER, NORMAL, RESTART, Left, Receive, Scope, Send, Wire, header_of
@@ -54,12 +55,17 @@ async def _serve(wire: Wire, scope: Scope) -> None:
     if authorization is None:
         authorization = await wire.authorization(seconds=settings.SOCKET_KEY_SECONDS)
     asked = await in_replayer(partial(asking.read, authorization, query))
-    principal = asked.principal
-    assert principal.key is not None
+    try:
+        await _listen(wire, asked)
+    finally:
+        await in_replayer(asked.lease.release)
+
+
+async def _listen(wire: Wire, asked: Asked) -> None:
     told = hub.subscribe(
         asked.filter,
-        account_id=principal.account.pk,
-        key_id=principal.key.pk,
+        account_id=asked.account_id,
+        key_id=asked.key_id,
         after=asked.after,
         seconds=settings.SOCKET_SECONDS,
     )

@@ -6,4 +6,4 @@ from django.urls import path
 
 from .consumers import event_socket
 
-websocket_urlpatterns = [path("v1/events/ws", event_socket)]
+websocket_urlpatterns = [path("v1/events/ws", event_socket)]  # type: ignore[arg-type] # Channels takes ASGI applications
