@@ -15,17 +15,19 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from daphne import http_protocol  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from config import outflow  # noqa: E402
 from config.routing import key_urlpatterns, page_urlpatterns  # noqa: E402
 from config.threaded import ThreadedHandler  # noqa: E402
 
 # Twisted would read every form into memory and parse it on the event loop, whoever sends it, before Django sees it; and
 # answer by itself, without a word, what it can't read.
-http_protocol.WebRequest = partial(http_protocol.WebRequest, parsePOSTFormSubmission=False)
+http_protocol.WebRequest = partial(outflow.Request, parsePOSTFormSubmission=False)
 
+programs = outflow.patiently(URLRouter(key_urlpatterns))
 pages = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(page_urlpatterns)))
 application = ProtocolTypeRouter(
     {
         "http": ThreadedHandler(),
-        "websocket": URLRouter([*key_urlpatterns, re_path("", pages)]),
+        "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),
     }
 )

@@ -7,5 +7,5 @@ from oversight.console import routing as console
 
 # A page's browser brings the session's cookie along, whichever page asks it to: these are for our own origin alone.
 page_urlpatterns: list[URLPattern] = [*console.websocket_urlpatterns]
-# Here a key is the proof, which no foreign page has, and programs send no Origin.
+# Below v1/ a key is the proof, which no foreign page has, and programs send no Origin.
 key_urlpatterns: list[URLPattern] = [*events.websocket_urlpatterns]

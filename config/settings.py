@@ -193,8 +193,8 @@ DATABASE_ADMIN = (
 )
 if _switch("DATABASE_POOL"):
     # Web processes only: each of the threads that answer requests would keep a connection of its own. As many as there
-    # are threads (`threaded.THREADS`, and five that read events) when all are busy, and some from the start: nobody waits
-    # for the pool to grow.
+    # are threads when all are busy (`threaded.THREADS`, and five that read events), and some from the start: nobody
+    # waits for the pool to grow.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 4, "max_size": 29, "timeout": 10}
 
 # --- Broker, cache, channel layer: doorbells and counters, never truth ---------------------------------------------

@@ -20,7 +20,7 @@ OURS = 4000  # and the HTTP status that says the same: 4400, 4401, 4403, 4404, 4
 
 
 class Left(Exception):
-    """The client is gone: nothing can be told any more."""
+    """The client is gone, or has read nothing for so long that it was cut off."""
 
 
 class Wire:
@@ -35,7 +35,11 @@ class Wire:
         await self._send({"type": "websocket.accept"})
 
     async def tell(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
+        """One text frame. Raises Left when nobody takes it."""
+        try:
+            await self._send({"type": "websocket.send", "text": text})
+        except OSError:
+            raise Left from None
 
     async def control(self, kind: str, **members: object) -> None:
         """A frame of ours. No event has a member `type`."""

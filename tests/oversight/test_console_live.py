@@ -24,8 +24,8 @@ from config.asgi import application
 from mailboxes import clock, stops
 from mailboxes.models import EventCounter, Member, Role
 from mailboxes.modes import OversightMode
-from messaging.silence import Silence
 from messaging.events import doorbell
+from messaging.silence import Silence
 from oversight import decisions
 from oversight.console import consumers
 from oversight.models import Review

@@ -1,0 +1,104 @@
+"""What Daphne still has to write to a client. Its own `send` returns at once, however much waits to be read.
+
+A body that streams asks here before it sends more: it waits for its client, and who takes nothing for
+SLOW_CLIENT_SECONDS is cut off. So what a process holds for one client is bounded by the transport's buffer (64 KiB).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from daphne import http_protocol
+from django.conf import settings
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+Message = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Any, Send], Awaitable[None]]
+
+_current: ContextVar[Outflow | None] = ContextVar("outflow", default=None)
+
+
+class SlowClient(ConnectionError):
+    """The client took nothing for so long that it was cut off."""
+
+
+@implementer(IPushProducer)
+class Outflow:
+    """The way to one client, open until the transport says that its buffer is full."""
+
+    def __init__(self, request: http_protocol.WebRequest) -> None:
+        self._request = request
+        self._is_open = asyncio.Event()
+        self._is_open.set()
+
+    async def wait(self) -> None:
+        """Return once the client has taken enough. Raises SlowClient, and the connection is gone then."""
+        if self._is_open.is_set():
+            return
+        try:
+            async with asyncio.timeout(settings.SLOW_CLIENT_SECONDS):
+                await self._is_open.wait()
+        except TimeoutError:
+            if self._request.channel is not None:
+                self._request.channel.forceAbortClient()
+            raise SlowClient from None
+
+    def pauseProducing(self) -> None:
+        self._is_open.clear()
+
+    def resumeProducing(self) -> None:
+        self._is_open.set()
+
+    def stopProducing(self) -> None:
+        """The client has left: what is sent now is dropped."""
+        self._is_open.set()
+
+
+class Request(http_protocol.WebRequest):  # type: ignore[misc]
+    """Daphne's request. The task that answers it finds the way to its client by `find`."""
+
+    def process(self) -> Any:
+        self.outflow = Outflow(self)
+        self.registerProducer(self.outflow, True)
+        # The task is made in here, and keeps what it finds in this context.
+        before = _current.set(self.outflow)
+        try:
+            return super().process()
+        finally:
+            _current.reset(before)
+
+    def finish(self) -> None:
+        self.unregisterProducer()
+        super().finish()
+
+
+def find() -> Outflow | None:
+    """That of the request which this task answers; None under any other server than Daphne."""
+    return _current.get()
+
+
+def patient(send: Send) -> Send:
+    """`send` of the request which this task answers, that returns when the client has taken enough of what was sent."""
+    way = find()
+    if way is None:
+        return send
+
+    async def send_and_wait(message: Message) -> None:
+        await send(message)
+        await way.wait()
+
+    return send_and_wait
+
+
+def patiently(application: Application) -> Application:
+    """The application, sending no more than its client takes."""
+
+    async def application_of_client(scope: Any, receive: Any, send: Send) -> None:
+        await application(scope, receive, patient(send))
+
+    return application_of_client
