@@ -28,6 +28,6 @@ pages = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(page_urlpatter
 application = ProtocolTypeRouter(
     {
         "http": ThreadedHandler(),
-        "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),
+        "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),  # type: ignore[arg-type]
     }
 )
