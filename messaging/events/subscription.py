@@ -77,12 +77,13 @@ class Subscription:
         self.cursor = after
         self.ended: Ending | None = None
         self._source = source
+        self._loop = asyncio.get_running_loop()
         self._is_live = False
         self._until = time.monotonic() + seconds
         self._taken_at = time.monotonic()
         self._waiting: deque[Frame | None] = deque()
         self._weight = 0
-        self._woken = asyncio.Event()
+        self._sleeping: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Subscription:
         return self
@@ -98,8 +99,8 @@ class Subscription:
             if self.ended is not None:
                 raise StopAsyncIteration
             if self._is_live:
-                self._woken.clear()
-                await self._woken.wait()
+                self._sleeping = self._loop.create_future()
+                await self._sleeping
             else:
                 await self._catch_up()
         frame = self._waiting.popleft()
@@ -109,6 +110,8 @@ class Subscription:
 
     def rest(self) -> list[Frame]:
         """What else is there already, taken without waiting."""
+        if not self._waiting:
+            return []
         frames = [frame for frame in self._waiting if frame is not None]
         self._waiting.clear()
         self._weight = 0
@@ -129,7 +132,7 @@ class Subscription:
             self.end(Ending.OVER)
         elif now - self._taken_at >= settings.HEARTBEAT_SECONDS and not self._waiting:
             self._waiting.append(None)
-            self._woken.set()
+            self._wake()
 
     def end(self, why: Ending) -> None:
         """Nothing more is put into the queue; what waits there is still told when only the time was over."""
@@ -138,7 +141,7 @@ class Subscription:
         self.ended = why
         if why is not Ending.OVER:
             self._waiting.clear()
-        self._woken.set()
+        self._wake()
         self._source.leave(self)
 
     def close(self) -> None:
@@ -147,7 +150,11 @@ class Subscription:
     def _put(self, frame: Frame) -> None:
         self._waiting.append(frame)
         self._weight += frame.weight
-        self._woken.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
 
     async def _catch_up(self) -> None:
         """One page from the log; with the last one it is live, unless the others were told more meanwhile."""

@@ -22,7 +22,7 @@ from pytest_django import Settings
 from config.asgi import application
 from mailboxes import clock, keys
 from mailboxes.models import ApiKey, Mailbox
-from messaging.events import cursors, doorbell, reading
+from messaging.events import cursors, doorbell, hub, reading
 from messaging.events.rendering import Told
 from messaging.silence import Silence
 from tests import builders
@@ -49,8 +49,10 @@ def _broker(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(autouse=True)
-async def _connections_are_closed() -> AsyncIterator[None]:
+async def _nothing_is_left() -> AsyncIterator[None]:
     yield
+    assert not hub._hubs
+    await asyncio.gather(*hub.endings)
     await in_thread(connections.close_all)
 
 
