@@ -124,8 +124,7 @@ def _processes(door: int) -> list[Command]:
     celery = ("-m", "celery", "--quiet", "--skip-checks", "-A", "config")
     quiet = ("--without-mingle", "--without-gossip", "--without-heartbeat", "-O", "fair", "--loglevel", "WARNING")
     schedule = str(settings.DATA_DIR / "celerybeat-schedule")
-    limits = ("--websocket-max-message-size", "65536", "--websocket-max-frame-size", "65536")
-    daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name", *limits)
+    daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
     web = (*daphne, "--fd", str(door), "config.asgi:application")
     processes = [
         _python("web", *web, rank=EDGE, env={"DATABASE_POOL": "1"}, inherits=(door,)),

@@ -69,7 +69,7 @@ async def _listen(wire: Wire, asked: Asked) -> None:
         after=asked.after,
         seconds=settings.SOCKET_SECONDS,
     )
-    with told:
+    with told, asked.lease.held():
         if asked.lost:
             await wire.control("reset", reason=asked.lost)
         await wire.control("ready", cursor=asked.cursor)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
@@ -33,19 +34,23 @@ ROUNDS, OFTEN = 10, 8
 HEARD_SECONDS = 10.0
 
 
+@dataclass(frozen=True)
+class House:
+    webs: Webs
+    first: Web
+    second: Web
+
+
 @pytest.fixture(scope="module")
-def webs(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Webs]:
-    unlimited = {
-        "SENDS_PER_MINUTE_PER_MAILBOX": "0",
-        "SENDS_PER_MINUTE_PER_ACCOUNT": "0",
-        "DAILY_SENDS_PER_MAILBOX": "0",
-    }
-    with running(tmp_path_factory.mktemp("webs"), **unlimited) as made:
-        yield made
+def house(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[House]:
+    limits = ("SENDS_PER_MINUTE_PER_MAILBOX", "SENDS_PER_MINUTE_PER_ACCOUNT", "DAILY_SENDS_PER_MAILBOX")
+    unlimited = dict.fromkeys(limits, "0")
+    with running(tmp_path_factory.mktemp("webs")) as webs:
+        yield House(webs, webs.start("first", **unlimited), webs.start("second", **unlimited))
 
 
 @pytest.fixture
-def alice(webs: Webs) -> Tenant:
+def alice() -> Tenant:
     return builders.tenant(mode=OversightMode.AUTONOMOUS)
 
 
@@ -144,27 +149,27 @@ def is_rung(alice: Tenant, at: Web, *ears: Ear) -> bool:
     return soon >= OFTEN
 
 
-def test_what_is_committed_through_one_is_heard_at_the_other_at_once(webs: Webs, alice: Tenant) -> None:
-    with by_stream(alice, webs.second) as stream, by_socket(alice, webs.second) as socket:
-        assert is_rung(alice, webs.first, stream, socket)
+def test_what_is_committed_through_one_is_heard_at_the_other_at_once(house: House, alice: Tenant) -> None:
+    with by_stream(alice, house.second) as stream, by_socket(alice, house.second) as socket:
+        assert is_rung(alice, house.first, stream, socket)
 
 
-def test_who_is_cut_and_goes_on_at_the_other_is_told_everything_once_and_in_order(webs: Webs, alice: Tenant) -> None:
+def test_who_is_cut_and_goes_on_at_the_other_is_told_everything_once_and_in_order(house: House, alice: Tenant) -> None:
     before = newest(alice)
-    writers = [threading.Thread(target=write, args=(alice, web)) for web in (webs.first, webs.second)]
-    subscriber = Subscriber(webs.first.base, alice.key_text, events="*")
+    writers = [threading.Thread(target=write, args=(alice, web)) for web in (house.first, house.second)]
+    subscriber = Subscriber(house.first.base, alice.key_text, events="*")
     with subscriber.connected() as frames:
         for writer in writers:
             writer.start()
         told = [str(next(frames).id)]
         subscriber.last_id = told[0]
     for turn in range(5):
-        web = webs.second if turn % 2 == 0 else webs.first
+        web = house.second if turn % 2 == 0 else house.first
         told += [str(frame.id) for frame in subscriber.take(6, web.base)]
     for writer in writers:
         writer.join()
     expected = logged(alice, before)
-    told += [str(frame.id) for frame in subscriber.take(len(expected) - len(told), webs.second.base)]
+    told += [str(frame.id) for frame in subscriber.take(len(expected) - len(told), house.second.base)]
     assert told == expected
     assert subscriber.came_twice == 0
 
@@ -174,38 +179,38 @@ def write(alice: Tenant, web: Web) -> None:
         send(alice, web, number)
 
 
-def test_who_loses_the_process_by_signal_9_goes_on_at_the_other(webs: Webs, alice: Tenant) -> None:
+def test_who_loses_the_process_by_signal_9_goes_on_at_the_other(house: House, alice: Tenant) -> None:
     before = newest(alice)
     headers = {"Authorization": f"Bearer {alice.key_text}"}
     told: list[str] = []
-    with connect(f"{webs.first.socket}?events=*", additional_headers=headers, proxy=None) as socket:
+    with connect(f"{house.first.socket}?events=*", additional_headers=headers, proxy=None) as socket:
         assert json.loads(socket.recv(10))["type"] == "ready"
         for number in range(5):
-            send(alice, webs.second, number)
+            send(alice, house.second, number)
         told += [json.loads(socket.recv(10))["id"] for _ in range(3)]
-        webs.first.kill()
+        house.first.kill()
     try:
         for number in range(5):
-            send(alice, webs.second, number)
+            send(alice, house.second, number)
         expected = logged(alice, before)
-        address = f"{webs.second.socket}?events=*&after={told[-1]}"
+        address = f"{house.second.socket}?events=*&after={told[-1]}"
         with connect(address, additional_headers=headers, proxy=None) as socket:
             assert json.loads(socket.recv(10)) == {"type": "ready", "cursor": told[-1]}
             told += [json.loads(socket.recv(10))["id"] for _ in range(len(expected) - len(told))]
         assert told == expected
     finally:
-        webs.first.start()
+        house.first.start()
 
 
 def test_nothing_is_missing_while_the_broker_is_dead_and_the_bell_works_again_by_itself(
-    webs: Webs, alice: Tenant
+    house: House, alice: Tenant
 ) -> None:
     before = newest(alice)
-    with by_stream(alice, webs.second) as stream, by_socket(alice, webs.second) as socket:
-        webs.valkey.kill()
-        sent = [send(alice, webs.first, number) for number in range(3)]
+    with by_stream(alice, house.second) as stream, by_socket(alice, house.second) as socket:
+        house.webs.valkey.kill()
+        sent = [send(alice, house.first, number) for number in range(3)]
         for ear in (stream, socket):
             ear.wait_for(sent[-1])
-        webs.start_valkey()
-        until(lambda: is_rung(alice, webs.first, stream, socket), "the bell rings again", seconds=60)
+        house.webs.start_valkey()
+        until(lambda: is_rung(alice, house.first, stream, socket), "the bell rings again", seconds=60)
     assert len(logged(alice, before)) > len(sent)

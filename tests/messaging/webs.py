@@ -1,4 +1,4 @@
-"""Several web processes as production has them: on the test database, with one Valkey that can die and come back."""
+"""Web processes as production has them: on the test database, with one Valkey that can die and come back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.chaos.processes import database_url, free_port, until
 
 OF_TESTS = ("TESTING", "DJANGO_SETTINGS_MODULE", "DEBUG", "KEY_CACHE_SECONDS", "FAULTPOINTS")
 DAPHNE = ("-W", "ignore", "-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
-LIMITS = ("--websocket-max-message-size", "65536", "--websocket-max-frame-size", "65536")
 
 
 class Process:
@@ -49,7 +48,7 @@ class Web(Process):
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         self.port = free_port()
         place = ("-b", "127.0.0.1", "-p", str(self.port), "config.asgi:application")
-        argv = [sys.executable, *DAPHNE, *LIMITS, *place]
+        argv = [sys.executable, *DAPHNE, *place]
         super().__init__(argv, folder / f"{name}.log", env=environment, cwd=settings.BASE_DIR)
         self.base = f"http://127.0.0.1:{self.port}/v1"
         self.socket = f"ws://127.0.0.1:{self.port}/v1/events/ws"
@@ -67,15 +66,17 @@ class Web(Process):
 
 
 class Webs:
-    """Two web processes, `first` and `second`, and their doorbell."""
+    """Web processes side by side, and their doorbell."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         server = EmbeddedValkey(find_places(folder))
         server.prepare()
         self._valkey_is_ready = server.is_ready
         self.valkey = Process(server.argv, folder / "valkey.log", **server.spawn_options())
+        self.processes = [self.valkey]
         inherited = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
-        ours = {
+        self._environment = inherited | {
             "DATABASE_URL": database_url(),
             "DATABASE_POOL": "1",
             "REDIS_URL": server.url,
@@ -84,22 +85,26 @@ class Webs:
             "LOG_LEVEL": "WARNING",
             "DNS_RESOLVERS": "off",
         }
-        self.first, self.second = (Web(name, folder, inherited | ours | more) for name in ("first", "second"))
 
     def start_valkey(self) -> None:
         self.valkey.start()
         until(self._valkey_is_ready, "Valkey starts")
 
+    def start(self, name: str, **more: str) -> Web:
+        """One more web process; `more` is environment."""
+        web = Web(name, self._folder, self._environment | more)
+        self.processes.append(web)
+        web.start()
+        return web
+
 
 @contextmanager
-def running(folder: Path, **more: str) -> Iterator[Webs]:
-    """Both, and Valkey, until the block ends. `more` is environment."""
-    webs = Webs(folder, **more)
+def running(folder: Path) -> Iterator[Webs]:
+    """Valkey and whatever is started beside it, until the block ends."""
+    webs = Webs(folder)
     try:
         webs.start_valkey()
-        webs.first.start()
-        webs.second.start()
         yield webs
     finally:
-        for process in (webs.first, webs.second, webs.valkey):
+        for process in reversed(webs.processes):
             process.kill()
