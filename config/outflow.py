@@ -42,9 +42,13 @@ class Outflow:
             async with asyncio.timeout(settings.SLOW_CLIENT_SECONDS):
                 await self._is_open.wait()
         except TimeoutError:
-            if self._request.channel is not None:
-                self._request.channel.forceAbortClient()
+            self.cut()
             raise SlowClient from None
+
+    def cut(self) -> None:
+        """Break the connection off: what the client has of the body must not look whole."""
+        if self._request.channel is not None:
+            self._request.channel.forceAbortClient()
 
     def pauseProducing(self) -> None:
         self.is_full = True
@@ -82,11 +86,8 @@ def find() -> Outflow | None:
     return _current.get()
 
 
-def patient(send: Send) -> Send:
-    """`send` of the request which this task answers, that returns when the client has taken enough of what was sent."""
-    way = find()
-    if way is None:
-        return send
+def patient(send: Send, way: Outflow) -> Send:
+    """`send` that returns when the client has taken enough of what was sent."""
 
     async def send_and_wait(message: Message) -> None:
         await send(message)
@@ -100,6 +101,7 @@ def patiently(application: Application) -> Application:
     """The application, sending no more than its client takes."""
 
     async def application_of_client(scope: Any, receive: Any, send: Send) -> None:
-        await application(scope, receive, patient(send))
+        way = find()
+        await application(scope, receive, send if way is None else patient(send, way))
 
     return application_of_client

@@ -1,4 +1,4 @@
-"""Daphne's WebSockets, but for what autobahn keeps applications from: limits for clients alone, and a server's words."""
+"""Daphne's WebSockets, and what autobahn keeps applications from: limits for clients alone, a server's own codes."""
 
 from __future__ import annotations
 

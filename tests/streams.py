@@ -170,5 +170,3 @@ def answer(server: Server, key: str, path: str) -> tuple[int, dict[str, str], by
     """Status, headers and body of one request."""
     with Stream(server, key, path=path) as asked:
         return asked.status, asked.headers, asked.rest()
-
-

@@ -40,7 +40,17 @@ def _of_events() -> dict[str, object]:
     }
 
 
-FACTS = {"events": _of_events}
+def _of_listening() -> dict[str, object]:
+    return {
+        "socket": f"ws{settings.PUBLIC_URL.removeprefix('http')}/v1",
+        "days": settings.EVENT_RETENTION_DAYS,
+        "key_seconds": settings.SOCKET_KEY_SECONDS,
+        "per_key": settings.SSE_PER_KEY,
+        "per_account": settings.SSE_PER_ACCOUNT,
+    }
+
+
+FACTS = {"events": _of_events, "listening": _of_listening}
 
 
 @lru_cache(maxsize=8)
@@ -51,8 +61,6 @@ def source(name: str) -> str:
         "base": f"{settings.PUBLIC_URL}/v1",
         "domain": settings.PLATFORM_DOMAIN,
         "contact": settings.SECURITY_CONTACT,
-        "socket": f"ws{settings.PUBLIC_URL.removeprefix('http')}/v1",
-        "settings": settings,
     }
     return render_to_string(f"guide/{name}.md", facts | FACTS.get(name, dict)()).strip() + "\n"
 
