@@ -22,7 +22,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from config import outflow
-from config.outflow import Outflow, SlowClient
+from config.outflow import SlowClient
 
 THREADS = 24
 
@@ -95,6 +95,7 @@ class ThreadedHandler(ASGIHandler):
         except Exception as error:
             log.error("stream.failed", exc_info=error)
             way.cut()
+
 
 def _close(response: HttpResponseBase) -> None:
     response.close()
