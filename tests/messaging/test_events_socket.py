@@ -86,7 +86,7 @@ class Socket:
 
     async def end(self) -> tuple[list[Frame], int]:
         """What is still told, and the code with which it is closed."""
-        frames = []
+        frames: list[Frame] = []
         while True:
             message = await self.communicator.receive_output(timeout=10)
             if message["type"] == "websocket.close":
@@ -104,10 +104,10 @@ class Socket:
 
 @asynccontextmanager
 async def opened(
-    key: str | None = None, /, *, headers: dict[str, str] | None = None, **query: str
+    key: str | None = None, query: dict[str, str] | None = None, *, headers: dict[str, str] | None = None
 ) -> AsyncIterator[Socket]:
     given = {"Authorization": f"Bearer {key}"} if key else {}
-    socket = Socket(query, given | (headers or {}))
+    socket = Socket(query or {}, given | (headers or {}))
     assert (await socket.communicator.connect())[0]
     yield socket
     await socket.communicator.disconnect(timeout=10)
@@ -116,7 +116,7 @@ async def opened(
 @asynccontextmanager
 async def listening(key: str, /, **query: str) -> AsyncIterator[Socket]:
     """A socket that has said that it is ready."""
-    async with opened(key, **query) as socket:
+    async with opened(key, query) as socket:
         assert (await socket.frame())["type"] == "ready"
         yield socket
 
@@ -194,7 +194,7 @@ async def test_a_key_that_is_no_good_is_told_why(alice: Tenant) -> None:
 
 async def test_a_key_in_the_address_is_refused_even_beside_a_good_one(alice: Tenant) -> None:
     for query in ({"key": alice.key_text}, {"after": alice.key_text}, {"access_token": "x"}):
-        async with opened(alice.key_text, **query) as socket:
+        async with opened(alice.key_text, query) as socket:
             assert await socket.refused() == ("key_in_query", 4401)
 
 
@@ -230,7 +230,7 @@ async def test_what_is_asked_wrongly_is_refused_with_what_to_do(alice: Tenant) -
         ({"mailboxId": "x"}, ("NOT_FOUND", 4404)),
     ]
     for query, answer in wrong:
-        async with opened(alice.key_text, **query) as socket:
+        async with opened(alice.key_text, query) as socket:
             assert await socket.refused() == answer, query
 
 
@@ -244,7 +244,7 @@ async def test_a_scoped_key_hears_of_its_mailboxes_only(alice: Tenant) -> None:
         await arrived(alice.mailbox)
         message_id = await arrived(box)
         assert (await socket.frame())["data"]["message_id"] == message_id
-    async with opened(text, mailboxId=str(alice.mailbox.pk)) as socket:
+    async with opened(text, {"mailboxId": str(alice.mailbox.pk)}) as socket:
         assert await socket.refused() == ("NOT_FOUND", 4404)
 
 
@@ -260,7 +260,7 @@ async def test_who_comes_back_is_told_what_it_missed_in_order(alice: Tenant) -> 
         await arrived(alice.mailbox)
         place = (await socket.frame())["id"]
     missed = [await arrived(alice.mailbox) for _ in range(3)]
-    async with opened(alice.key_text, after=place) as socket:
+    async with opened(alice.key_text, {"after": place}) as socket:
         assert await socket.frame() == {"type": "ready", "cursor": place}
         frames = [await socket.frame() for _ in missed]
     assert [frame["data"]["message_id"] for frame in frames] == missed
@@ -284,7 +284,7 @@ async def test_a_place_that_is_lost_is_told_once_and_then_it_goes_on_from_now(al
     for place, reason in asked:
         if reason == "expired":
             await in_thread(lambda: clock.advance(days=31))
-        async with opened(alice.key_text, after=place) as socket:
+        async with opened(alice.key_text, {"after": place}) as socket:
             assert await socket.frame() == {"type": "reset", "reason": reason}
             newest = await in_thread(lambda: cursors.text_of(alice.account.pk, cursors.newest(alice.account.pk)))
             assert await socket.frame() == {"type": "ready", "cursor": newest}
@@ -323,7 +323,7 @@ async def test_one_socket_too_many_is_refused_until_another_is_closed(alice: Ten
 async def test_a_refused_socket_holds_no_place(alice: Tenant, settings: Settings) -> None:
     settings.SSE_PER_KEY = 1
     for _ in range(3):
-        async with opened(alice.key_text, events="nonsense") as socket:
+        async with opened(alice.key_text, {"events": "nonsense"}) as socket:
             assert (await socket.refused())[1] == 4400
     async with listening(alice.key_text):
         pass
