@@ -7,6 +7,7 @@ SLOW_CLIENT_SECONDS is cut off. So what a process holds for one client is bounde
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,10 +16,14 @@ from django.conf import settings
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+Message = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Any, Send], Awaitable[None]]
+
 _current: ContextVar[Outflow | None] = ContextVar("outflow", default=None)
 
 
-class SlowClient(Exception):
+class SlowClient(ConnectionError):
     """The client took nothing for so long that it was cut off."""
 
 
@@ -79,3 +84,24 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
 def find() -> Outflow | None:
     """That of the request which this task answers; None under any other server than Daphne."""
     return _current.get()
+
+
+def patient(send: Send, way: Outflow) -> Send:
+    """`send` that returns when the client has taken enough of what was sent."""
+
+    async def send_and_wait(message: Message) -> None:
+        await send(message)
+        if way.is_full:
+            await way.wait()
+
+    return send_and_wait
+
+
+def patiently(application: Application) -> Application:
+    """The application, sending no more than its client takes."""
+
+    async def application_of_client(scope: Any, receive: Any, send: Send) -> None:
+        way = find()
+        await application(scope, receive, send if way is None else patient(send, way))
+
+    return application_of_client

@@ -98,6 +98,9 @@ WEBHOOK_RETRY_MINUTES = _numbers("WEBHOOK_RETRY_MINUTES", "1,5,30,120,720")
 WEBHOOK_FAILURES = max(_number("WEBHOOK_FAILURES", 10), 1)
 # How far back listeners may go on from. The event log itself is never cut: it is the audit log.
 EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
+# An event socket: how long it may take to show its key, and after how long it is asked to come again.
+SOCKET_KEY_SECONDS = _number("SOCKET_KEY_SECONDS", 10)
+SOCKET_SECONDS = _number("SOCKET_SECONDS", 3600)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 # What one send takes of the limits: each of its recipients, or the message.

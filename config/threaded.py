@@ -22,7 +22,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from config import outflow
-from config.outflow import Outflow, SlowClient
+from config.outflow import SlowClient
 
 THREADS = 24
 
@@ -89,21 +89,12 @@ class ThreadedHandler(ASGIHandler):
             await self.send_response(response, send)
             return
         try:
-            await self.send_response(response, _patient(send, way))
+            await self.send_response(response, outflow.patient(send, way))
         except SlowClient:
             log.info("stream.cut")
         except Exception as error:
             log.error("stream.failed", exc_info=error)
             way.cut()
-
-
-def _patient(send: Send, way: Outflow) -> Send:
-    async def send_and_wait(message: Mapping[str, Any]) -> None:
-        await send(message)
-        if way.is_full:
-            await way.wait()
-
-    return send_and_wait
 
 
 def _close(response: HttpResponseBase) -> None:

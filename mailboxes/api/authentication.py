@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -21,17 +24,14 @@ class KeyAuthentication(BaseAuthentication):
     """A principal for a good key, nothing without one; each way in which a key is no good has its own code."""
 
     def authenticate(self, request: Request) -> tuple[Principal, ApiKey] | None:
-        _refuse_key_in_query(request)
+        refuse_key_in_query(request.query_params.items())
         header = request.headers.get("Authorization")
         if header is None:
             return None
-        scheme, _, text = header.strip().partition(" ")
-        if scheme.lower() != "bearer":
-            raise refusal("The Authorization header is not of the kind Bearer.", code="malformed_key")
         try:
-            principal = _principal(text.strip(), request)
+            principal = of_header(header, find=partial(_principal, request=request))
         except Unauthenticated as error:
-            error.headers["WWW-Authenticate"] = f'{CHALLENGE} error="invalid_token"'
+            error.headers.setdefault("WWW-Authenticate", f'{CHALLENGE} error="invalid_token"')
             raise
         assert principal.key is not None
         return principal, principal.key
@@ -54,6 +54,14 @@ class SessionAuthentication(BaseAuthentication):
         return sessions.authenticate(secret, now=clock.now()), None
 
 
+def of_header(header: str, *, find: Callable[[str], Principal]) -> Principal:
+    """The principal whom an Authorization header names; `find` is asked with the key's text."""
+    scheme, _, text = header.strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise refusal("The Authorization header is not of the kind Bearer.", code="malformed_key")
+    return find(text.strip())
+
+
 def _principal(text: str, request: Request) -> Principal:
     """From memory where nothing is changed, or where the act itself looks at the key again; else from the database."""
     looks_again = getattr((request.parser_context or {}).get("view"), "looks_at_key_again", False)
@@ -67,9 +75,9 @@ def refusal(sentence: str, *, code: str, fix: str = "Send Authorization: Bearer 
     return Unauthenticated(sentence, code=code, fix=fix, headers={"WWW-Authenticate": CHALLENGE})
 
 
-def _refuse_key_in_query(request: Request) -> None:
-    # An address with a key in it ends up in logs, histories and Referer headers.
-    for name, value in request.query_params.items():
+def refuse_key_in_query(query: Iterable[tuple[str, object]]) -> None:
+    """Refuse an address with a key in it: it ends up in logs, histories and Referer headers."""
+    for name, value in query:
         if name.lower() in KEY_NAMES or str(value).startswith(("gp_live_", "gp_test_")):
             raise refusal(
                 "A key does not belong into the address: addresses are logged.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
@@ -29,8 +29,10 @@ TICK_SECONDS = 0.5
 REPLAY_PAGE = 250
 RENEW_SECONDS = 5.0
 TROUBLE_SECONDS = 1.0
+ENDING_SECONDS = 0.5
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+endings: set[asyncio.Task[None]] = set()
 
 
 def subscribe(
@@ -126,8 +128,9 @@ class Hub:
         self._ear.stop_listening_to(feed.account_id)
         if not self._feeds:
             del _hubs[self._loop]
-            for task in self._tasks:
-                task.cancel()
+            ending = asyncio.create_task(_end(self._tasks))
+            endings.add(ending)
+            ending.add_done_callback(endings.discard)
 
     def _ring(self, account_id: UUID) -> None:
         self._rung.add(account_id)
@@ -178,6 +181,15 @@ class Hub:
 async def _renew_leases() -> None:
     await asyncio.sleep(RENEW_SECONDS)
     await in_replayer(limits.renew)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: while it connects, the broker's client may swallow the first time."""
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=ENDING_SECONDS)
 
 
 async def _again_and_again(act: Callable[[], Awaitable[None]]) -> None:

@@ -58,6 +58,7 @@ CODES: dict[int, dict[str, str]] = {
         "reason_required": "A rejection needs a reason.",
         "note_too_long": "A note has at most 4,000 characters.",
         "url_refused": "The URL is not one that this server tells events to; `reason` says why.",
+        "malformed_frame": "The first frame of a socket is not the key.",
         "unknown_event": "There is no event of that name.",
         "webhook_header": "A webhook's header can't be sent, or is ours to send.",
     },

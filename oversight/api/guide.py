@@ -57,7 +57,17 @@ def _duration(minutes: int) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
-FACTS = {"events": _of_events, "webhooks": _of_webhooks}
+def _of_listening() -> dict[str, object]:
+    return {
+        "socket": f"ws{settings.PUBLIC_URL.removeprefix('http')}/v1",
+        "days": settings.EVENT_RETENTION_DAYS,
+        "key_seconds": settings.SOCKET_KEY_SECONDS,
+        "per_key": settings.SSE_PER_KEY,
+        "per_account": settings.SSE_PER_ACCOUNT,
+    }
+
+
+FACTS = {"events": _of_events, "listening": _of_listening, "webhooks": _of_webhooks}
 
 
 @lru_cache(maxsize=8)
@@ -96,6 +106,12 @@ def events(request: HttpRequest) -> HttpResponse:
 def webhooks(request: HttpRequest) -> HttpResponse:
     """How a webhook is verified, repeated, put in order, and caught up with."""
     return _page(request, "webhooks")
+
+
+@require_safe
+def listening(request: HttpRequest) -> HttpResponse:
+    """The ways to hear of events: stream, socket, long poll, log."""
+    return _page(request, "listening")
 
 
 @require_safe

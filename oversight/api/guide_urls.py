@@ -11,6 +11,7 @@ urlpatterns = [
     path("agents", guide.agents, name="agents"),
     path("docs/events", guide.events, name="events"),
     path("docs/webhooks", guide.webhooks, name="webhooks"),
+    path("docs/listening", guide.listening, name="listening"),
     path("docs/troubleshooting", guide.troubleshooting, name="troubleshooting"),
     path("security", guide.security, name="security"),
 ]

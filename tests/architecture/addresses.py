@@ -42,6 +42,7 @@ ADDRESSES: dict[str, Address] = {
     "llms.txt": Address(Door.OPEN),
     "security": Address(Door.OPEN),
     "docs/events": Address(Door.OPEN),
+    "docs/listening": Address(Door.OPEN),
     "docs/troubleshooting": Address(Door.OPEN),
     "docs/webhooks": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),

@@ -1,7 +1,7 @@
 """A client as the contract's SDKs are: flat methods, plain JSON, no redirect followed, no retry, ids encoded whole.
 
 Method per operation, arguments as theirs: the path's ids, then `body` or `upload`, then `params`. Every 2xx answer is
-compared with the contract's shape, all the way down, before it is given back.
+compared with the contract's shape, all the way down, before it is given back. `stream_events` stands in `streaming`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 
 from .shapes import wrong
+from .streaming import Subscriber
 from .test_operations import OPERATIONS
 
 SIGN_IN = "/api/auth/sign-in/email"
@@ -117,6 +118,11 @@ class ContractClient:
         """The session cookie, kept in this client from now on (section 14)."""
         site = str(self.http.base_url).removesuffix("/").removesuffix("/v1")
         return _decoded(self.http.post(f"{site}{SIGN_IN}", json={"email": email, "password": password}))
+
+    def stream_events(self, *, params: dict[str, str]) -> Subscriber:
+        """Somebody who listens with this client's key."""
+        assert self.key is not None
+        return Subscriber(str(self.http.base_url), self.key, **params)
 
     def _call(
         self, name: str, ids: tuple[str, ...], *, body: Any, upload: Upload | None, params: dict[str, Any] | None

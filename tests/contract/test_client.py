@@ -19,6 +19,7 @@ from tests.browser.server import Server
 from tests.letters import letter
 
 from .client import CALLS, ApiError, ContractClient, Upload
+from .streaming import Refused
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("fuzz")]
 
@@ -106,6 +107,36 @@ def mail_out_and_in(client: ContractClient, box: str) -> None:
     assert client.delete_attachment(unsent["id"]) == {"deleted": True}
 
 
+def listening(client: ContractClient, box: str) -> None:
+    """The contract's five, by a stream that is cut and goes on where it was."""
+    subscriber = client.stream_events(params={"mailboxId": box})
+    with subscriber.connected():
+        pass  # its place is nowhere yet: it has been told nothing
+    ids = [send_and_receive(client, box) for _ in range(2)]
+    newest = client.http.get("events/log", headers={"Authorization": f"Bearer {client.key}"}).json()["events"]
+    subscriber.last_id = next(one["id"] for one in newest if one["data"]["message_id"] == ids[0][0])
+    told = [(frame.event, frame.data["data"]["message_id"]) for _ in range(3) for frame in subscriber.take(1)]
+    assert told == [("message.received", ids[0][1]), ("message.sent", ids[1][0]), ("message.received", ids[1][1])]
+    assert subscriber.came_twice == 0
+    elsewhere = client.stream_events(params={"mailboxId": "01980b5e-6c1f-7d3a-9b54-3f1f6f0f7a11"})
+    nobody = client.another("gp_live_x").stream_events(params={})
+    for other, status, is_final in ((elsewhere, 404, False), (nobody, 401, True)):
+        with pytest.raises(Refused) as caught, other.connected():
+            pass
+        assert (caught.value.status, caught.value.is_final) == (status, is_final)
+
+
+def send_and_receive(client: ContractClient, box: str) -> tuple[str, str]:
+    """The ids of a message that was sent and of one that came."""
+    body = {"to": ["kim@friends.example"], "subject": "The plan", "bodyText": "It is here."}
+    sent = client.send_message(box, body=body)["message"]["id"]
+    with zeal.zeal_ignore():
+        inbox = Mailbox.objects.select_related("account", "domain").get(pk=box)
+        dispatch.drain()
+        received = arrive(inbox, letter(to=inbox.full_address))
+    return str(sent), str(received.pk)
+
+
 def webhooks_suppressions_domains(client: ContractClient, box: str) -> None:
     asked = {"url": "https://hooks.example/mail", "events": ["message.received"], "mailboxId": box}
     hook = client.create_webhook(body=asked | {"headers": {"Authorization": "Bearer other"}})["webhook"]
@@ -148,6 +179,7 @@ def test_a_client_written_to_the_contract_gets_everything_it_was_promised(client
     assert client.get_account()["account"]["emailVerified"] is True
     box = mailboxes_and_keys(client)
     mail_out_and_in(client, box)
+    listening(client, box)
     webhooks_suppressions_domains(client, box)
     a_lost_key_and_the_end(client)
     assert set(CALLS) - client.called == set()

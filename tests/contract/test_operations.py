@@ -133,7 +133,7 @@ def list_domains(scene: Scene) -> Answer:
     return scene.api.get("/domains")
 
 
-# No JSON: tests/config/test_export.py, tests/messaging/test_events_stream.py.
+# No JSON: tests/config/test_export.py; `streaming.Subscriber`, which `test_client.py` listens with.
 OTHER_KINDS = {"exportAccount", "streamEvents"}
 
 

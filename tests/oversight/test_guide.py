@@ -44,13 +44,13 @@ def known() -> set[tuple[str, str]]:
 def test_every_call_in_the_ten_steps_is_an_operation_and_sends_what_it_takes() -> None:
     made = calls("agents")
     assert len(made) >= STEPS
-    for method, path, _ in made:
+    for method, path, _ in [*made, *calls("listening")]:
         if not path.startswith("/v1/"):
             continue
         assert (method, re.sub(r"\$\w+", "{}", path)) in known(), (method, path)
 
 
-@pytest.mark.parametrize("name", ["agents", "events", "webhooks", "troubleshooting", "security"])
+@pytest.mark.parametrize("name", ["agents", "events", "listening", "webhooks", "troubleshooting", "security"])
 def test_every_operation_that_a_guide_mentions_exists(name: str) -> None:
     mentioned = [(method, path.partition(" ")[0]) for method, path in MENTION.findall(guide.source(name))]
     assert [one for one in mentioned if (one[0], re.sub(r"\{\w+\}", "{}", one[1])) not in known()] == []
@@ -66,7 +66,9 @@ def test_the_page_and_the_plain_text_are_one() -> None:
     assert Client().get("/agents", headers={"Accept": "text/markdown"}).content == text.content
 
 
-@pytest.mark.parametrize("path", ["/agents", "/docs/events", "/docs/webhooks", "/docs/troubleshooting", "/security"])
+@pytest.mark.parametrize(
+    "path", ["/agents", "/docs/events", "/docs/listening", "/docs/webhooks", "/docs/troubleshooting", "/security"]
+)
 def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) -> None:
     content = Client().get(path).content.decode()
     assert content.count("<h1>") == 1
