@@ -20,6 +20,9 @@ from django.core.handlers.base import BaseHandler
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from config import outflow
+from config.outflow import SlowClient
+
 THREADS = 24
 
 Scope = dict[str, Any]
@@ -66,13 +69,28 @@ class ThreadedHandler(ASGIHandler):
         return response
 
     async def _send_until_disconnect(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
-        sending = asyncio.create_task(self.send_response(response, send))
+        sending = asyncio.create_task(self.send_response(response, _patient(send)))
         leaving = asyncio.create_task(self.listen_for_disconnect(receive))
-        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-        for task in (sending, leaving):
-            task.cancel()
-            with suppress(asyncio.CancelledError, RequestAborted):
-                await task
+        try:
+            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the server ends
+            for task in (sending, leaving):
+                task.cancel()
+                with suppress(asyncio.CancelledError, RequestAborted, SlowClient):
+                    await task
+
+
+def _patient(send: Send) -> Send:
+    """Sends no more than the client takes."""
+    way = outflow.find()
+    if way is None:
+        return send
+
+    async def send_and_wait(message: Mapping[str, Any]) -> None:
+        await send(message)
+        await way.wait()
+
+    return send_and_wait
 
 
 def _close(response: HttpResponseBase) -> None:
