@@ -138,8 +138,10 @@ SUPPORT_EMAIL = _text("SUPPORT_EMAIL")
 SUPPORT_TICKETS_PER_DAY = _number("SUPPORT_TICKETS_PER_DAY", 10)
 # Empty: the system's resolvers. "off": the senders of arriving mail are not checked.
 DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split(",") if resolver.strip()]
-# Hosts and networks of the operator's own that webhooks and attachments by URL may reach, by plain http too.
+# Hosts and networks of the operator's own that attachments by URL may be fetched from, by plain http too.
 ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
+# host:port of receivers of the operator's own that webhooks may be told to, by plain http too.
+WEBHOOK_ALLOW = [entry.strip().lower() for entry in _text("WEBHOOK_ALLOW").split(",") if entry.strip()]
 
 # Streams of events: how long one lasts, after which silence it says that it lives, how many at once, and how much may
 # wait for a client that does not read, in the process and on its way.
@@ -290,6 +292,7 @@ SPECTACULAR_SETTINGS = {
             "Oversight",
             "Billing",
             "Support",
+            "Events",
             "Webhooks",
             "Suppressions",
         )

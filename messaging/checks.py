@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from .outbound import delivery
-from .safe_http import addresses
+from .safe_http import trust
 
 
 @register(Tags.compatibility)
@@ -18,8 +18,17 @@ def check_way_out(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
-def check_private_hosts(**_kwargs: Any) -> list[CheckMessage]:
-    return [Error(problem, id="messaging.E002") for problem in addresses.problems()]
+def check_exceptions(**_kwargs: Any) -> list[CheckMessage]:
+    return [Error(problem, id="messaging.E002") for problem in trust.problems()]
+
+
+@register(Tags.security, deploy=True)
+def check_webhook_exceptions(**_kwargs: Any) -> list[CheckMessage]:
+    if not settings.WEBHOOK_ALLOW:
+        return []
+    hint = "Leave out of WEBHOOK_ALLOW whatever need not be told: any account can make webhooks of what it names."
+    named = ", ".join(settings.WEBHOOK_ALLOW)
+    return [Warning(f"Webhooks may reach receivers past the guard: {named}.", hint=hint, id="messaging.W001")]
 
 
 @register(Tags.compatibility)

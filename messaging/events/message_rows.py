@@ -12,18 +12,20 @@ from mailboxes import statements
 from messaging import replies
 from messaging.models import Attachment, Direction, Message, Status
 
+# LATERAL with OFFSET 0: one by one along the primary key, whatever the planner believes of tables that were just filled.
 # No text is read that would be cut off anyway (`envelope.MOST_BYTES`). What is in a deleted mailbox is gone.
 MESSAGES = """
-SELECT m.id, m.direction, m.status, m.withheld_at IS NOT NULL, m.mailbox_id, box.full_address, m.message_id,
+SELECT m.id, m.direction, m.status, m.withheld_at IS NOT NULL, m.mailbox_id, (
+        SELECT CASE WHEN deleted_at IS NULL THEN full_address END FROM mailboxes_mailbox WHERE id = m.mailbox_id
+    ), m.message_id,
     m.in_reply_to, m.thread_id, m.from_address, m.to_addresses, m.cc_addresses, m.subject, m.metadata::text, m.tags,
     m."references", m.received_at, m.unlocked_at, m.has_attachments, m.attachments_dropped,
     CASE WHEN asked.in_full THEN m.headers::text ELSE '{}' END,
     CASE WHEN asked.in_full THEN left(m.body_text, %(most)s) ELSE '' END,
     CASE WHEN asked.in_full THEN left(m.body_html, %(most)s) END
 FROM unnest(%(ids)s::uuid[], %(in_full)s::bool[]) AS asked(id, in_full)
-JOIN messaging_message AS m ON m.id = asked.id
-JOIN mailboxes_mailbox AS box ON box.id = m.mailbox_id
-WHERE m.account_id = %(account)s AND box.deleted_at IS NULL
+CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE id = asked.id OFFSET 0) AS m
+WHERE m.account_id = %(account)s
 """
 RECIPIENTS = """
 SELECT r.id, r.address, r.text FROM messaging_recipient AS r JOIN messaging_message AS m ON m.id = r.message_id
@@ -39,7 +41,7 @@ class MessageRow(NamedTuple):
     status: str
     is_withheld: bool
     mailbox_id: UUID
-    mailbox_address: str
+    mailbox_address: str | None
     message_id: str
     in_reply_to: str | None
     thread_id: UUID | None
@@ -113,7 +115,8 @@ def _messages(
     if not asked:
         return {}
     named = {"ids": list(asked), "in_full": list(asked.values()), "account": account_id, "most": most}
-    return {row[0]: MessageRow._make(row) for row in statements.run(MESSAGES, named)}
+    rows = map(MessageRow._make, statements.run(MESSAGES, named))
+    return {row.pk: row for row in rows if row.mailbox_address is not None}
 
 
 def _recipients(account_id: UUID, ids: Collection[UUID]) -> dict[UUID, RecipientRow]:

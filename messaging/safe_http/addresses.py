@@ -7,15 +7,10 @@ part that is given to networks (2000::/3) is allowed, less what stands in it for
 
 from __future__ import annotations
 
-import re
 import socket
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-from django.conf import settings
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 DENIED_IPV4 = [
     IPv4Network(text)
@@ -53,7 +48,6 @@ DENIED_IPV6 = [
         "3fff::/20",  # documentation
     )
 ]
-HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # Interface identifiers of ISATAP: an IPv4 address follows, whatever the prefix.
 ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
@@ -79,39 +73,5 @@ def is_own(address: Address) -> bool:
 
 
 def may_connect(address: Address) -> bool:
-    """Whether the address may be asked at all, unless the operator trusts the name that led to it."""
-    if any(address in network for network in trusted_networks()):
-        return True
+    """Whether the address may be asked at all, unless the operator trusts what led to it."""
     return is_public(address) and not is_own(address)
-
-
-def is_trusted(host: str) -> bool:
-    """Whether ALLOWED_PRIVATE_HOSTS names this host, or the network of this address."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host in _trusted(tuple(settings.ALLOWED_PRIVATE_HOSTS))[0]
-    return any(address in network for network in trusted_networks())
-
-
-def problems() -> list[str]:
-    """What is wrong with ALLOWED_PRIVATE_HOSTS, in sentences: an exception that never applies is a riddle."""
-    wrong = [name for name in _trusted(tuple(settings.ALLOWED_PRIVATE_HOSTS))[0] if not HOST.fullmatch(name)]
-    return [f"ALLOWED_PRIVATE_HOSTS: {name!r} is neither a host name nor a network." for name in sorted(wrong)]
-
-
-def trusted_networks() -> tuple[Network, ...]:
-    """The networks that ALLOWED_PRIVATE_HOSTS names."""
-    return _trusted(tuple(settings.ALLOWED_PRIVATE_HOSTS))[1]
-
-
-@lru_cache(maxsize=8)
-def _trusted(entries: tuple[str, ...]) -> tuple[frozenset[str], tuple[Network, ...]]:
-    names: set[str] = set()
-    networks: list[Network] = []
-    for entry in entries:
-        try:
-            networks.append(ip_network(entry, strict=False))
-        except ValueError:
-            names.add(entry.lower())
-    return frozenset(names), tuple(networks)

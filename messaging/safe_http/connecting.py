@@ -1,4 +1,4 @@
-"""Connections to nothing but the addresses that were looked at, within one budget of time and bytes."""
+"""Connections to nothing but the addresses that were looked at, within one request's budget at a time."""
 
 from __future__ import annotations
 
@@ -11,71 +11,69 @@ from typing import Any
 import httpcore2
 
 from .addresses import Address
-from .failures import Refused, TooLarge
-from .timing import Deadline
+from .failures import Refused
+from .timing import Budget
+from .urls import Target
 
 MAX_ADDRESSES = 4
 CONNECT_SECONDS = 5.0
+# Each waits no longer than what is left of the time: of a long body a slow reader could make many waits.
+WRITE_BYTES = 16 * 1024
 
 
-class Backend(httpcore2.NetworkBackend):
-    """Connects to one of `addresses`, whatever host it is asked for. Made for one request."""
+def connect(target: Target, *, budget: Budget) -> Stream:
+    """A stream to where the target's host is found right now, with TLS that was verified for its name."""
+    found = target.addresses(deadline=budget.deadline)
+    stream = _connect_any(found[:MAX_ADDRESSES], target.port, budget=budget)
+    try:
+        return stream.start_tls(tls_context(), target.host) if target.scheme == "https" else stream
+    except BaseException:
+        stream.close()
+        raise
 
-    def __init__(self, addresses: Sequence[Address], *, deadline: Deadline, max_bytes: int) -> None:
-        self._addresses = addresses[:MAX_ADDRESSES]
-        self._deadline = deadline
-        self._max_bytes = max_bytes
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore2.NetworkStream:
-        for address in self._addresses[:-1]:
-            try:
-                return self._connect(address, port)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        return self._connect(self._addresses[-1], port)
+def _connect_any(addresses: Sequence[Address], port: int, *, budget: Budget) -> Stream:
+    for address in addresses[:-1]:
+        try:
+            return _connect(address, port, budget=budget)
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+            continue
+    return _connect(addresses[-1], port, budget=budget)
 
-    def _connect(self, address: Address, port: int) -> httpcore2.NetworkStream:
-        seconds = min(CONNECT_SECONDS, self._deadline.left())
-        stream = httpcore2.SyncBackend().connect_tcp(str(address), port, timeout=seconds)
-        if ip_address(stream.get_extra_info("server_addr")[0]) != address:
-            stream.close()
-            raise Refused("blocked_address", "Another address answered than the one that was asked.")
-        return Stream(stream, deadline=self._deadline, max_bytes=self._max_bytes)
+
+def _connect(address: Address, port: int, *, budget: Budget) -> Stream:
+    seconds = min(CONNECT_SECONDS, budget.deadline.left())
+    inner = httpcore2.SyncBackend().connect_tcp(str(address), port, timeout=seconds)
+    if ip_address(inner.get_extra_info("server_addr")[0]) != address:
+        inner.close()
+        raise Refused("blocked_address", "Another address answered than the one that was asked.")
+    return Stream(inner, budget=budget)
 
 
 class Stream(httpcore2.NetworkStream):
-    """A stream that waits no longer than the deadline and takes no more than `max_bytes`, whatever they are."""
+    """A stream that keeps to the budget of the request that it carries just now."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, *, deadline: Deadline, max_bytes: int) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, *, budget: Budget) -> None:
         self._inner = inner
-        self._deadline = deadline
-        self._bytes_left = max_bytes
+        self.budget = budget
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        content = self._inner.read(max_bytes, timeout=self._deadline.left())
-        self._bytes_left -= len(content)
-        if self._bytes_left < 0:
-            raise TooLarge("too_large", "The server's answer is too large.")
+        content = self._inner.read(max_bytes, timeout=self.budget.deadline.left())
+        self.budget.take(len(content))
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout=self._deadline.left())
+        for start in range(0, len(buffer), WRITE_BYTES):
+            self._inner.write(buffer[start : start + WRITE_BYTES], timeout=self.budget.deadline.left())
 
     def close(self) -> None:
         self._inner.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, timeout=self._deadline.left())
-        return Stream(inner, deadline=self._deadline, max_bytes=self._bytes_left)
+    ) -> Stream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, timeout=self.budget.deadline.left())
+        return Stream(inner, budget=self.budget)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -86,4 +84,5 @@ def tls_context() -> ssl.SSLContext:
     """One context for all requests (20 ms to make): the system's authorities (or SSL_CERT_FILE), names checked."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     return context

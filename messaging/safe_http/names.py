@@ -14,20 +14,21 @@ from . import addresses
 from .addresses import Address
 from .failures import Refused, Unreachable
 from .timing import Deadline
+from .trust import Trust
 
 DNS_SECONDS = 5.0
 OFF = ["off"]
 
 
-def resolve(host: str, literal: Address | None, *, deadline: Deadline) -> list[Address]:
+def resolve(host: str, port: int, *, literal: Address | None, trust: Trust, deadline: Deadline) -> list[Address]:
     """The addresses of a host. Raises Refused if any of them may not be connected to.
 
     Any, not all: who mixes a private address with public ones is trying which one is taken.
     """
-    if literal is None and addresses.is_trusted(host):
-        return _machine_addresses(host)
+    if trust.names(host, port):
+        return [literal] if literal is not None else _machine_addresses(host)
     found = [literal] if literal is not None else _dns_addresses(host, deadline=deadline)
-    if not all(addresses.may_connect(address) for address in found):
+    if not all(trust.holds(address) or addresses.may_connect(address) for address in found):
         raise Refused("blocked_address", "The URL's host is on a private network or this server itself.")
     return found
 

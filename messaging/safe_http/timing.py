@@ -1,10 +1,10 @@
-"""One budget of seconds for all that a request waits for."""
+"""What one request may take of time and of bytes."""
 
 from __future__ import annotations
 
 import time
 
-from .failures import TimedOut
+from .failures import TimedOut, TooLarge
 
 
 class Deadline:
@@ -23,3 +23,19 @@ class Deadline:
     def shorten(self, seconds: float) -> None:
         """End in `seconds` from now at the latest."""
         self._end = min(self._end, time.monotonic() + seconds)
+
+
+class Budget:
+    """What one request may take: until `deadline`, and `max_bytes` of answer on the wire, whatever they are."""
+
+    def __init__(self, deadline: Deadline, *, max_bytes: int) -> None:
+        self.deadline = deadline
+        self._bytes_left = max_bytes
+        self.has_answer = False
+
+    def take(self, count: int) -> None:
+        """Note bytes of the answer. Raises TooLarge when they are more than there may be."""
+        self.has_answer = self.has_answer or count > 0
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise TooLarge("too_large", "The server's answer is too large.")

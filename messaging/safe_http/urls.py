@@ -12,10 +12,11 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 from django.conf import settings
 
-from . import addresses, names
+from . import names
 from .addresses import Address
 from .failures import Failure, Refused
 from .timing import Deadline
+from .trust import NOBODY, Trust
 
 MAX_LENGTH = 2048
 CHECK_SECONDS = 3.0
@@ -43,6 +44,7 @@ class Target:
     port: int
     path: str
     literal: Address | None
+    trust: Trust
 
     @property
     def authority(self) -> str:
@@ -50,18 +52,29 @@ class Target:
         host = f"[{self.host}]" if isinstance(self.literal, IPv6Address) else self.host
         return host if self.port == PORTS[self.scheme][0] else f"{host}:{self.port}"
 
+    def addresses(self, *, deadline: Deadline) -> list[Address]:
+        """Where the host is found right now. Raises Refused if any of it may not be connected to."""
+        return names.resolve(self.host, self.port, literal=self.literal, trust=self.trust, deadline=deadline)
 
-def check_url(url: str, *, schemes: Collection[str] = ("https",), seconds: float = CHECK_SECONDS) -> None:
+
+def check_url(
+    url: str,
+    *,
+    schemes: Collection[str] = ("https",),
+    allow: frozenset[tuple[str, int]] = frozenset(),
+    seconds: float = CHECK_SECONDS,
+) -> None:
     """Raise Refused for a URL that is never asked: by its form, its name, or what its name means just now.
 
-    A name that nobody resolves right now is accepted; it is looked at again whenever it is asked. Network: DNS, at most
-    `seconds`, so not inside a transaction.
+    `allow`: hosts and ports that are exempt from the rules of address, port and https. A name that nobody resolves
+    right now is accepted; it is looked at again whenever it is asked. Network: DNS, at most `seconds`, so not inside a
+    transaction.
     """
-    target = parse(url, schemes=schemes)
+    target = parse(url, schemes=schemes, trust=Trust(receivers=allow))
     if not _looking.acquire(blocking=target.literal is not None):
         return
     try:
-        names.resolve(target.host, target.literal, deadline=Deadline(seconds))
+        target.addresses(deadline=Deadline(seconds))
     except Refused:
         raise
     except Failure:
@@ -70,20 +83,20 @@ def check_url(url: str, *, schemes: Collection[str] = ("https",), seconds: float
         _looking.release()
 
 
-def parse(url: str, *, schemes: Collection[str]) -> Target:
-    """The parts of a URL that may be asked. Plain http and any port only for hosts in ALLOWED_PRIVATE_HOSTS."""
+def parse(url: str, *, schemes: Collection[str], trust: Trust = NOBODY) -> Target:
+    """The parts of a URL that may be asked. Plain http and any port only for hosts that are trusted."""
     parts = _split(url)
     host, literal = _host(parts.hostname or "")
-    is_trusted = addresses.is_trusted(host)
+    port = _port(parts) or PORTS.get(parts.scheme, (0,))[0]
+    is_trusted = trust.names(host, port)
     if parts.scheme not in schemes and not (is_trusted and parts.scheme == "http"):
         raise Refused("bad_scheme", f"The URL must begin with {' or '.join(f'{one}://' for one in schemes)}.")
-    port = _port(parts) or PORTS[parts.scheme][0]
     if not is_trusted:
         _check_name(host, literal)
         if port not in PORTS[parts.scheme]:
             raise Refused("bad_port", f"Ports other than {' and '.join(map(str, PORTS[parts.scheme]))} are not asked.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, host, port, path, literal)
+    return Target(parts.scheme, host, port, path, literal, trust)
 
 
 def is_same_origin(one: str, other: str) -> bool:

@@ -40,6 +40,7 @@ ADDRESSES: dict[str, Address] = {
     "agents": Address(Door.OPEN),
     "llms.txt": Address(Door.OPEN),
     "security": Address(Door.OPEN),
+    "docs/events": Address(Door.OPEN),
     "docs/troubleshooting": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
@@ -73,6 +74,7 @@ ADDRESSES: dict[str, Address] = {
     "v1/domains": Address(Door.KEY),
     "v1/domains/<str:id>": Address(Door.KEY, objects={"id": "domain"}),
     "v1/domains/<str:id>/verify": Address(Door.KEY, "POST", {"id": "domain"}),
+    "v1/events/log": Address(Door.KEY),
     "v1/mailboxes": Address(Door.KEY),
     "v1/mailboxes/<str:id>": Address(Door.KEY, objects=MAILBOX),
     "v1/mailboxes/<str:id>/messages": Address(Door.KEY, objects=MAILBOX),

@@ -47,13 +47,16 @@ def saying(content: bytes) -> Answer:
 
 
 @contextmanager
-def web_server(answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Web]:
-    """Listens while the `with` lasts."""
+def web_server(
+    answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, keeps: bool = False
+) -> Iterator[Web]:
+    """Listens while the `with` lasts. `keeps`: one connection may bring many requests."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
         web = Web(host, listener.getsockname()[1])
         stopped = threading.Event()
         threads: list[threading.Thread] = []
+        peers: list[socket.socket] = []
         if tls is not None:
             tls.sni_callback = lambda _socket, name, _context: web.server_names.append(name)
 
@@ -63,6 +66,7 @@ def web_server(answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext |
                 with contextlib.suppress(TimeoutError, OSError):
                     peer, _ = listener.accept()
                     web.connections += 1
+                    peers.append(peer)
                     threads.append(threading.Thread(target=serve, args=(peer,)))
                     threads[-1].start()
 
@@ -71,8 +75,11 @@ def web_server(answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext |
             with contextlib.suppress(OSError, ValueError), peer:
                 speaking = tls.wrap_socket(peer, server_side=True) if tls is not None else peer
                 with speaking:
-                    web.requests.append(_request(speaking))
-                    answer(speaking)
+                    while True:
+                        web.requests.append(_request(speaking))
+                        answer(speaking)
+                        if not keeps:
+                            break
 
         acceptor = threading.Thread(target=accept)
         acceptor.start()
@@ -81,6 +88,9 @@ def web_server(answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext |
         finally:
             stopped.set()
             acceptor.join()
+            for peer in peers:  # whoever still waits for a further request
+                with contextlib.suppress(OSError):
+                    peer.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join(timeout=15)
 

@@ -292,10 +292,12 @@ def test_a_host_is_refused_when_its_name_leads_inside_and_accepted_when_nobody_k
 
 
 def test_the_operators_own_hosts_are_told_when_the_setting_names_them(api: Api, settings: Settings) -> None:
-    settings.ALLOWED_PRIVATE_HOSTS = ["localhost", "10.1.0.0/16"]
+    settings.ALLOWED_PRIVATE_HOSTS = ["10.1.0.0/16"]  # is of attachments by URL alone
+    settings.WEBHOOK_ALLOW = ["localhost:5678", "10.1.2.3:80"]
     made(api, url="http://localhost:5678/hook")
     made(api, url="http://10.1.2.3/hook")
-    assert api.post("/webhooks", NEW | {"url": "http://hooks.example/"}).status == 400
+    for url in ("http://hooks.example/", "https://localhost/", "http://localhost:5679/", "https://10.1.2.4/"):
+        assert api.post("/webhooks", NEW | {"url": url}).code == "url_refused"
 
 
 # --- Deliveries ---

@@ -5,33 +5,31 @@ from __future__ import annotations
 
 import gzip
 import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pytest_django import Settings
 
 from messaging.safe_http import (
     Fetched,
+    Lines,
     Refused,
     TimedOut,
     TooLarge,
     Unreachable,
     check_url,
-    connecting,
     fetch,
-    post,
     urls,
 )
-from tests.fakes.tls import server_context
+from tests.fakes.tls import Trust, server_context
 from tests.fakes.turncoat_dns import turncoat
 from tests.fakes.web import Answer, bytes_of, saying, web_server
 
 KIB = 1024
-Trust = Callable[[str], ssl.SSLContext]
 
 
 @pytest.fixture(autouse=True)
@@ -39,24 +37,16 @@ def _loopback_may_be_asked(settings: Settings) -> None:
     settings.ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
 
 
-@pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trust]:
-    """Makes a server's certificate for a host that is trusted while the test lasts."""
-
-    def make(host: str) -> ssl.SSLContext:
-        context, certificate = server_context(tmp_path, host=host)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        connecting.tls_context.cache_clear()
-        return context
-
-    connecting.tls_context.cache_clear()
-    yield make
-    connecting.tls_context.cache_clear()
-
-
 def fetched(answer: Answer, *, max_bytes: int = 64 * KIB, seconds: float = 5) -> Fetched:
     with web_server(answer) as web:
         return fetch(f"http://127.0.0.1:{web.port}/a?b", max_bytes=max_bytes, seconds=seconds)
+
+
+def post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = 15) -> Fetched:
+    parts = urlsplit(url)
+    allow = frozenset({(parts.hostname, parts.port)}) if parts.hostname and parts.port else frozenset()
+    with Lines() as lines:
+        return lines.post(url, body=body, headers=headers, seconds=seconds, allow=allow)
 
 
 def posted(answer: Answer, *, seconds: float = 5) -> Fetched:

@@ -13,7 +13,8 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from messaging.safe_http import Refused, addresses, check_url, urls
+from messaging.safe_http import Refused, addresses, check_url, trust, urls
+from messaging.safe_http.timing import Deadline
 
 PUBLIC = """
 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.1 168.63.129.15 168.63.129.17
@@ -200,20 +201,52 @@ def test_two_urls_lead_to_the_same_server_however_they_are_written() -> None:
     assert not urls.is_same_origin("no url", "no url")
 
 
-def test_a_host_of_the_operators_own_is_asked_when_the_setting_names_it(settings: Settings) -> None:
-    settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "10.1.2.0/24", "fd00::/8", "127.0.0.1"]
-    for host in ("n8n.lan", "10.1.2.3", "[fd00::1]", "127.0.0.1"):
-        check_url(f"https://{host}/")
-        check_url(f"http://{host}:5678/")
+def asked(url: str, *, schemes: tuple[str, ...] = ("https",)) -> None:
+    """As a file is asked for."""
+    urls.parse(url, schemes=schemes, trust=trust.private_hosts()).addresses(deadline=Deadline(1))
+
+
+def test_a_host_of_the_operators_own_is_asked_for_files_when_the_setting_names_it(settings: Settings) -> None:
+    settings.ALLOWED_PRIVATE_HOSTS = ["localhost", "10.1.2.0/24", "fd00::/8", "127.0.0.1"]
+    for host in ("localhost", "10.1.2.3", "[fd00::1]", "127.0.0.1"):
+        asked(f"https://{host}/")
+        asked(f"http://{host}:5678/")
     for url in (
         "https://other.lan/",
         "https://10.1.3.1/",
         "https://127.0.0.2/",
-        "ftp://n8n.lan/",
+        "ftp://localhost/",
         "https://[fe80::1]/",
     ):
         with pytest.raises(Refused):
+            asked(url)
+
+
+def test_a_receiver_of_the_operators_own_is_told_when_the_setting_names_its_host_and_port(settings: Settings) -> None:
+    settings.WEBHOOK_ALLOW = ["n8n.lan:5678", "10.1.2.3:80", "[fd00::1]:8443"]
+    settings.ALLOWED_PRIVATE_HOSTS = ["other.lan", "10.1.0.0/16"]
+    allow = trust.webhook_receivers()
+    for url in (
+        "http://n8n.lan:5678/",
+        "https://N8N.lan:5678/",
+        "http://10.1.2.3/",
+        "https://10.1.2.3:80/",
+        "https://[fd00:0::1]:8443/",
+    ):
+        check_url(url, allow=allow)
+        with pytest.raises(Refused):
             check_url(url)
+    for url in (
+        "http://n8n.lan/",
+        "http://n8n.lan:5679/",
+        "ftp://n8n.lan:5678/",
+        "https://10.1.2.3/",
+        "https://10.1.2.4:80/",
+        "https://other.lan/",
+        "https://[fd00::2]:8443/",
+    ):
+        with pytest.raises(Refused):
+            check_url(url, allow=allow)
 
 
 def test_plain_http_is_asked_when_the_caller_takes_it() -> None:
@@ -251,6 +284,40 @@ def test_an_exception_that_never_applies_is_told_at_start(entry: str, settings: 
     settings.ALLOWED_PRIVATE_HOSTS = ["n8n.lan", "localhost", "10.0.0.1/8", "fd00::/8", entry]
     [problem] = [found for found in run_checks() if found.id == "messaging.E002"]
     assert repr(entry) in problem.msg
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "n8n.lan",
+        "10.0.0.0/8:80",
+        "http://n8n.lan:80",
+        "*.lan:80",
+        "n8n.lan:0",
+        "n8n.lan:65536",
+        "n8n.lan:٨٠",
+        "n8n.lan:",
+        ":80",
+        "::1:80",
+        "[::1]",
+        "[n8n.lan]:80",
+    ],
+)
+def test_a_receiver_that_is_not_a_host_and_a_port_is_told_at_start(entry: str, settings: Settings) -> None:
+    settings.WEBHOOK_ALLOW = ["n8n.lan:5678", "10.0.0.1:80", "[fd00::1]:8443", entry]
+    [problem] = [found for found in run_checks() if found.id == "messaging.E002"]
+    assert repr(entry) in problem.msg
+    assert len(trust.webhook_receivers()) == 3
+
+
+def test_exceptions_for_webhooks_are_warned_of_where_the_server_is_deployed(settings: Settings) -> None:
+    def warned() -> list[str]:
+        return [one.msg for one in run_checks(include_deployment_checks=True) if one.id == "messaging.W001"]
+
+    assert warned() == []
+    settings.WEBHOOK_ALLOW = ["n8n.lan:5678"]
+    [warning] = warned()
+    assert "n8n.lan:5678" in warning
 
 
 WORDS = "https: http: // / \\ @ : # ? [ ] % . .. 0x7f 127 1 ::1 443 x hooks.example localhost xn-- xn--fa-hia"
