@@ -30,6 +30,7 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.valkey = EmbeddedValkey(find_places(folder))
+        self.pids: dict[str, int] = {}
         self._ends = ExitStack()
 
     def __enter__(self) -> Stack:
@@ -45,7 +46,7 @@ class Stack:
         """`python <arguments>` with production's settings; its output goes to `<name>.log`."""
         options: dict[str, Any] = {"env": self.environment(environment), "cwd": settings.BASE_DIR}
         argv = [sys.executable, "-W", "ignore", *arguments]
-        self._ends.enter_context(_running(argv, self.folder / f"{name}.log", options))
+        self.pids[name] = self._ends.enter_context(_running(argv, self.folder / f"{name}.log", options))
 
     def web(self, name: str, application: str, **environment: str) -> int:
         """A Daphne as `make run` starts it; its port."""
@@ -68,11 +69,11 @@ class Stack:
 
 
 @contextmanager
-def _running(argv: Sequence[str], log: Path, options: Mapping[str, Any]) -> Iterator[None]:
+def _running(argv: Sequence[str], log: Path, options: Mapping[str, Any]) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(list(argv), stdout=output, stderr=subprocess.STDOUT, **_own_session(options))
     try:
-        yield
+        yield process.pid
     finally:
         # The whole session: Celery's pool is made of grandchildren.
         with suppress(ProcessLookupError):
