@@ -50,10 +50,10 @@ class Stack:
 
     def web(self, name: str, application: str, **environment: str) -> int:
         """A Daphne as `make run` starts it; its port."""
-        port = _free_port()
+        port = free_port()
         daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
         self.start(name, *daphne, "-b", "127.0.0.1", "-p", str(port), application, DATABASE_POOL="1", **environment)
-        _wait_until(lambda: _answers(port))
+        _wait_until(lambda: answers(port))
         return port
 
     def environment(self, changes: Mapping[str, str]) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _own_session(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "start_new_session": True}
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -93,10 +93,14 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_until_answered(port: int) -> None:
+    _wait_until(lambda: answers(port))
 
 
 def _wait_until(is_ready: Any) -> None:
