@@ -14,16 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from pytest_django import Settings
 
-from config.owner import as_owner
-from mailboxes.models import Event, EventCounter
 from tests import builders
 from tests.bench.side_by_side import Comparison, in_turn
 from tests.bench.stack import Stack, free_port, wait_until_answered
 from tests.builders import Tenant
-from tests.seams.writing import KIND, first_id, log_of, write, writers
+from tests.seams.writing import KIND, fill, first_id, log_of, writers
 
 from .bench_streams import UNLIMITED
 from .bench_streams import stack as stack
@@ -33,17 +30,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = int(os.environ.get("ROWS", "100000"))
 REPEATS = int(os.environ.get("REPEATS", "5"))
 GROWTH_MIB = 30.0
-COPIES = """
-INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)
-SELECT gen_random_uuid(), account_id, base.seq + i, kind, subject, mailbox_id, data, created_at, hash
-FROM mailboxes_event AS base, generate_series(1, %(count)s) AS i
-WHERE base.account_id = %(account)s AND base.seq = %(seq)s
-"""
 
 
 def test_a_replay_is_as_fast_as_it_may_be_and_whole(stack: Stack, settings: Settings) -> None:
     tenant = builders.tenant(is_verified=False)
-    fill(tenant)
+    fill(tenant, ROWS)
     port = stack.web("web", "config.asgi:application", **UNLIMITED)
     bare_port = free_port()
     stack.start("bare", "tests/bench/references/bare_replay.py", PORT=str(bare_port))
@@ -70,17 +61,6 @@ def test_a_replay_is_as_fast_as_it_may_be_and_whole(stack: Stack, settings: Sett
     what = f"growth of the process by a replay of {ROWS:,}"
     Comparison("P12 memory", what, "its limit", "MiB", [max(growth)], [GROWTH_MIB], 1.0, is_most=True).keep()
     assert 0 not in mine, "an event was lost, doubled or out of order"
-
-
-def fill(tenant: Tenant) -> None:
-    """So many events of one kind."""
-    write(tenant)
-    counter = EventCounter.objects.get(account=tenant.account)
-    with as_owner(), connection.cursor() as cursor:
-        cursor.execute(COPIES, {"count": ROWS, "account": tenant.account.pk, "seq": counter.last_seq})
-        cursor.execute("VACUUM ANALYZE mailboxes_event")
-    EventCounter.objects.filter(pk=counter.pk).update(last_seq=counter.last_seq + ROWS)
-    assert Event.objects.filter(account=tenant.account).count() == counter.last_seq + ROWS
 
 
 def replay(port: int, path: str, *, key: str, last: str) -> tuple[float, list[str]]:

@@ -10,14 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import connections
+from django.db import connection, connections
 
+from config.owner import as_owner
 from mailboxes import clock, events
 from mailboxes.events import Happening
-from mailboxes.models import Event
+from mailboxes.models import Event, EventCounter
 from tests.builders import Tenant
 
 KIND = "key.created"  # of those that agents are told one that needs no other row
+COPIES = """
+INSERT INTO mailboxes_event (id, account_id, seq, kind, subject, mailbox_id, data, created_at, hash)
+SELECT gen_random_uuid(), account_id, base.seq + i, kind, subject, mailbox_id, data, created_at, hash
+FROM mailboxes_event AS base, generate_series(1, %(count)s) AS i
+WHERE base.account_id = %(account)s AND base.seq = %(seq)s
+"""
 DATA = {"key_id": "0" * 32, "prefix": "gp_live_", "scopes": ["read"]}
 
 
@@ -49,6 +56,16 @@ def writers(tenants: Sequence[Tenant], *, count: int = 4, pause: float = 0.02) -
             is_over.set()
     for one in working:
         one.result()
+
+
+def fill(tenant: Tenant, count: int) -> None:
+    """So many events at once, without their hashes; then the table is as autovacuum leaves it in its time."""
+    write(tenant)
+    counter = EventCounter.objects.get(account=tenant.account)
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(COPIES, {"count": count, "account": tenant.account.pk, "seq": counter.last_seq})
+        cursor.execute("VACUUM ANALYZE mailboxes_event")
+    EventCounter.objects.filter(pk=counter.pk).update(last_seq=counter.last_seq + count)
 
 
 def log_of(tenant: Tenant) -> list[str]:
