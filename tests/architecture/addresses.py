@@ -80,6 +80,7 @@ ADDRESSES: dict[str, Address] = {
     "v1/mailboxes/<str:id>/messages": Address(Door.KEY, objects=MAILBOX),
     "v1/mailboxes/<str:id>/messages/<str:msgId>": Address(Door.KEY, objects=MESSAGE),
     "v1/mailboxes/<str:id>/messages/<str:msgId>/cancel": Address(Door.KEY, "POST", MESSAGE),
+    "v1/mailboxes/<str:id>/messages/<str:msgId>/timeline": Address(Door.KEY, objects=MESSAGE),
     "v1/mailboxes/<str:id>/threads": Address(Door.KEY, objects=MAILBOX),
     "v1/mailboxes/<str:id>/threads/<str:tid>": Address(Door.KEY, objects={"id": "mailbox", "tid": "thread"}),
     "v1/suppressions": Address(Door.KEY),
