@@ -28,30 +28,34 @@ class Outflow:
 
     def __init__(self, request: http_protocol.WebRequest) -> None:
         self._request = request
+        self.is_full = False
         self._is_open = asyncio.Event()
-        self._is_open.set()
 
     async def wait(self) -> None:
-        """Return once the client has taken enough. Raises SlowClient, and the connection is gone then."""
-        if self._is_open.is_set():
-            return
+        """Return once the client has taken what is full now. Raises SlowClient, and the connection is gone then."""
         try:
             async with asyncio.timeout(settings.SLOW_CLIENT_SECONDS):
                 await self._is_open.wait()
         except TimeoutError:
-            if self._request.channel is not None:
-                self._request.channel.forceAbortClient()
+            self.cut()
             raise SlowClient from None
 
+    def cut(self) -> None:
+        """Break the connection off: what the client has of the body must not look whole."""
+        if self._request.channel is not None:
+            self._request.channel.forceAbortClient()
+
     def pauseProducing(self) -> None:
+        self.is_full = True
         self._is_open.clear()
 
     def resumeProducing(self) -> None:
+        self.is_full = False
         self._is_open.set()
 
     def stopProducing(self) -> None:
         """The client has left: what is sent now is dropped."""
-        self._is_open.set()
+        self.resumeProducing()
 
 
 class Request(http_protocol.WebRequest):  # type: ignore[misc]

@@ -158,12 +158,13 @@ ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE
 # host:port of receivers of the operator's own that webhooks may be told to, by plain http too.
 WEBHOOK_ALLOW = [entry.strip().lower() for entry in _text("WEBHOOK_ALLOW").split(",") if entry.strip()]
 
-# Streams of events: how long one lasts, after which silence it says that it lives, how many at once, and how much may
-# wait for a client that does not read, in the process and on its way.
+# Streams of events: how long one lasts, after which silence it says that it lives, how many at once; how much may wait
+# for one that does not keep up before it is told from the log again, and how long one may take nothing at all.
 SSE_SECONDS = _number("SSE_SECONDS", 270)
 HEARTBEAT_SECONDS = _number("HEARTBEAT_SECONDS", 20)
 if not 0 < HEARTBEAT_SECONDS <= 30:
     raise ImproperlyConfigured("HEARTBEAT_SECONDS is 1 to 30: clients give up after 60 seconds of silence")
+LONG_POLL_SECONDS = _number("LONG_POLL_SECONDS", 60)
 SSE_PER_KEY = _number("SSE_PER_KEY", 5)
 SSE_PER_ACCOUNT = _number("SSE_PER_ACCOUNT", 50)
 EVENT_QUEUE_BYTES = _number("EVENT_QUEUE_BYTES", 1024**2)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -21,9 +22,11 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from config import outflow
-from config.outflow import SlowClient
+from config.outflow import Outflow, SlowClient
 
 THREADS = 24
+
+log = structlog.get_logger(__name__)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -69,26 +72,36 @@ class ThreadedHandler(ASGIHandler):
         return response
 
     async def _send_until_disconnect(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
-        sending = asyncio.create_task(self.send_response(response, _patient(send)))
+        sending = asyncio.create_task(self._send_body(response, send))
         leaving = asyncio.create_task(self.listen_for_disconnect(receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:  # also when the server ends
             for task in (sending, leaving):
                 task.cancel()
-                with suppress(asyncio.CancelledError, RequestAborted, SlowClient):
+                with suppress(asyncio.CancelledError, RequestAborted):
                     await task
 
+    async def _send_body(self, response: HttpResponseBase, send: Send) -> None:
+        """No faster than the client takes it. It is broken off where it fails: there is no other answer any more."""
+        way = outflow.find()
+        if way is None:
+            await self.send_response(response, send)
+            return
+        try:
+            await self.send_response(response, _patient(send, way))
+        except SlowClient:
+            log.info("stream.cut")
+        except Exception as error:
+            log.error("stream.failed", exc_info=error)
+            way.cut()
 
-def _patient(send: Send) -> Send:
-    """Sends no more than the client takes."""
-    way = outflow.find()
-    if way is None:
-        return send
 
+def _patient(send: Send, way: Outflow) -> Send:
     async def send_and_wait(message: Mapping[str, Any]) -> None:
         await send(message)
-        await way.wait()
+        if way.is_full:
+            await way.wait()
 
     return send_and_wait
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from channels.layers import channel_layers
 from django.test import override_settings
@@ -171,5 +170,3 @@ def answer(server: Server, key: str, path: str) -> tuple[int, dict[str, str], by
     """Status, headers and body of one request."""
     with Stream(server, key, path=path) as asked:
         return asked.status, asked.headers, asked.rest()
-
-

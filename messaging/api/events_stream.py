@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -15,58 +12,20 @@ from rest_framework.request import Request
 from mailboxes.api.base import ApiView
 from mailboxes.api.errors import PlainProblem
 from mailboxes.api.openapi import operation
-from mailboxes.principals import Principal
-from messaging.events import cursors, filters, limits, sse
-from messaging.events.limits import Lease
+from messaging.events import cursors, filters, sse
 from messaging.events.sse import Asked
 
+from .events_log import MAILBOX_ID, TAGS, TYPES
+from .live import Live, is_live, take_lease
+
 KIND = "text/event-stream"
-# Nobody between us and the client may keep frames back, or press them together until there are enough.
-UNBUFFERED = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID",
     {"type": "string"},
     OpenApiParameter.HEADER,
     description="The id of the last event that you have dealt with: all that came after it is told first.",
 )
-EVENTS = OpenApiParameter(
-    "events",
-    {"type": "string"},
-    description="Names of events with commas between them; `*` is all. Left out: the five `message.received`, "
-    "`.sent`, `.delivered`, `.bounced` and `.complaint`.",
-)
-MAILBOX_ID = OpenApiParameter("mailboxId", {"type": "string"}, description="Only events of this mailbox.")
-TAGS = OpenApiParameter(
-    "tags",
-    {"type": "string"},
-    description="With commas between them: only events about messages that carry one of them, or answer one that does.",
-)
-
-
-class Live(StreamingHttpResponse):
-    """A body that comes from the event loop while a lease is held; the lease ends with it."""
-
-    def __init__(self, parts: AsyncIterator[bytes], lease: Lease, *, kind: str) -> None:
-        super().__init__(parts, content_type=kind, headers=UNBUFFERED)
-        self._parts, self._lease = parts, lease
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._parts  # as it is: Django would wrap it twice
-
-    def close(self) -> None:
-        super().close()
-        self._lease.release()
-
-
-def is_live(request: Request) -> bool:
-    """Whether there is an event loop to answer from, as under Daphne; gunicorn has none."""
-    return isinstance(request._request, ASGIRequest)
-
-
-def take_lease(principal: Principal) -> Lease:
-    """The right to listen with this key. Raises LimitReached."""
-    key = principal.key.pk if principal.key is not None else principal.identity
-    return limits.take(key=key, account_id=principal.account.pk)
+EVENTS = OpenApiParameter("events", {"type": "string"}, description=TYPES.description)
 
 
 class EventStream(ApiView):

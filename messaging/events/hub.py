@@ -70,6 +70,9 @@ class Feed:
         self._live.add(asking)
         return True
 
+    def stand_aside(self, lagging: Subscription) -> None:
+        self._live.discard(lagging)
+
     def leave(self, leaving: Subscription) -> None:
         self.all.discard(leaving)
         self._live.discard(leaving)

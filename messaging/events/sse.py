@@ -51,7 +51,8 @@ async def frames(asked: Asked, lease: Lease) -> AsyncIterator[bytes]:
                 if frame is None:
                     yield HEARTBEAT
                     continue
-                yield b"".join(one.sse for one in (frame, *subscription.rest()))
+                more = subscription.rest()
+                yield b"".join([frame.sse, *(one.sse for one in more)]) if more else frame.sse
                 faultpoint("sse.mid")
         if subscription.ended is Ending.OVER:
             yield RECONNECT

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from mailboxes import clock, departure, keys
@@ -85,9 +86,11 @@ def test_a_quiet_stream_says_that_it_lives(server: Server, alice: Tenant) -> Non
 def test_a_stream_ends_by_telling_its_client_to_connect_again(
     alice: Tenant, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with running_server(tmp_path_factory.mktemp("short"), SSE_SECONDS="1") as server:
-        with Stream(server, alice.key_text).until_open() as stream:
-            assert stream.rest() == b"event: reconnect\ndata: {}\n\n"
+    with (
+        running_server(tmp_path_factory.mktemp("short"), SSE_SECONDS="1") as server,
+        Stream(server, alice.key_text).until_open() as stream,
+    ):
+        assert stream.rest() == b"event: reconnect\ndata: {}\n\n"
 
 
 def test_who_comes_back_misses_nothing_and_sees_nothing_twice(server: Server, alice: Tenant) -> None:
@@ -175,7 +178,7 @@ def test_a_revoked_key_hears_nothing_more_at_once(server: Server, alice: Tenant)
         keys.revoke_now(key, by="test", now=clock.now())
         assert stream.rest() == b""
         assert time.monotonic() - begun < 1
-        assert other.next("key.revoked")
+        assert other.next("key.revoked").id
 
 
 def test_an_expired_key_hears_nothing_more_within_seconds(server: Server, alice: Tenant) -> None:
@@ -212,20 +215,83 @@ def test_streams_cost_no_threads_and_no_connections(server: Server, alice: Tenan
 
 
 def test_who_does_not_read_is_cut_and_replays(server: Server, alice: Tenant) -> None:
-    big = letter(to=alice.mailbox.full_address, body="So be it. \r\n" * 75_000)
     with Stream(server, alice.key_text, buffer=4096).until_open() as stream:
-        for _ in range(12):
-            arrivals.arrive(alice.mailbox, big)
-        time.sleep(5)
-        seen = [frame.id for frame in stream.frames() if frame.id]
-    told = list(
-        Event.objects.filter(account=alice.account, kind="message.received").order_by("seq").values_list("pk", flat=True)
-    )
-    ids = [str(pk) for pk in told]
-    assert 0 < len(seen) < 12
-    assert seen == ids[: len(seen)]
+        long_mails(alice, 1)
+        seen = [frame.id for frame in stream.events(1)]
+        long_mails(alice, 12)
+        time.sleep(4)  # longer than SLOW_CLIENT_SECONDS
+        seen += [frame.id for frame in stream.frames() if frame.id]
+    assert len(seen) < 13
     with Stream(server, alice.key_text, last=seen[-1]) as stream:
-        assert seen + [frame.id for frame in stream.events(12 - len(seen))] == ids
+        seen += [frame.id for frame in stream.events(13 - len(seen))]
+    told = Event.objects.filter(account=alice.account, kind="message.received").order_by("seq")
+    assert seen == [str(pk) for pk in told.values_list("pk", flat=True)]
+
+
+def long_mails(tenant: Tenant, count: int) -> None:
+    address = tenant.mailbox.full_address
+    for _ in range(count):
+        arrivals.arrive(tenant.mailbox, letter(to=address, body="So be it. \r\n" * 70_000))
+
+
+def test_who_waits_for_the_log_is_answered_by_the_first_event(server: Server, alice: Tenant) -> None:
+    path = "/v1/events/log?after=latest&types=key.created&wait=30"
+    begun = time.monotonic()
+    with Stream(server, alice.key_text, path=path) as asked:
+        [happened] = happen(alice)
+        body = asked.rest()
+        assert time.monotonic() - begun < 5
+        page = json.loads(body)
+        assert body.startswith(b"\n")
+        assert asked.headers["content-type"] == "application/json"
+        assert asked.headers["x-robotomail-inbound-quota"] == "0/100"
+    assert [event["id"] for event in page["events"]] == [happened]
+    assert (page["cursor"], page["hasMore"]) == (happened, False)
+
+
+def test_who_waits_for_nothing_is_told_so_in_the_end_and_where_to_go_on(server: Server, alice: Tenant) -> None:
+    with Stream(server, alice.key_text, path="/v1/events/log?after=latest&types=key.created&wait=2") as asked:
+        arrivals.arrive(alice.mailbox)
+        body = asked.rest()
+    assert body.count(b"\n") > 1
+    last = Event.objects.filter(account=alice.account).order_by("-seq")[0]
+    assert json.loads(body) == {"events": [], "cursor": str(last.pk), "hasMore": False}
+
+
+def test_who_need_not_wait_is_answered_at_once(server: Server, alice: Tenant) -> None:
+    _, headers, body = answer(server, alice.key_text, "/v1/events/log?types=*&wait=60")
+    assert "content-length" in headers
+    assert json.loads(body)["events"]
+
+
+def test_who_holds_all_streams_it_may_waits_for_nothing(server: Server, alice: Tenant) -> None:
+    streams = [Stream(server, alice.key_text).until_open() for _ in range(5)]
+    begun = time.monotonic()
+    status, _, body = answer(server, alice.key_text, "/v1/events/log?after=latest&wait=60")
+    assert (status, json.loads(body)["events"]) == (200, [])
+    assert time.monotonic() - begun < 5
+    for stream in streams:
+        stream.close()
+
+
+@pytest.mark.parametrize("seconds", ["61", "-1", "x", ""])
+def test_a_wait_that_is_no_number_of_seconds_is_refused(client: Client, alice: Tenant, seconds: str) -> None:
+    headers = {"Authorization": f"Bearer {alice.key_text}"}
+    told = client.get("/v1/events/log", {"wait": seconds}, headers=headers)
+    assert (told.status_code, told.json()["field"]) == (400, "wait")
+
+
+def test_the_streams_end_when_the_server_does(
+    alice: Tenant, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with running_server(tmp_path_factory.mktemp("ending")) as server:
+        streams = [Stream(server, alice.key_text).until_open() for _ in range(4)]
+        web = server.running[-1]
+        web.terminate()
+        web.wait(timeout=4)
+        for stream in streams:
+            stream.rest()
+            stream.close()
 
 
 def test_a_process_without_an_event_loop_sends_clients_elsewhere(client: Client, alice: Tenant) -> None:
@@ -238,8 +304,7 @@ def may_listen(server: Server, key: str) -> bool:
         return stream.status == 200
 
 
-def until(condition: object) -> None:
-    assert callable(condition)
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
@@ -247,8 +312,6 @@ def until(condition: object) -> None:
 
 
 def server_connections() -> int:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         return int(cursor.fetchone()[0])
