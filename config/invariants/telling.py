@@ -57,7 +57,7 @@ LEFT JOIN (
 ) AS t ON t.delivery_id = d.id
 LEFT JOIN messaging_webhookattempt l ON l.delivery_id = d.id AND l.number = t.last
 WHERE d.attempts <> coalesce(t.made, 0) OR d.attempts <> coalesce(t.last, 0)
-    OR d.status = 'DELIVERED' AND (l.response_status BETWEEN 200 AND 299) IS NOT TRUE
+    OR d.status = 'DELIVERED' AND (l.response_status BETWEEN 200 AND 299 AND l.code = '') IS NOT TRUE
 """
 
 # Of what an ordered endpoint was told since it was changed last. Nobody has to wait for a delivery that was given up,
@@ -77,7 +77,7 @@ WITH since AS (
         WHEN d.status = 'PENDING' THEN 'infinity'
         ELSE (
             SELECT min(t.started_at) FROM messaging_webhookattempt t
-            WHERE t.delivery_id = d.id AND t.response_status BETWEEN 200 AND 299) END AS settled_at,
+            WHERE t.delivery_id = d.id AND t.response_status BETWEEN 200 AND 299 AND t.code = '') END AS settled_at,
         min(d.created_at) OVER (
             PARTITION BY d.endpoint_id ORDER BY d.event_seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
         ) AS later_made_at

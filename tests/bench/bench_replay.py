@@ -19,7 +19,6 @@ from pytest_django import Settings
 from tests import builders
 from tests.bench.side_by_side import Comparison, in_turn
 from tests.bench.stack import Stack, free_port, wait_until_answered
-from tests.builders import Tenant
 from tests.seams.writing import KIND, fill, first_id, log_of, writers
 
 from .bench_streams import UNLIMITED

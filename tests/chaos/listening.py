@@ -26,7 +26,7 @@ from .processes import PATIENCE, STOPPED, Crew, Running, until
 from .verdict import Verdict
 
 IMPATIENT_AFTER = 0.5  # seconds: a client that was cut off notices it, one that hears nothing leaves
-UNLIMITED = {"SSE_PER_KEY": 1000, "SSE_PER_ACCOUNT": 1000}
+UNLIMITED: dict[str, Any] = {"SSE_PER_KEY": 1000, "SSE_PER_ACCOUNT": 1000}
 
 
 def run(case: Case, crew: Crew) -> Verdict:

@@ -34,8 +34,8 @@ def end_of(tenant: Tenant) -> int:
     return cursors.newest(tenant.account.pk)
 
 
-def page(tenant: Tenant, after: int, **more: frozenset[str]) -> reading.Page:
-    return reading.page(tenant.account.pk, after=after, limit=100, now=clock.now(), **more)
+def page(tenant: Tenant, after: int, kinds: frozenset[str] | None = None) -> reading.Page:
+    return reading.page(tenant.account.pk, after=after, limit=100, kinds=kinds, now=clock.now())
 
 
 READERS: dict[str, Read] = {

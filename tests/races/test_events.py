@@ -1,4 +1,4 @@
-"""Many writers of one account's log, and of many at once: no gap, nothing twice, an unbroken chain, at any moment (I13)."""
+"""Many writers of one account's log, and of many: no gap, nothing twice, an unbroken chain, at any moment (I13)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
-"""A lean client of event streams: one raw socket in the loop each, so that a thousand of them cost the machine little."""
+"""A lean client of event streams: one raw socket in the loop each, so that many of them cost little."""
 
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 LIMIT = 4 * 1024 * 1024  # of one frame
 PATIENCE = 20.0
@@ -72,6 +75,17 @@ async def listen(port: int, key: str, *, last: str = "", query: str = "events=*"
         writer.transport.abort()
         raise Refused(status)
     return Ear(reader, writer)
+
+
+def ask(port: int, key: str, path: str) -> tuple[int, Any]:
+    """Status and JSON of one GET."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
 
 
 def _heard(frame: bytes) -> Heard | None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
 FEW, MANY = 40, 500
 CLIENTS = 4
-UNLIMITED = {"SSE_PER_KEY": 1000, "SSE_PER_ACCOUNT": 1000}
+UNLIMITED: dict[str, Any] = {"SSE_PER_KEY": 1000, "SSE_PER_ACCOUNT": 1000}
 
 
 @pytest.mark.parametrize("reconnects", [FEW, pytest.param(MANY, marks=pytest.mark.chaos)])

@@ -37,7 +37,8 @@ def event_was_passed_over(alice: Tenant) -> None:
     told(alice, 2)
     forge(
         "DELETE FROM messaging_webhookattempt",
-        "DELETE FROM messaging_webhookdelivery WHERE event_seq = (SELECT max(event_seq) FROM messaging_webhookdelivery)",
+        "DELETE FROM messaging_webhookdelivery WHERE event_seq = ("
+        "SELECT max(event_seq) FROM messaging_webhookdelivery)",
     )
 
 
