@@ -64,6 +64,7 @@ def test_from_a_commit_to_the_last_of_many_streams(stack: Stack) -> None:
         for _ in range(REPEATS):
             found[0].append(await rounds(mine, ours.commit, ROUNDS))
             found[1].append(await rounds(theirs, bare.commit, ROUNDS))
+            print("slowest, ms:", *(sorted(map(round, every[-1]))[-5:] for every in found), flush=True)
         assert mine.lost == theirs.lost == 0, "a stream was cut"
         mine.close()
         theirs.close()
