@@ -15,7 +15,7 @@ from config.embedded.roles import APP_ROLE, OWNER_ROLE
 from config.logging import logging_config
 from config.secret import kept_secret_key
 from config.settings_fixed import *  # noqa: F403 - settings are one namespace
-from config.settings_fixed import BASE_DIR
+from config.settings_fixed import API_TAGS, BASE_DIR
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.
 django_stubs_ext.monkeypatch()
@@ -293,26 +293,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["mailboxes.api.openapi.tidy"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
-    "TAGS": [
-        {"name": name}
-        for name in (
-            "Signup",
-            "Sign-in",
-            "Account",
-            "API keys",
-            "Mailboxes",
-            "Domains",
-            "Messages",
-            "Threads",
-            "Attachments",
-            "Oversight",
-            "Billing",
-            "Support",
-            "Events",
-            "Webhooks",
-            "Suppressions",
-        )
-    ],
+    "TAGS": [{"name": name} for name in API_TAGS],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
 LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

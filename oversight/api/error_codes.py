@@ -142,11 +142,13 @@ CODES: dict[int, dict[str, str]] = {
         "too_many_requests": "Too many requests from your address; Retry-After says how long to wait.",
         "too_many_passwords": "Too many wrong passwords; Retry-After says how long to wait.",
         "too_many_tickets": "The account asked for help too often within a day.",
+        "too_many_streams": "The key or the account has all the streams it may; Retry-After says when to try again.",
         "limit_reached": "A limit is used up.",
     },
     500: {"server_error": "Something broke on our side; the requestId names it in the server's log."},
     502: {"stripe_failed": "The payment service failed; nothing was charged. Retry-After says when to try again."},
     503: {
+        "streams_elsewhere": "This process gives short answers only: the operator sends /v1/events to another one.",
         "billing_off": "This server has no plans to upgrade to.",
         "unavailable": "The database does not answer; nothing was done. Retry-After says when to try again.",
         "storage_unavailable": "The files' storage does not answer; nothing was done.",

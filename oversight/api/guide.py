@@ -32,6 +32,7 @@ def _of_events() -> dict[str, object]:
         "days": settings.EVENT_RETENTION_DAYS,
         "window": f"{reading.WINDOW:,}",
         "contract": ", ".join(f"`{name}`" for name in catalog.CONTRACT),
+        "description": catalog.DESCRIPTION,
         "groups": [
             (title, [kind for kind in catalog.KINDS.values() if kind.name.startswith(beginnings)])
             for title, beginnings in GROUPS.items()

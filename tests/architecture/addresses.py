@@ -74,6 +74,7 @@ ADDRESSES: dict[str, Address] = {
     "v1/domains": Address(Door.KEY),
     "v1/domains/<str:id>": Address(Door.KEY, objects={"id": "domain"}),
     "v1/domains/<str:id>/verify": Address(Door.KEY, "POST", {"id": "domain"}),
+    "v1/events": Address(Door.KEY),
     "v1/events/log": Address(Door.KEY),
     "v1/mailboxes": Address(Door.KEY),
     "v1/mailboxes/<str:id>": Address(Door.KEY, objects=MAILBOX),

@@ -79,7 +79,7 @@ def test_the_five_troubles_are_told() -> None:
 
 def test_every_kind_of_event_is_told_with_what_it_does_not_promise() -> None:
     page = html.document_fromstring(Client().get("/docs/events").content)
-    rows = [["".join(cell.itertext()) for cell in row] for row in page.findall(".//table/tbody/tr")]
+    rows = [["".join(map(str, cell.itertext())) for cell in row] for row in page.findall(".//table/tbody/tr")]
     told = {row[0]: row[2] for row in rows if len(row) == 4}
     assert told.keys() == catalog.KINDS.keys()
     assert all(told.values())
