@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from . import arriving, counting, deciding, recording, sealing, sending, stopping, tenancy
+from . import arriving, counting, deciding, recording, sealing, sending, stopping, telling, tenancy
 from .invariant import Invariant
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
@@ -19,6 +19,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *deciding.INVARIANTS,
             *sealing.INVARIANTS,
             *recording.INVARIANTS,
+            *telling.INVARIANTS,
             *tenancy.INVARIANTS,
             *arriving.INVARIANTS,
             *counting.INVARIANTS,

@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from mailboxes import events
+from mailboxes import events, statements
 from mailboxes.api import pagination
-from mailboxes.models import EventCounter
+from mailboxes.models import Event, EventCounter
 from messaging.models import Message, Thread
 from oversight.console import keyset
 from oversight.models import Review
@@ -34,6 +35,7 @@ FEW, MANY = 1_000, int(os.environ.get("ROWS", 1_000_000))
 CALLS = int(os.environ.get("CALLS", 14))
 ONLY_LIST = os.environ.get("LIST", "")  # a part of a list's name: only that one, with every statement
 # Not a page that anybody reads on to: rows that were never read are skipped one by one. Shown, and not wanted flat.
+Asker = TypeVar("Asker")
 LEAP = "API messages, a leap to half"
 
 
@@ -46,7 +48,7 @@ class Statement:
 
     def pages(self) -> int:
         """How many pages of 8 KB PostgreSQL reads for it: what grows with the rows, whatever else the machine does."""
-        if not self.sql.startswith(("SELECT", "(SELECT", "WITH")):
+        if not self.sql.startswith(("SELECT", "(SELECT", "WITH")) or "INSERT" in self.sql or "UPDATE" in self.sql:
             return 0
         [[plan]] = self._explained("FORMAT JSON")
         return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
@@ -75,6 +77,10 @@ class Reader:
     def api(self, path: str, **query: Any) -> None:
         answer = self.agent.get(path, **query)
         assert answer.status == 200, (path, answer.json)
+
+    def log(self, least: int = 40, **query: Any) -> None:
+        answer = self.agent.get("/events/log", limit=50, **query)
+        assert len(answer.json["events"]) >= least, answer.json
 
     def pending(self, count: int = 50, **query: Any) -> None:
         answer = self.rhea.get("/oversight/pending", **query)
@@ -113,6 +119,11 @@ class Reader:
         return half
 
     @cached_property
+    def place(self) -> str:
+        """The id of the event behind seven tenths of the others."""
+        return str(Event.objects.get(account=self.account, seq=self.head * 7 // 10).pk)
+
+    @cached_property
     def head(self) -> int:
         return EventCounter.objects.get(account=self.account).last_seq
 
@@ -145,6 +156,10 @@ LISTS: dict[str, Callable[[Reader], None]] = {
     "API pending, deep": lambda one: one.pending(after=cursor(one.review, "expires_at")),
     "API pending of a mailbox": lambda one: one.pending(mailboxId=one.crowd.tenant.mailbox.pk),
     "API pending of a quiet mailbox": lambda one: one.pending(1, mailboxId=one.crowd.quiet.pk),
+    "API event log": lambda one: one.log(types="*"),
+    "API event log, deep": lambda one: one.log(types="*", after=one.place),
+    "API event log of a mailbox, deep": lambda one: one.log(mailboxId=one.crowd.tenant.mailbox.pk, after=one.place),
+    "API event log, its end": lambda one: one.log(0, after="latest"),
     "events": lambda one: one.events_after(0),
     "events, deep": lambda one: one.events_after(one.head - 60),
     "console queue": lambda one: one.page("/review/"),
@@ -171,7 +186,7 @@ LISTS: dict[str, Callable[[Reader], None]] = {
 }
 
 
-def statements_of(ask: Callable[[Reader], None], reader: Reader) -> list[Statement]:
+def statements_of(ask: Callable[[Asker], object], reader: Asker) -> list[Statement]:
     """What one call asks the database."""
     asked: list[Statement] = []
 
@@ -179,8 +194,13 @@ def statements_of(ask: Callable[[Reader], None], reader: Reader) -> list[Stateme
         asked.append(Statement(sql, params))
         return execute(sql, params, many, context)
 
+    def watch_prepared(sql: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        asked.append(Statement(sql.strip(), params))
+        return run(sql, params)
+
     ask(reader)  # what is asked once only, the deep places, is known from now on
-    with connection.execute_wrapper(watch):
+    run = statements.run
+    with connection.execute_wrapper(watch), patch.object(statements, "run", watch_prepared):
         ask(reader)
     return asked
 

@@ -30,6 +30,7 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.valkey = EmbeddedValkey(find_places(folder))
+        self.pids: dict[str, int] = {}
         self._ends = ExitStack()
 
     def __enter__(self) -> Stack:
@@ -45,14 +46,14 @@ class Stack:
         """`python <arguments>` with production's settings; its output goes to `<name>.log`."""
         options: dict[str, Any] = {"env": self.environment(environment), "cwd": settings.BASE_DIR}
         argv = [sys.executable, "-W", "ignore", *arguments]
-        self._ends.enter_context(_running(argv, self.folder / f"{name}.log", options))
+        self.pids[name] = self._ends.enter_context(_running(argv, self.folder / f"{name}.log", options))
 
     def web(self, name: str, application: str, **environment: str) -> int:
         """A Daphne as `make run` starts it; its port."""
-        port = _free_port()
+        port = free_port()
         daphne = ("-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
         self.start(name, *daphne, "-b", "127.0.0.1", "-p", str(port), application, DATABASE_POOL="1", **environment)
-        _wait_until(lambda: _answers(port))
+        _wait_until(lambda: answers(port))
         return port
 
     def environment(self, changes: Mapping[str, str]) -> dict[str, str]:
@@ -68,11 +69,11 @@ class Stack:
 
 
 @contextmanager
-def _running(argv: Sequence[str], log: Path, options: Mapping[str, Any]) -> Iterator[None]:
+def _running(argv: Sequence[str], log: Path, options: Mapping[str, Any]) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(list(argv), stdout=output, stderr=subprocess.STDOUT, **_own_session(options))
     try:
-        yield
+        yield process.pid
     finally:
         # The whole session: Celery's pool is made of grandchildren.
         with suppress(ProcessLookupError):
@@ -84,7 +85,7 @@ def _own_session(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "start_new_session": True}
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -92,10 +93,14 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_until_answered(port: int) -> None:
+    _wait_until(lambda: answers(port))
 
 
 def _wait_until(is_ready: Any) -> None:

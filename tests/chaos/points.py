@@ -53,6 +53,7 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "inbound.after_250": WITH_NETWORK,
     "parse.before_commit": WITH_DATABASE,
     "parse.after_commit": WITH_DATABASE,
+    "sse.mid": WITH_NETWORK,  # on the event loop, too
 }
 SEEDS = range(1, 6)
 
@@ -128,4 +129,5 @@ SAMPLE = [Case(point, Kind.KILL, 1) for point in KINDS] + [
     Case("smtp.after_reply", Kind.DROP_DATABASE, 1),
     Case("inbound.before_commit", Kind.DROP_NETWORK, 1),
     Case("parse.before_commit", Kind.DROP_DATABASE, 1),
+    Case("sse.mid", Kind.STALL, 1),
 ]

@@ -150,10 +150,10 @@ class Crew:
         self.running[-1].port = port
         return self.running[-1]
 
-    def serve(self, role: str, *, faults: str = "", broker: str = "") -> Running:
-        """A server in this role ("web" or "smtpd"), listening."""
+    def serve(self, role: str, *, faults: str = "", broker: str = "", **values: object) -> Running:
+        """A server in this role ("web" or "smtpd"), listening; `values` are settings of its own."""
         port = free_port()
-        values = {"HOST": "127.0.0.1", "SMTP_PORT": port} if role == "smtpd" else {}
+        values |= {"HOST": "127.0.0.1", "SMTP_PORT": port} if role == "smtpd" else {}
         server = self.start(role, faults=faults, broker=broker, port=port, **values)
         until(lambda: _listens(port) or server.state is not None, f"the {role} listens", seconds=60)
         assert server.code is None, server.said

@@ -13,7 +13,7 @@ from django.conf import settings
 from tests.fakes.postfix import postfix_sink
 from tests.fakes.sink import Sink
 
-from . import answering, arriving, expiring, moods, outbound
+from . import answering, arriving, expiring, listening, moods, outbound
 from .outbound import Relay
 from .points import KINDS, MATRIX, SAMPLE, Case
 from .processes import Crew
@@ -92,6 +92,8 @@ def verdict_on(case: Case, crew: Crew, relay: Relay) -> Verdict:
                 verdict = arriving.run_inbound(case, crew)
             case "parse":
                 verdict = arriving.run_parse(case, crew)
+            case "sse":
+                verdict = listening.run(case, crew)
             case _:
                 verdict = outbound.run(case, crew, relay)
         verdict.check_invariants()

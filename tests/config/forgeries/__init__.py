@@ -1,6 +1,6 @@
 """For every promise of config.invariants at least one forgery that breaks it, in the same files."""
 
-from . import arriving, counting, deciding, recording, sealing, sending, stopping, tenancy
+from . import arriving, counting, deciding, recording, sealing, sending, stopping, telling, tenancy
 from .forging import Forgery
 
 FORGERIES: list[tuple[str, Forgery]] = [
@@ -9,6 +9,7 @@ FORGERIES: list[tuple[str, Forgery]] = [
     *deciding.FORGERIES,
     *sealing.FORGERIES,
     *recording.FORGERIES,
+    *telling.FORGERIES,
     *tenancy.FORGERIES,
     *arriving.FORGERIES,
     *counting.FORGERIES,
