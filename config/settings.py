@@ -108,6 +108,8 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+# How far back listeners may go on from. The event log itself is never cut: it is the audit log.
+EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
 # 25 MiB of content, base64 and headers included.
 MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 # What one send takes of the limits: each of its recipients, or the message.
@@ -140,6 +142,17 @@ DNS_RESOLVERS = [resolver.strip() for resolver in _text("DNS_RESOLVERS").split("
 ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE_HOSTS").split(",") if host.strip()]
 # host:port of receivers of the operator's own that webhooks may be told to, by plain http too.
 WEBHOOK_ALLOW = [entry.strip().lower() for entry in _text("WEBHOOK_ALLOW").split(",") if entry.strip()]
+
+# Streams of events: how long one lasts, after which silence it says that it lives, how many at once, and how much may
+# wait for a client that does not read, in the process and on its way.
+SSE_SECONDS = _number("SSE_SECONDS", 270)
+HEARTBEAT_SECONDS = _number("HEARTBEAT_SECONDS", 20)
+if not 0 < HEARTBEAT_SECONDS <= 30:
+    raise ImproperlyConfigured("HEARTBEAT_SECONDS is 1 to 30: clients give up after 60 seconds of silence")
+SSE_PER_KEY = _number("SSE_PER_KEY", 5)
+SSE_PER_ACCOUNT = _number("SSE_PER_ACCOUNT", 50)
+EVENT_QUEUE_BYTES = _number("EVENT_QUEUE_BYTES", 1024**2)
+SLOW_CLIENT_SECONDS = _number("SLOW_CLIENT_SECONDS", 20)
 
 # How long an agent's key may be believed without a look at the database; its NOTIFY shortens that to milliseconds.
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
@@ -179,8 +192,9 @@ DATABASE_ADMIN = (
 )
 if _switch("DATABASE_POOL"):
     # Web processes only: each of the threads that answer requests would keep a connection of its own. As many as there
-    # are threads (`threaded.THREADS`) when all are busy, and some from the start: nobody waits for the pool to grow.
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 4, "max_size": 24, "timeout": 10}
+    # are threads when all are busy (`threaded.THREADS`, and five that read events), and some from the start: nobody
+    # waits for the pool to grow.
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 4, "max_size": 29, "timeout": 10}
 
 # --- Broker, cache, channel layer: doorbells and counters, never truth ---------------------------------------------
 _redis_url = REDIS_URL or f"unix://{PLACES.valkey_socket}"

@@ -11,8 +11,9 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -82,6 +83,14 @@ def authenticate(text: str, *, now: datetime) -> Principal:
         raise Unauthenticated("This key has expired.", code="expired_key", fix="Create a new key.")
     _note_use(key, now=now)
     return _principal(key)
+
+
+def still_good(key_ids: Collection[UUID], *, now: datetime) -> set[UUID]:
+    """Those of these keys that would be let in."""
+    is_alive = Q(revoked_at__isnull=True, account__departed_at__isnull=True)
+    is_in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    is_let_in = Q(member__isnull=True) | Q(member__user__is_active=True)
+    return set(ApiKey.objects.filter(is_alive, is_in_time, is_let_in, pk__in=key_ids).values_list("pk", flat=True))
 
 
 def revoked() -> Unauthenticated:

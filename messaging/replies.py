@@ -7,6 +7,7 @@ mailbox, are passed over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 from uuid import UUID
 
 from .models import Direction, Message
@@ -15,7 +16,22 @@ from .visibility import SENT
 REFERENCES_LOOKED_AT = 20
 
 
-def find(messages: Sequence[Message]) -> dict[UUID, Message]:
+class Answering(Protocol):
+    """What is looked at of a message, be it an instance of the model or a bare row."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def mailbox_id(self) -> UUID: ...
+    @property
+    def in_reply_to(self) -> str | None: ...
+    @property
+    def references(self) -> Sequence[str]: ...
+
+
+def find(messages: Sequence[Answering]) -> dict[UUID, Message]:
     """By the id of each received message the sent one that it answers: one query for all. Others are left out."""
     received = [message for message in messages if message.direction == Direction.INBOUND]
     names = {(message.mailbox_id, name) for message in received for name in _references(message)}
@@ -33,7 +49,7 @@ def find(messages: Sequence[Message]) -> dict[UUID, Message]:
     return answered
 
 
-def _references(message: Message) -> Iterator[str]:
+def _references(message: Answering) -> Iterator[str]:
     """The Message-IDs that the message names, nearest first."""
     if message.in_reply_to:
         yield message.in_reply_to

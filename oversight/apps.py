@@ -11,6 +11,5 @@ class OversightConfig(AppConfig):
         import_module("oversight.tasks")
         import_module("oversight.admission")  # hears of arrived mail
         import_module("oversight.notices")  # hears events
-        import_module("oversight.doorbell")  # hears events
         import_module("oversight.exporting")  # registers its tables
         import_module("oversight.departures")  # hears of messages that are erased

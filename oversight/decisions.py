@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from mailboxes import events
 from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
@@ -75,6 +76,7 @@ def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: st
         clearance = Clearance(seal=seal, decision_id=decision.pk)
         outbox.enqueue(message, clearance=clearance, not_before=review.release_at, now=now)
         _record(review, decision, now=now)
+        _tell_sender(review, decision, now=now)
         faultpoint_after_commit("decide.after_commit")
         faultpoint("decide.before_commit")
     return decision
@@ -235,3 +237,17 @@ def _record(review: Review, decision: Decision, *, now: datetime, **facts: objec
     past = {DecisionKind.APPROVE: "approved", DecisionKind.REJECT: "rejected", DecisionKind.UNDO: "undone"}
     kind = f"review.{past[DecisionKind(decision.kind)]}"
     reviews.record(review, kind, now=now, decision_id=str(decision.pk), by=f"member:{decision.member_id}", **facts)
+
+
+def _tell_sender(review: Review, decision: Decision, *, now: datetime) -> None:
+    """Say of the message that it was approved: no move of it does, queued is queued by whoever cleared it."""
+    ids = {"message_id": str(review.message_id), "mailbox_id": str(review.mailbox_id), "review_id": str(review.pk)}
+    data = {**ids, "decision_id": str(decision.pk), "by": f"member:{decision.member_id}"}
+    events.record(
+        review.account_id,
+        "message.approved",
+        subject=str(review.message_id),
+        data=data,
+        now=now,
+        mailbox_id=review.mailbox_id,
+    )

@@ -81,7 +81,8 @@ class WebhookDelivery(models.Model):
     """One event for one endpoint: told until it is answered with a 2xx or given up. Its id is the same each time.
 
     The event is named, not copied: what is told is rendered when it is told. A worker claims a due row by moving
-    `next_at` to the end of its lease, so what it leaves behind goes again.
+    `next_at` to the end of its lease, so what it leaves behind goes again. `attempts` counts all that were ever made;
+    the schedule began after `attempts_before` of them: at 0, or when the delivery was asked for once more.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -91,6 +92,7 @@ class WebhookDelivery(models.Model):
     event = models.CharField(max_length=60)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     attempts = models.SmallIntegerField(default=0)
+    attempts_before = models.SmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, blank=True)
     attempted_at = models.DateTimeField(null=True, blank=True)
     response_status = models.SmallIntegerField(null=True, blank=True)
@@ -107,12 +109,24 @@ class WebhookDelivery(models.Model):
                 name="webhook_delivery_pending_has_time",
             ),
             models.CheckConstraint(condition=Q(attempts__gte=0), name="webhook_delivery_attempts_not_negative"),
+            models.CheckConstraint(
+                condition=Q(attempts_before__gte=0, attempts_before__lte=models.F("attempts")),
+                name="webhook_delivery_schedule_began",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
                 "endpoint", models.F("created_at").desc(), models.F("id").desc(), name="webhook_delivery_newest"
             ),
             models.Index("next_at", condition=Q(status="PENDING"), name="webhook_delivery_due"),
+            models.Index("endpoint", "event_seq", condition=Q(status="PENDING"), name="webhook_delivery_line"),
+            models.Index(
+                "endpoint",
+                models.F("created_at").desc(),
+                models.F("id").desc(),
+                condition=Q(status="FAILED"),
+                name="webhook_delivery_failed",
+            ),
         ]
 
     def __str__(self) -> str:

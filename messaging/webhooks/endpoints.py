@@ -136,9 +136,12 @@ def newest_deliveries(endpoint: WebhookEndpoint) -> list[WebhookDelivery]:
     return list(endpoint.deliveries.order_by("-created_at", "-pk")[:DELIVERIES_SHOWN])
 
 
-def secret_of(endpoint: WebhookEndpoint) -> str:
-    """The secret that deliveries are signed with."""
-    return vault.unseal(bytes(endpoint.secret), purpose=SECRET_PURPOSE).decode()
+def live_secrets(endpoint: WebhookEndpoint, *, now: datetime) -> tuple[str, ...]:
+    """The secrets that sign, newest first: after a rotation also the one before, until its time is over."""
+    sealed = [endpoint.secret]
+    if endpoint.previous_secret is not None and endpoint.previous_until and now < endpoint.previous_until:
+        sealed.append(endpoint.previous_secret)
+    return tuple(vault.unseal(bytes(one), purpose=SECRET_PURPOSE).decode() for one in sealed)
 
 
 def _of(account: Account) -> QuerySet[WebhookEndpoint]:

@@ -14,14 +14,14 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 
-from oversight.doorbell import STILL_SECONDS, group_name
+from messaging.events.doorbell import group_name
 
 from . import live
 from .live import Frame
 from .visit import Visit, find_visit
 
 SESSION_OVER = 4401
-FRAME_SECONDS = STILL_SECONDS  # at most four frames a second
+FRAME_SECONDS = 0.25  # at most four frames a second
 LOOK_SECONDS = 10.0  # a lost ring is found, and an ended session noticed, at the latest then
 
 
@@ -57,17 +57,16 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, *_: Any, **__: Any) -> None:
         """What a page says is dropped: decisions come by POST only."""
 
-    async def console_ring(self, _message: dict[str, Any]) -> None:
+    async def events_ring(self, _message: dict[str, Any]) -> None:
         self.rung.set()
 
     async def tell(self) -> None:
         """Frames as things happen, until the session ends."""
-        looks_again = False
+        has_more = False
         while True:
-            if not looks_again:
+            if not has_more:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.rung.wait(), LOOK_SECONDS)
-            was_rung = self.rung.is_set()  # then the bell is still for a moment, and a second look finds what it hid
             self.rung.clear()
             began = time.monotonic()
             visit = await self.find_visit()
@@ -75,7 +74,6 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
                 await self.close(SESSION_OVER)
                 return
             has_more = await self.tell_once(visit)
-            looks_again = has_more or was_rung
             await asyncio.sleep(max(FRAME_SECONDS - (time.monotonic() - began), 0))
 
     async def tell_once(self, visit: Visit) -> bool:

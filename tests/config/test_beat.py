@@ -16,9 +16,9 @@ from pytest_django import Settings
 from config.beat import DONE_HERE, Scheduler
 from config.celery import app
 from config.heartbeat import HEARTBEAT, HEARTBEAT_TASK
+from messaging.events import doorbell
 from messaging.silence import Silence
 from messaging.wakeup import DRAIN_OUTBOX, PROCESS_INTAKE
-from oversight import doorbell
 
 HANGS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 

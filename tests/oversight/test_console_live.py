@@ -24,8 +24,9 @@ from config.asgi import application
 from mailboxes import clock, stops
 from mailboxes.models import EventCounter, Member, Role
 from mailboxes.modes import OversightMode
+from messaging.events import doorbell
 from messaging.silence import Silence
-from oversight import decisions, doorbell
+from oversight import decisions
 from oversight.console import consumers
 from oversight.models import Review
 from tests import builders
@@ -237,7 +238,7 @@ class TestSocket:
             await in_thread(lambda: import_module(django_settings.SESSION_ENGINE).SessionStore(key).delete())
             layer = get_channel_layer()
             assert layer is not None
-            await layer.group_send(doorbell.group_name(alice.account.pk), {"type": "console.ring"})
+            await layer.group_send(doorbell.group_name(alice.account.pk), {"type": "events.ring"})
             assert await closed_with(communicator) == consumers.SESSION_OVER
 
     async def test_is_closed_when_the_member_leaves_the_account(self) -> None:

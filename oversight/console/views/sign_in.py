@@ -20,7 +20,7 @@ from mailboxes import clock
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import User
-from oversight import doorbell
+from messaging.events import doorbell
 from oversight.console.forms import NOT_PROVEN, SignInForm
 from oversight.console.visit import ACCOUNT, Visit, find_visit, page
 

@@ -1,15 +1,10 @@
-"""Tells the console's sockets that something happened in an account. A lost ring costs seconds, never an event.
-
-An open page that was rung awake looks again a moment later (`console.consumers`), so for as long the bell is still: a
-thousand sends a minute are not a thousand rings.
-"""
+"""Tells whoever listens to an account that something happened there. A lost ring costs seconds, never an event."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
 import threading
-import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,17 +21,17 @@ from messaging.silence import Silence
 log = structlog.get_logger(__name__)
 
 RING_SECONDS = 2
-STILL_SECONDS = 0.25
-MOST_REMEMBERED = 1000
+# The first ring goes at once; what happens in an account within this pause after it is one more ring. It is most of
+# what a busy account's listeners wait for, and keeps a worker's burst of commits from being as many messages.
+PAUSE_SECONDS = 0.003
 
 _silence = Silence()
-_rung_at: dict[UUID, float] = {}
 _of_thread = threading.local()
 
 
 def group_name(account_id: UUID) -> str:
-    """The channel group of an account's open pages."""
-    return f"console.{account_id.hex}"
+    """The channel group of those who listen to an account. Its messages are of type `events.ring`."""
+    return f"events.{account_id.hex}"
 
 
 @receiver(event_recorded)
@@ -56,30 +51,18 @@ class _Ring:
 
 
 def ring(account_id: UUID) -> None:
-    """Wake the account's open pages. Never fails and never waits: whoever calls has committed already."""
-    if not _is_still(account_id):
-        _bell.ring(group_name(account_id))
+    """Wake whoever listens to the account. Never fails and never waits: whoever calls has committed already."""
+    _bell.ring(account_id.hex)
 
 
-def _is_still(account_id: UUID) -> bool:
-    """Whether the account's pages were rung so lately that they are going to look anyway."""
-    now = time.monotonic()
-    if now - _rung_at.get(account_id, float("-inf")) < STILL_SECONDS:
-        return True
-    if len(_rung_at) >= MOST_REMEMBERED:
-        _rung_at.clear()
-    _rung_at[account_id] = now
-    return False
-
-
-def _ring_now(group: str) -> None:
+def _ring_now(account: str) -> None:
     if _silence.is_kept():
         return
     try:
-        _loop().run(_send(group))
+        _loop().run(_send(UUID(account)))
     except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
         _silence.begin()
-        log.warning("doorbell.lost", group=group, error=str(error) or type(error).__name__)
+        log.warning("doorbell.lost", account=account, error=str(error) or type(error).__name__)
 
 
 def _loop() -> asyncio.Runner:
@@ -90,11 +73,12 @@ def _loop() -> asyncio.Runner:
     return runner
 
 
-async def _send(group: str) -> None:
+async def _send(account_id: UUID) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await asyncio.wait_for(layer.group_send(group, {"type": "console.ring"}), RING_SECONDS)
+        message = {"type": "events.ring", "account": account_id.hex}
+        await asyncio.wait_for(layer.group_send(group_name(account_id), message), RING_SECONDS)
 
 
-_bell = Bell(_ring_now)
+_bell = Bell(_ring_now, pause_seconds=PAUSE_SECONDS)
 atexit.register(_bell.ring_out)

@@ -1,0 +1,104 @@
+"""Events as agents are told them: once for all who listen to an account, in a fixed number of statements.
+
+Left out is what no agent may know: kinds outside the catalog, arrived mail that was not released, the platform's own
+mail. What is gone meanwhile is told as it was recorded: by its ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+from mailboxes import inbound_usage, statements
+from mailboxes.models import Account
+
+from . import catalog, envelope, message_rows
+from .entries import Entry
+from .message_rows import MessageRow, Rows
+from .payloads import OF_ONE_RECIPIENT, Payloads
+
+NO_TAGS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is told; `body` is its envelope, JSON on one line.
+
+    `tags` are those of the message that it is about, and of the one that this answers.
+    """
+
+    id: UUID
+    seq: int
+    kind: str
+    mailbox_id: UUID | None
+    tags: frozenset[str]
+    body: str
+
+
+def render(account_id: UUID, events: Sequence[Entry], *, now: datetime) -> list[Told]:
+    """The events of that account that agents may be told, in the order given.
+
+    For everybody who listens to the account: what a listener's key sees of it is said by mailbox and tags afterwards.
+    """
+    shown = [event for event in events if event.kind in catalog.KINDS]
+    if not shown or _is_platform(account_id):
+        return []
+    about = {event.id: _message_id(event) for event in shown}
+    rows = _rows(account_id, shown, about)
+    usage = _usage_of(account_id, now=now) if any(one.is_received for one in rows.messages.values()) else None
+    payloads = Payloads(rows, usage, now)
+    told = []
+    for event in shown:
+        message_id = about[event.id]
+        message = rows.messages.get(message_id) if message_id else None
+        if message is None or not _is_hidden(event, message):
+            told.append(_told(event, message, payloads))
+    return told
+
+
+def _told(event: Entry, message: MessageRow | None, payloads: Payloads) -> Told:
+    data, tags = event.data, NO_TAGS
+    if message is not None:
+        tags = payloads.rows.tags(message)
+        if event.kind in catalog.OF_RECEIVED_MAIL:
+            data = payloads.of_received(event, message)
+        elif event.kind.startswith("message."):
+            data = payloads.of_sent(event, message)
+    body = envelope.enveloped(event.id, event.kind, event.created_at, data)
+    return Told(event.id, event.seq, event.kind, event.mailbox_id, tags, body)
+
+
+def _is_hidden(event: Entry, message: MessageRow) -> bool:
+    """Of received mail agents hear that it came, once it was released; nothing of what humans did with it before."""
+    return message.is_received and (not message.is_shown or event.kind not in catalog.OF_RECEIVED_MAIL)
+
+
+def _message_id(event: Entry) -> UUID | None:
+    """The message that the event is about, if it is about one."""
+    if event.kind.startswith("message."):
+        return UUID(event.subject)
+    return UUID(json.loads(event.data)["message_id"]) if event.kind.startswith("review.") else None
+
+
+def _rows(account_id: UUID, shown: Sequence[Entry], about: dict[UUID, UUID | None]) -> Rows:
+    in_full = {pk for event in shown if event.kind in catalog.OF_RECEIVED_MAIL and (pk := about[event.id])}
+    in_short = {pk for pk in about.values() if pk} - in_full
+    recipients = {UUID(json.loads(event.data)["recipient_id"]) for event in shown if event.kind in OF_ONE_RECIPIENT}
+    return message_rows.read(
+        account_id, in_full=in_full, in_short=in_short, recipients=recipients, most=envelope.MOST_BYTES
+    )
+
+
+def _usage_of(account_id: UUID, *, now: datetime) -> inbound_usage.InboundUsage:
+    return inbound_usage.find(Account.objects.only("is_platform").get(pk=account_id), now=now)
+
+
+@lru_cache(maxsize=10_000)
+def _is_platform(account_id: UUID) -> bool:
+    """Whether it is the house itself; that never changes."""
+    rows = statements.run("SELECT is_platform FROM mailboxes_account WHERE id = %(id)s", {"id": account_id})
+    return bool(rows and rows[0][0])

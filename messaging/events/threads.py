@@ -1,0 +1,35 @@
+"""Threads of the streams' own for the database: few, whoever listens, and none of those that answer requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+T = TypeVar("T")
+
+# Apart, so that who catches up on a week does not delay what happens now.
+READERS, REPLAYERS = 1, 4
+
+_reading = ThreadPoolExecutor(READERS, thread_name_prefix="events")
+_replaying = ThreadPoolExecutor(REPLAYERS, thread_name_prefix="replay")
+
+
+async def in_reader(act: Callable[[], T]) -> T:
+    """What `act` returns, done in the thread that reads what is new."""
+    return await sync_to_async(_done, thread_sensitive=False, executor=_reading)(act)
+
+
+async def in_replayer(act: Callable[[], T]) -> T:
+    """What `act` returns, done in one of the threads that read what was."""
+    return await sync_to_async(_done, thread_sensitive=False, executor=_replaying)(act)
+
+
+def _done(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    finally:
+        connections.close_all()  # a pool takes it back
