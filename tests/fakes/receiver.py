@@ -52,10 +52,13 @@ class Told:
 
 @dataclass
 class Receiver:
-    """Takes every post once it is well: until then each is answered by the next of `moods`."""
+    """Takes every post once it is well: until then each is answered by the next of `moods`, which `is_taken` if that
+    means yes.
+    """
 
     web: Web
     moods: list[Answer]
+    is_taken: bool = False
     heard: list[Told] = field(default_factory=list)
     taken: list[Told] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -74,20 +77,24 @@ class Receiver:
         told = Told.of(request)
         with self._turn:
             self.heard.append(told)
-            if self.moods:
-                return self.moods.pop(0)
-            self.taken.append(told)
-        return saying(OK)
+            mood = self.moods.pop(0) if self.moods else None
+            if mood is None or self.is_taken:
+                self.taken.append(told)
+        return mood or saying(OK)
 
 
 @contextmanager
 def receiver(
-    moods: Sequence[Answer] = (), *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    moods: Sequence[Answer] = (),
+    *,
+    is_taken: bool = False,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Receiver]:
     """Listens while the `with` lasts."""
     made: list[Receiver] = []
     with listening(lambda request: made[0].hear(request), host=host, tls=tls) as web:
-        made.append(Receiver(web, list(moods)))
+        made.append(Receiver(web, list(moods), is_taken))
         yield made[0]
 
 
