@@ -75,7 +75,6 @@ def listening(
                 with contextlib.suppress(TimeoutError, OSError):
                     peer, _ = listener.accept()
                     web.connections += 1
-                    peers.append(peer)
                     threads.append(threading.Thread(target=serve, args=(peer,)))
                     threads[-1].start()
 
@@ -83,6 +82,7 @@ def listening(
             peer.settimeout(10)
             with contextlib.suppress(OSError, ValueError), peer:
                 speaking = tls.wrap_socket(peer, server_side=True) if tls is not None else peer
+                peers.append(speaking)
                 with speaking:
                     while True:
                         request = _request(speaking)
