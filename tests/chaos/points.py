@@ -53,6 +53,9 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "inbound.after_250": WITH_NETWORK,
     "parse.before_commit": WITH_DATABASE,
     "parse.after_commit": WITH_DATABASE,
+    "hook.before_post": WITH_NETWORK,  # threads that have no connection to the database
+    "hook.after_2xx": WITH_NETWORK,
+    "hook.after_commit": WITH_DATABASE,
 }
 SEEDS = range(1, 6)
 
@@ -86,6 +89,7 @@ ONCE_A_BATCH = (
     *("claim.before_commit", "claim.after_commit"),
     *("smtp.before_result_commit", "smtp.after_result_commit"),
     *("parse.before_commit", "parse.after_commit"),
+    "hook.after_commit",
 )
 
 
@@ -128,4 +132,6 @@ SAMPLE = [Case(point, Kind.KILL, 1) for point in KINDS] + [
     Case("smtp.after_reply", Kind.DROP_DATABASE, 1),
     Case("inbound.before_commit", Kind.DROP_NETWORK, 1),
     Case("parse.before_commit", Kind.DROP_DATABASE, 1),
+    Case("hook.after_2xx", Kind.STALL, 1),
+    Case("hook.after_commit", Kind.DROP_DATABASE, 1),
 ]
