@@ -133,11 +133,13 @@ def _processes(door: int) -> list[Command]:
     ]
     if _has_command("smtpd"):
         processes.append(_python("smtp", "manage.py", "smtpd", rank=EDGE))
+    # Threads that only wait for the network each keep freed memory of their own, unless they share it.
+    processes.append(_python("webhooks", "manage.py", "webhooks", rank=WORK, env={"MALLOC_ARENA_MAX": "2"}))
     return processes
 
 
 # What each of them writes once it does its work; web is asked instead.
-READY_LINES = {"worker": "Ready", "beat": "Ready", "smtp": "SMTP listens"}
+READY_LINES = {"worker": "Ready", "beat": "Ready", "smtp": "SMTP listens", "webhooks": "Webhooks are told"}
 
 
 def _python(

@@ -36,6 +36,13 @@ def _number(name: str, default: int) -> int:
     return int(value)
 
 
+def _numbers(name: str, default: str) -> list[int]:
+    values = [value.strip() for value in _text(name, default).split(",")]
+    if not all(value.isascii() and value.isdigit() for value in values):
+        raise ImproperlyConfigured(f"{name} must be whole numbers with commas between them, not {','.join(values)!r}")
+    return [int(value) for value in values]
+
+
 def _percent(name: str, default: str) -> Decimal:
     value = _text(name, default)
     if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
@@ -87,6 +94,7 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
 KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
@@ -108,6 +116,13 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+# How webhooks are told: seconds of an attempt, attempts at once (of a process, and of one webhook), pauses between the
+# attempts of a delivery, failed attempts in a row that end it.
+WEBHOOK_SECONDS = _number("WEBHOOK_SECONDS", 15)
+WEBHOOK_THREADS = max(_number("WEBHOOK_THREADS", 32), 2)
+WEBHOOK_AT_ONCE = max(_number("WEBHOOK_AT_ONCE", 4), 1)
+WEBHOOK_RETRY_MINUTES = _numbers("WEBHOOK_RETRY_MINUTES", "1,5,30,120,720")
+WEBHOOK_FAILURES = max(_number("WEBHOOK_FAILURES", 10), 1)
 # How far back listeners may go on from. The event log itself is never cut: it is the audit log.
 EVENT_RETENTION_DAYS = _number("EVENT_RETENTION_DAYS", 30)
 # 25 MiB of content, base64 and headers included.
@@ -292,6 +307,7 @@ SPECTACULAR_SETTINGS = {
             "Oversight",
             "Billing",
             "Support",
+            "Events",
             "Webhooks",
             "Suppressions",
         )

@@ -13,5 +13,6 @@ class MessagingConfig(AppConfig):
         import_module("messaging.inbound.holding")  # hears events
         import_module("messaging.inbound.withholding")  # hears events
         import_module("messaging.events.doorbell")  # hears events
+        import_module("messaging.webhooks.doorbell")  # hears events
         import_module("messaging.exporting")  # registers its tables
         import_module("messaging.erasing")  # registers its steps

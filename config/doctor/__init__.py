@@ -20,6 +20,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("broker", services.check_broker),
     ("channel layer", services.check_channel_layer),
     ("worker", services.check_worker),
+    ("webhooks", services.check_webhooks),
     ("disk", services.check_disk),
     ("sending", mail.check_sending),
     ("outbox", mail.check_outbox),

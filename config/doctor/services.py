@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from config.heartbeat import HEARTBEAT
+from messaging.webhooks import heartbeat as of_webhooks
 
 from .ailment import Ailment
 
@@ -60,6 +61,14 @@ def check_worker() -> str:
     beaten = cache.get(HEARTBEAT)
     if beaten is None:
         raise Ailment("No worker has given a sign of life for half a minute: are worker and beat running?")
+    return f"last sign of life {beaten}"
+
+
+def check_webhooks() -> str:
+    """Somebody goes round and tells webhooks."""
+    beaten = of_webhooks.last_beat()
+    if beaten is None:
+        raise Ailment("Nobody has told webhooks for half a minute: is a process `manage.py webhooks` running?")
     return f"last sign of life {beaten}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,12 +23,12 @@ SHAPE = r"^(|[0-9]{16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"  # of a cur
 
 def limit(request: Request, *, default: int = DEFAULT_LIMIT) -> int:
     """`limit` of the query: 1-100, `default` when it is left out."""
-    return _number(request, "limit", default=default, least=1, most=MAX_LIMIT)
+    return number(request.query_params, "limit", default=default, least=1, most=MAX_LIMIT)
 
 
 def offset(request: Request) -> int:
     """`offset` of the query: 0+, 0 when it is left out. Raises Invalid beside `after`: both say where to begin."""
-    found = _number(request, "offset", default=0, least=0, most=MAX_OFFSET)
+    found = number(request.query_params, "offset", default=0, least=0, most=MAX_OFFSET)
     if found and request.query_params.get("after"):
         raise Invalid(
             "offset and after both say where to begin.", code="invalid_field", fix="Send one of them.", field="offset"
@@ -76,6 +76,22 @@ def cursor(text: str | None) -> Cursor | None:
     return Cursor(EPOCH + timedelta(microseconds=int(moment)), UUID(identity))
 
 
+def number(query: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    """The whole number of that name in the query; `default` when it is left out. Raises Invalid beyond its bounds."""
+    text = query.get(name)
+    if text is None:
+        return default
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    if not least <= found <= most:
+        raise Invalid(
+            f"{name} is not a number from {least} to {most}.",
+            code="invalid_field",
+            fix=f"Send {name} between {least} and {most}.",
+            field=name,
+        )
+    return found
+
+
 def moment(request: Request, name: str) -> datetime | None:
     """An ISO-8601 moment of the query, None when it is left out. Raises Invalid for one without a zone."""
     text = request.query_params.get(name)
@@ -109,18 +125,3 @@ def identity(name: str, text: str) -> UUID:
     if found is None:
         raise Invalid(f"{name} is not a UUID.", code="invalid_field", fix=f"Send the id of a {name[:-2]}.", field=name)
     return found
-
-
-def _number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-    if not least <= number <= most:
-        raise Invalid(
-            f"{name} is not a number from {least} to {most}.",
-            code="invalid_field",
-            fix=f"Send {name} between {least} and {most}.",
-            field=name,
-        )
-    return number

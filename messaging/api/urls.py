@@ -1,4 +1,4 @@
-"""`/v1`: attachments, looks at the DNS, webhooks, suppressions. Messages and threads are routed by oversight."""
+"""`/v1`: attachments, looks at the DNS, events, webhooks, suppressions. Oversight routes messages and threads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.urls import path
 
 from .attachments import Attachments, OneAttachment
 from .domains import VerifyDomain
+from .events_log import EventLog
 from .suppressions import OneSuppression, Suppressions
 from .webhooks import Deliveries, OneWebhook, Webhooks
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("attachments", Attachments.as_view()),
     path("attachments/<str:id>", OneAttachment.as_view()),
     path("domains/<str:id>/verify", VerifyDomain.as_view()),
+    path("events/log", EventLog.as_view()),
     path("suppressions", Suppressions.as_view()),
     path("suppressions/<str:id>", OneSuppression.as_view()),
     path("webhooks", Webhooks.as_view()),

@@ -248,6 +248,12 @@ _ACCOUNT = (
     Kind("attachment.deleted", "A file is gone.", "That copies that were sent are.", "`attachment_id`, `by`"),
     Kind("webhook.created", "There is a new webhook.", "That its URL answers.", "`webhook_id`, `by`"),
     Kind("webhook.changed", "A webhook was changed.", "What it was before.", "`webhook_id`, `changed` (names), `by`"),
+    Kind(
+        "webhook.secret_rotated",
+        "A webhook signs with a new secret, and for a while with the old one as well.",
+        "That its receiver knows the new one.",
+        "`webhook_id`, `by`, `previous_until`",
+    ),
     Kind("webhook.deleted", "A webhook is gone.", "That nothing is on its way to it.", "`webhook_id`, `by`"),
     Kind(
         "webhook.failed",

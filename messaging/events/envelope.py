@@ -21,6 +21,8 @@ from mailboxes.inbound_usage import InboundUsage
 MOST_BYTES = 1024 * 1024 - 1024
 # Line breaks to Unicode, and so to readers that split by its rules; JSON lets them stand.
 BREAKS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+GROWN = {character: len(escaped) - len(character.encode()) for character, escaped in BREAKS.items()}
+MOST_OF_A_CHARACTER = 6
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -46,19 +48,19 @@ def joined(*parts: str) -> str:
 
 def inside(stored: str) -> str:
     """The inside of a stored object."""
-    return stored.strip()[1:-1]
+    return stored[1:-1]
 
 
 def fits(data: str) -> bool:
     """Whether the text is short enough for every way in which it is told."""
-    return len(data) * 4 <= MOST_BYTES or size(data) <= MOST_BYTES
+    return len(data) * MOST_OF_A_CHARACTER <= MOST_BYTES or size(data) <= MOST_BYTES
 
 
 def size(text: str) -> int:
     """Its length in UTF-8, with line breaks of Unicode as they are escaped at the end."""
     if text.isascii():
         return len(text)
-    return len(text.encode()) + sum(text.count(one) * (len(escaped) - 2) for one, escaped in BREAKS.items())
+    return len(text.encode()) + sum(text.count(one) * grown for one, grown in GROWN.items())
 
 
 def text_size(text: str) -> int:

@@ -33,20 +33,22 @@ class Filter:
         )
 
 
-def of(principal: Principal, *, events: str = "", mailbox_id: str = "", tags: str = "") -> Filter:
+def of(
+    principal: Principal, *, events: str = "", mailbox_id: str = "", tags: str = "", field: str = "events"
+) -> Filter:
     """What a query asks for, within what the principal may see.
 
-    `events` and `tags` are names with commas between them. Raises Invalid for an unknown name, NotFound for a mailbox
-    out of scope, Forbidden for who may not read.
+    `events` and `tags` are names with commas between them; `field` is what the caller calls `events`. Raises Invalid
+    for an unknown name, NotFound for a mailbox out of scope, Forbidden for who may not read.
     """
     principal.require(Scope.READ)
     mailbox_ids = principal.mailbox_ids
     if mailbox_id:
         mailbox_ids = frozenset({principal.get_mailbox(mailbox_id).pk})
-    return Filter(kinds(_names(events)), mailbox_ids, frozenset(_names(tags)) or None)
+    return Filter(kinds(_names(events), field=field), mailbox_ids, frozenset(_names(tags)) or None)
 
 
-def kinds(names: Iterable[str]) -> frozenset[str] | None:
+def kinds(names: Iterable[str], *, field: str = "events") -> frozenset[str] | None:
     """The kinds of these names: the contract's five of none, None (all) of `*`. Raises Invalid for an unknown one."""
     asked = frozenset(names)
     for name in sorted(asked - catalog.KINDS.keys() - {EVERYTHING}):
@@ -55,7 +57,7 @@ def kinds(names: Iterable[str]) -> frozenset[str] | None:
             f"There is no event '{name[:80]}'.",
             code="unknown_event",
             fix=f"Did you mean '{near[0]}'?" if near else "The documentation lists them at /docs/events; * is all.",
-            field="events",
+            field=field,
         )
     if EVERYTHING in asked:
         return None

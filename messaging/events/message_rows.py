@@ -12,46 +12,53 @@ from mailboxes import statements
 from messaging import replies
 from messaging.models import Attachment, Direction, Message, Status
 
-# No text is read that would be cut off anyway (`envelope.MOST_BYTES`). What is in a deleted mailbox is gone.
+# LATERAL with OFFSET 0: one by one along the primary keys, whatever the planner believes of tables just filled.
+# No text is read that would be cut off anyway, and none of a usual length is counted character by character. What is in
+# a deleted mailbox is gone.
 MESSAGES = """
-SELECT m.id, m.direction, m.status, m.withheld_at IS NOT NULL, m.mailbox_id, box.full_address, m.message_id,
-    m.in_reply_to, m.thread_id, m.from_address, m.to_addresses, m.cc_addresses, m.subject, m.metadata::text, m.tags,
-    m."references", m.received_at, m.unlocked_at, m.has_attachments, m.attachments_dropped,
+SELECT m.id::text, m.direction, m.status, m.withheld_at IS NOT NULL, m.mailbox_id, box.full_address, m.tags,
+    json_build_object(
+        'mailbox_address', box.full_address, 'rfc_message_id', m.message_id, 'thread_id', m.thread_id,
+        'from', m.from_address, 'to', m.to_addresses, 'cc', m.cc_addresses, 'subject', m.subject,
+        'in_reply_to', m.in_reply_to, 'metadata', m.metadata, 'tags', coalesce(m.tags, '{}')
+    )::text,
+    m.in_reply_to, m."references", m.received_at, m.has_attachments, m.attachments_dropped,
     CASE WHEN asked.in_full THEN m.headers::text ELSE '{}' END,
-    CASE WHEN asked.in_full THEN left(m.body_text, %(most)s) ELSE '' END,
-    CASE WHEN asked.in_full THEN left(m.body_html, %(most)s) END
+    CASE WHEN NOT asked.in_full THEN ''
+        WHEN octet_length(m.body_text) <= %(most)s THEN m.body_text ELSE left(m.body_text, %(most)s) END,
+    CASE WHEN NOT asked.in_full THEN NULL
+        WHEN octet_length(m.body_html) <= %(most)s THEN m.body_html ELSE left(m.body_html, %(most)s) END
 FROM unnest(%(ids)s::uuid[], %(in_full)s::bool[]) AS asked(id, in_full)
-JOIN messaging_message AS m ON m.id = asked.id
-JOIN mailboxes_mailbox AS box ON box.id = m.mailbox_id
-WHERE m.account_id = %(account)s AND box.deleted_at IS NULL
+CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE id = asked.id OFFSET 0) AS m
+CROSS JOIN LATERAL (
+    SELECT full_address FROM mailboxes_mailbox WHERE id = m.mailbox_id AND deleted_at IS NULL OFFSET 0
+) AS box
+WHERE m.account_id = %(account)s
 """
 RECIPIENTS = """
-SELECT r.id, r.address, r.text FROM messaging_recipient AS r JOIN messaging_message AS m ON m.id = r.message_id
-WHERE r.id = ANY(%(ids)s) AND m.account_id = %(account)s
+SELECT r.id::text, r.address, r.text
+FROM messaging_recipient AS r JOIN messaging_message AS m ON m.id = r.message_id
+WHERE r.id = ANY(%(ids)s::uuid[]) AND m.account_id = %(account)s
 """
 
 
 class MessageRow(NamedTuple):
-    """A message of the account. Without `in_full` asked for there are no headers and no bodies."""
+    """A message of the account; without `in_full` asked for there are no headers and no bodies.
 
-    pk: UUID
+    `description` and `headers` are the texts of JSON objects. An id that is only told is a text.
+    """
+
+    pk: str
     direction: str
     status: str
     is_withheld: bool
     mailbox_id: UUID
     mailbox_address: str
-    message_id: str
-    in_reply_to: str | None
-    thread_id: UUID | None
-    from_address: str
-    to_addresses: list[str]
-    cc_addresses: list[str]
-    subject: str
-    metadata: str
     tags: list[str] | None
+    description: str
+    in_reply_to: str | None
     references: list[str]
     received_at: datetime | None
-    unlocked_at: datetime | None
     has_attachments: bool
     attachments_dropped: str
     headers: str
@@ -68,10 +75,13 @@ class MessageRow(NamedTuple):
         return not self.is_received or self.status == Status.RELEASED
 
 
+NO_TAGS: frozenset[str] = frozenset()
+
+
 class RecipientRow(NamedTuple):
     """One address of a message, and what its server said last."""
 
-    pk: UUID
+    pk: str
     address: str
     text: str
 
@@ -80,19 +90,20 @@ class RecipientRow(NamedTuple):
 class Rows:
     """By their ids: what is not in here is gone, or somebody else's."""
 
-    messages: Mapping[UUID, MessageRow] = field(default_factory=dict)
-    recipients: Mapping[UUID, RecipientRow] = field(default_factory=dict)
-    answered: Mapping[UUID, Message] = field(default_factory=dict)
-    attachments: Mapping[UUID, list[Attachment]] = field(default_factory=dict)
+    messages: Mapping[str, MessageRow] = field(default_factory=dict)
+    recipients: Mapping[str, RecipientRow] = field(default_factory=dict)
+    replied_to: Mapping[str, Message] = field(default_factory=dict)
+    attachments: Mapping[str, list[Attachment]] = field(default_factory=dict)
 
     def tags(self, message: MessageRow) -> frozenset[str]:
         """The message's own tags, and of received mail those of the message that it answers."""
-        answered = self.answered.get(message.pk)
-        return frozenset([*(message.tags or ()), *((answered.tags or ()) if answered else ())])
+        answered = self.replied_to.get(message.pk)
+        theirs = answered.tags if answered else None
+        return frozenset([*(message.tags or ()), *(theirs or ())]) if message.tags or theirs else NO_TAGS
 
 
 def read(
-    account_id: UUID, *, in_full: Collection[UUID], in_short: Collection[UUID], recipients: Collection[UUID], most: int
+    account_id: UUID, *, in_full: Collection[str], in_short: Collection[str], recipients: Collection[str], most: int
 ) -> Rows:
     """The rows of these ids. `most`: characters of a body that are of use."""
     messages = _messages(account_id, in_full=in_full, in_short=in_short, most=most)
@@ -101,14 +112,14 @@ def read(
     return Rows(
         messages=messages,
         recipients=_recipients(account_id, recipients),
-        answered=replies.find(received),
+        replied_to=replies.find(received),
         attachments=_attachments(with_files),
     )
 
 
 def _messages(
-    account_id: UUID, *, in_full: Collection[UUID], in_short: Collection[UUID], most: int
-) -> dict[UUID, MessageRow]:
+    account_id: UUID, *, in_full: Collection[str], in_short: Collection[str], most: int
+) -> dict[str, MessageRow]:
     asked = {**dict.fromkeys(in_short, False), **dict.fromkeys(in_full, True)}
     if not asked:
         return {}
@@ -116,17 +127,16 @@ def _messages(
     return {row[0]: MessageRow._make(row) for row in statements.run(MESSAGES, named)}
 
 
-def _recipients(account_id: UUID, ids: Collection[UUID]) -> dict[UUID, RecipientRow]:
+def _recipients(account_id: UUID, ids: Collection[str]) -> dict[str, RecipientRow]:
     if not ids:
         return {}
     rows = statements.run(RECIPIENTS, {"ids": list(ids), "account": account_id})
     return {row[0]: RecipientRow._make(row) for row in rows}
 
 
-def _attachments(message_ids: Collection[UUID]) -> dict[UUID, list[Attachment]]:
-    found: dict[UUID, list[Attachment]] = {pk: [] for pk in message_ids}
+def _attachments(message_ids: Collection[str]) -> dict[str, list[Attachment]]:
+    found: dict[str, list[Attachment]] = {pk: [] for pk in message_ids}
     if message_ids:
-        for one in Attachment.objects.filter(message__in=message_ids).order_by("part_index", "pk"):
-            if one.message_id is not None:
-                found[one.message_id].append(one)
+        for one in Attachment.objects.filter(message__in=map(UUID, message_ids)).order_by("part_index", "pk"):
+            found[str(one.message_id)].append(one)
     return found

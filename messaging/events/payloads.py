@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from mailboxes.api.fields import moment_text
 from mailboxes.inbound_usage import InboundUsage
@@ -37,20 +36,19 @@ class _Shown:
     is_cut: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Payloads:
     """Makes the texts for one batch of one account's events. `usage` is there if any of them is about received mail."""
 
     rows: Rows
     usage: InboundUsage | None
     now: datetime
-    _described: dict[UUID, str] = field(default_factory=dict)
 
     def of_sent(self, event: Entry, message: MessageRow) -> str:
         """What was recorded, and which message it is about."""
-        parts = [envelope.inside(event.data), self._description(message), self._of_recipient(event), _moment(event)]
-        data = envelope.joined(*parts)
-        return data if envelope.fits(data) else envelope.joined(parts[0], '"truncated":true')
+        recorded, described = envelope.inside(event.data), envelope.inside(message.description)
+        data = envelope.joined(recorded, described, self._of_recipient(event), _moment(event))
+        return data if envelope.fits(data) else envelope.joined(recorded, '"truncated":true')
 
     def of_received(self, event: Entry, message: MessageRow) -> str:
         """The mail itself; of a withheld one a stub, and nothing else."""
@@ -59,29 +57,11 @@ class Payloads:
         data = self._mail(event, message, _Shown(message.body_text, message.body_html, message.headers))
         return data if envelope.fits(data) else self._cut(event, message)
 
-    def _description(self, message: MessageRow) -> str:
-        """Which message it is; the same text for all events about it."""
-        if message.pk not in self._described:
-            self._described[message.pk] = envelope.members(
-                {
-                    "mailbox_address": message.mailbox_address,
-                    "rfc_message_id": message.message_id,
-                    "thread_id": _text(message.thread_id),
-                    "from": message.from_address,
-                    "to": message.to_addresses,
-                    "cc": message.cc_addresses,
-                    "subject": message.subject,
-                    "in_reply_to": message.in_reply_to,
-                    "tags": message.tags or [],
-                }
-            ) + f',"metadata":{message.metadata}'  # fmt: skip
-        return self._described[message.pk]
-
     def _of_recipient(self, event: Entry) -> str:
         if event.kind not in OF_ONE_RECIPIENT:
             return ""
         stored = json.loads(event.data)
-        recipient = self.rows.recipients.get(UUID(stored["recipient_id"]))
+        recipient = self.rows.recipients.get(stored["recipient_id"])
         if recipient is None:
             return ""
         facts: dict[str, object] = {"recipient": recipient.address}
@@ -94,15 +74,15 @@ class Payloads:
 
     def _mail(self, event: Entry, message: MessageRow, shown: _Shown) -> str:
         return envelope.joined(
-            envelope.members({"message_id": str(message.pk), "mailbox_id": str(message.mailbox_id)}),
-            self._description(message),
+            envelope.members({"message_id": message.pk, "mailbox_id": str(message.mailbox_id)}),
+            envelope.inside(message.description),
             envelope.members(
                 {
                     "body_text": shown.text,
                     "body_html": shown.html,
                     "received_at": _received_at(event, message),
                     "attachments": [self._file(one) for one in self.rows.attachments.get(message.pk, ())],
-                    "answers": _answer(self.rows.answered.get(message.pk)),
+                    "answers": _answer(self.rows.replied_to.get(message.pk)),
                     **_dropped(message),
                     **self._account(),
                 }
@@ -130,7 +110,7 @@ class Payloads:
             envelope.members(
                 {
                     "over_limit": True,
-                    "message_id": str(message.pk),
+                    "message_id": message.pk,
                     "mailbox_id": str(message.mailbox_id),
                     "mailbox_address": message.mailbox_address,
                     "received_at": moment_text(message.received_at),
@@ -145,14 +125,14 @@ class Payloads:
         return {"account": {"inbound_usage": envelope.usage(self.usage)}}
 
     def _file(self, file: Attachment) -> dict[str, object]:
-        named = {
+        return {
             "id": str(file.pk),
             "filename": file.filename,
             "content_type": file.content_type,
             "size_bytes": file.size_bytes,
+            "content_id": file.content_id,
             "download_url": signed_links.url_of(file, now=self.now),
         }
-        return named | ({"content_id": file.content_id} if file.content_id else {})
 
 
 def _answer(answered: Message | None) -> dict[str, object] | None:
@@ -178,7 +158,3 @@ def _received_at(event: Entry, message: MessageRow) -> str:
 
 def _moment(event: Entry) -> str:
     return f'"{TIMED[event.kind]}":"{moment_text(event.created_at)}"' if event.kind in TIMED else ""
-
-
-def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)

@@ -18,10 +18,8 @@ from mailboxes.models import Account
 
 from . import catalog, envelope, message_rows
 from .entries import Entry
-from .message_rows import MessageRow, Rows
+from .message_rows import NO_TAGS, MessageRow, Rows
 from .payloads import OF_ONE_RECIPIENT, Payloads
-
-NO_TAGS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +45,12 @@ def render(account_id: UUID, events: Sequence[Entry], *, now: datetime) -> list[
     shown = [event for event in events if event.kind in catalog.KINDS]
     if not shown or _is_platform(account_id):
         return []
-    about = {event.id: _message_id(event) for event in shown}
+    about = [_message_id(event) for event in shown]
     rows = _rows(account_id, shown, about)
     usage = _usage_of(account_id, now=now) if any(one.is_received for one in rows.messages.values()) else None
     payloads = Payloads(rows, usage, now)
-    told = []
-    for event in shown:
-        message_id = about[event.id]
-        message = rows.messages.get(message_id) if message_id else None
-        if message is None or not _is_hidden(event, message):
-            told.append(_told(event, message, payloads))
-    return told
+    found = [(event, rows.messages.get(message_id)) for event, message_id in zip(shown, about, strict=True)]
+    return [_told(event, message, payloads) for event, message in found if not _is_hidden(event, message)]
 
 
 def _told(event: Entry, message: MessageRow | None, payloads: Payloads) -> Told:
@@ -72,22 +65,24 @@ def _told(event: Entry, message: MessageRow | None, payloads: Payloads) -> Told:
     return Told(event.id, event.seq, event.kind, event.mailbox_id, tags, body)
 
 
-def _is_hidden(event: Entry, message: MessageRow) -> bool:
+def _is_hidden(event: Entry, message: MessageRow | None) -> bool:
     """Of received mail agents hear that it came, once it was released; nothing of what humans did with it before."""
-    return message.is_received and (not message.is_shown or event.kind not in catalog.OF_RECEIVED_MAIL)
+    if message is None or not message.is_received:
+        return False
+    return not message.is_shown or event.kind not in catalog.OF_RECEIVED_MAIL
 
 
-def _message_id(event: Entry) -> UUID | None:
-    """The message that the event is about, if it is about one."""
+def _message_id(event: Entry) -> str:
+    """The id of the message that the event is about; "" if it is about none."""
     if event.kind.startswith("message."):
-        return UUID(event.subject)
-    return UUID(json.loads(event.data)["message_id"]) if event.kind.startswith("review.") else None
+        return event.subject
+    return str(json.loads(event.data)["message_id"]) if event.kind.startswith("review.") else ""
 
 
-def _rows(account_id: UUID, shown: Sequence[Entry], about: dict[UUID, UUID | None]) -> Rows:
-    in_full = {pk for event in shown if event.kind in catalog.OF_RECEIVED_MAIL and (pk := about[event.id])}
-    in_short = {pk for pk in about.values() if pk} - in_full
-    recipients = {UUID(json.loads(event.data)["recipient_id"]) for event in shown if event.kind in OF_ONE_RECIPIENT}
+def _rows(account_id: UUID, shown: Sequence[Entry], about: Sequence[str]) -> Rows:
+    in_full = {event.subject for event in shown if event.kind in catalog.OF_RECEIVED_MAIL}
+    recipients = {json.loads(event.data)["recipient_id"] for event in shown if event.kind in OF_ONE_RECIPIENT}
+    in_short = {pk for pk in about if pk} - in_full
     return message_rows.read(
         account_id, in_full=in_full, in_short=in_short, recipients=recipients, most=envelope.MOST_BYTES
     )

@@ -32,6 +32,9 @@ class DeliveryStatus(models.TextChoices):
     FAILED = "FAILED"
 
 
+PENDING = Q(status=DeliveryStatus.PENDING)
+
+
 class WebhookEndpoint(models.Model):
     """A subscriber's URL. Without a mailbox it is told of the whole account.
 
@@ -80,9 +83,10 @@ class WebhookEndpoint(models.Model):
 class WebhookDelivery(models.Model):
     """One event for one endpoint: told until it is answered with a 2xx or given up. Its id is the same each time.
 
-    The event is named, not copied: what is told is rendered when it is told. A worker claims a due row by moving
-    `next_at` to the end of its lease, so what it leaves behind goes again. `attempts` counts all that were ever made;
-    the schedule began after `attempts_before` of them: at 0, or when the delivery was asked for once more.
+    The event is named, not copied: what is told is rendered when it is told. Who tells a due row leases it until
+    `leased_until`, so what a dead process leaves behind goes again. `attempts` counts all that were ever made; the
+    schedule began after `attempts_before` of them: at 0, or when the delivery was asked for once more, or came back
+    after it had been given up.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -94,6 +98,7 @@ class WebhookDelivery(models.Model):
     attempts = models.SmallIntegerField(default=0)
     attempts_before = models.SmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True, help_text="Until then somebody is telling it.")
     attempted_at = models.DateTimeField(null=True, blank=True)
     response_status = models.SmallIntegerField(null=True, blank=True)
     code = models.CharField(max_length=40, blank=True, help_text="Why there was no answer.")
@@ -113,13 +118,23 @@ class WebhookDelivery(models.Model):
                 condition=Q(attempts_before__gte=0, attempts_before__lte=models.F("attempts")),
                 name="webhook_delivery_schedule_began",
             ),
+            models.CheckConstraint(
+                condition=Q(leased_until__isnull=True) | PENDING, name="webhook_delivery_leased_is_pending"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
                 "endpoint", models.F("created_at").desc(), models.F("id").desc(), name="webhook_delivery_newest"
             ),
-            models.Index("next_at", condition=Q(status="PENDING"), name="webhook_delivery_due"),
-            models.Index("endpoint", "event_seq", condition=Q(status="PENDING"), name="webhook_delivery_line"),
+            # By endpoint, so that nobody walks past what waits for another one, which may be much.
+            models.Index("endpoint", "next_at", "event_seq", condition=PENDING, name="webhook_delivery_due"),
+            models.Index("endpoint", condition=Q(leased_until__isnull=False), name="webhook_delivery_leased"),
+            models.Index(
+                "endpoint",
+                condition=Q(status=DeliveryStatus.FAILED, attempts__gt=0, attempts_before=0),
+                name="webhook_delivery_given_up",
+            ),
+            models.Index("endpoint", "event_seq", condition=PENDING, name="webhook_delivery_line"),
             models.Index(
                 "endpoint",
                 models.F("created_at").desc(),

@@ -58,6 +58,7 @@ CODES: dict[int, dict[str, str]] = {
         "reason_required": "A rejection needs a reason.",
         "note_too_long": "A note has at most 4,000 characters.",
         "url_refused": "The URL is not one that this server tells events to; `reason` says why.",
+        "unknown_event": "There is no event of that name.",
         "webhook_header": "A webhook's header can't be sent, or is ours to send.",
     },
     401: {
@@ -95,7 +96,10 @@ CODES: dict[int, dict[str, str]] = {
         "viewer": "A viewer looks and does not decide.",
         "password_not_proven": "The member has not set a password on our own page yet.",
     },
-    404: {"NOT_FOUND": "Absent, somebody else's, out of the key's scope, or no such address."},
+    404: {
+        "NOT_FOUND": "Absent, somebody else's, out of the key's scope, or no such address.",
+        "cursor_unknown": "`after` is no event of the account.",
+    },
     405: {"method_not_allowed": "The address does not know this method; `Allow` names those it knows."},
     409: {
         "slug_taken": "The slug is taken or reserved.",
@@ -119,6 +123,7 @@ CODES: dict[int, dict[str, str]] = {
     },
     410: {
         "expired": "The review expired; nothing was sent.",
+        "cursor_expired": "What came after that event is no longer told; `oldestCursor` is the first that works.",
         "link_expired": "The link to a file expired; GET /v1/attachments/{id} gives a fresh one.",
         "account_deleted": "The account was deleted while this was done.",
     },

@@ -1,4 +1,4 @@
-"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/troubleshooting`, `/security`.
+"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/events`, `/docs/troubleshooting`, `/security`.
 
 Each is Markdown in `templates/guide/`, so that the page and the plain text can't come to differ.
 """
@@ -14,7 +14,32 @@ from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from messaging.events import catalog, reading
 from messaging.mime import markdown
+
+# The headings of the guide to events, and what the names below them begin with.
+GROUPS = {
+    "Messages": ("message.",),
+    "Reviews": ("review.",),
+    "Mailboxes and domains": ("mailbox.", "domain."),
+    "The account": ("account.", "key.", "suppression.", "attachment.", "webhook."),
+}
+
+
+def _of_events() -> dict[str, object]:
+    """What the guide to events tells of the code: it can't come to say otherwise."""
+    return {
+        "days": settings.EVENT_RETENTION_DAYS,
+        "window": f"{reading.WINDOW:,}",
+        "contract": ", ".join(f"`{name}`" for name in catalog.CONTRACT),
+        "groups": [
+            (title, [kind for kind in catalog.KINDS.values() if kind.name.startswith(beginnings)])
+            for title, beginnings in GROUPS.items()
+        ],
+    }
+
+
+FACTS = {"events": _of_events}
 
 
 @lru_cache(maxsize=8)
@@ -26,7 +51,7 @@ def source(name: str) -> str:
         "domain": settings.PLATFORM_DOMAIN,
         "contact": settings.SECURITY_CONTACT,
     }
-    return render_to_string(f"guide/{name}.md", facts).strip() + "\n"
+    return render_to_string(f"guide/{name}.md", facts | FACTS.get(name, dict)()).strip() + "\n"
 
 
 @require_safe
@@ -41,6 +66,12 @@ def agents(request: HttpRequest) -> HttpResponse:
 def llms(request: HttpRequest) -> HttpResponse:
     """`/llms.txt`: the ten steps as plain text."""
     return HttpResponse(source("agents"), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def events(request: HttpRequest) -> HttpResponse:
+    """Every kind of event, with what it does not promise, and how to go on after a pause."""
+    return _page(request, "events")
 
 
 @require_safe

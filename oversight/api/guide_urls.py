@@ -9,6 +9,7 @@ from . import guide
 urlpatterns = [
     path("llms.txt", guide.llms, name="llms"),
     path("agents", guide.agents, name="agents"),
+    path("docs/events", guide.events, name="events"),
     path("docs/troubleshooting", guide.troubleshooting, name="troubleshooting"),
     path("security", guide.security, name="security"),
 ]

@@ -6,11 +6,13 @@ from django.urls import path
 
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
 from .reviews import Approve, OneReview, Pending, Reject, Undo
+from .timeline import MessageTimeline
 
 urlpatterns = [
     path("mailboxes/<str:id>/messages", Messages.as_view()),
     path("mailboxes/<str:id>/messages/<str:msgId>", OneMessage.as_view()),
     path("mailboxes/<str:id>/messages/<str:msgId>/cancel", Cancel.as_view()),
+    path("mailboxes/<str:id>/messages/<str:msgId>/timeline", MessageTimeline.as_view()),
     path("mailboxes/<str:id>/threads", Threads.as_view()),
     path("mailboxes/<str:id>/threads/<str:tid>", OneThread.as_view()),
     path("oversight/pending", Pending.as_view()),

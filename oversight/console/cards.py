@@ -54,11 +54,24 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a timeline."""
+    """One line of a timeline: a shape, a sentence, who did it, when."""
 
     at: datetime
     text: str
     actor: str = ""
+    icon: str = "circle-dot"
+    css: str = "is-neutral"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A timeline, oldest step first; of a long one the middle is `folded`. `has_more`: old tries are left out."""
+
+    first: list[Step]
+    folded: list[Step] = field(default_factory=list)
+    last: list[Step] = field(default_factory=list)
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ ARRIVED = frozenset({"review.opened"})
 DECIDED = frozenset({"review.approved", "review.rejected", "review.expired", "review.cancelled", "review.undone"})
 STOPS = frozenset({"account.stopped", "account.resumed"})
 SENDS = frozenset({"message.queued", "message.sent", "message.failed", "message.unknown"})
-OUTCOMES = frozenset({"message.delivered", "message.bounced", "message.complained", "message.cancelled"})
+OUTCOMES = frozenset({"message.delivered", "message.bounced", "message.complaint", "message.cancelled"})
+TURNS = frozenset({"message.held", "message.rejected", "message.expired", "message.unlocked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _arrived(found: Sequence[Event], touched: Sequence[Review]) -> list[str]:
 def _refreshed(found: Sequence[Event]) -> list[str]:
     """Parts of a page that the page itself must fetch, since they hold forms: named by element id."""
     bars = {f"decision-{event.subject}" for event in found if event.kind in DECIDED}
-    lines = {f"timeline-{event.subject}" for event in found if event.kind in SENDS | OUTCOMES}
+    lines = {f"timeline-{event.subject}" for event in found if event.kind in SENDS | OUTCOMES | TURNS}
     return sorted(bars | lines)
 
 

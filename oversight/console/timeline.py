@@ -1,121 +1,83 @@
-"""What happened to a message, one line per act: asked, judged, decided, tried, answered."""
+"""The timeline as the pages show it: `oversight.timeline`, each step with its shape and color."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Final
 
-from django.db.models import Case, CharField, F, Value, When
-from django.db.models.functions import Coalesce, NullIf
+from mailboxes.principals import Principal
+from messaging.models import Message
+from oversight import timeline
+from oversight.timeline import Kind
 
-from mailboxes.models import Event
-from messaging.models import Attempt, Direction, Message
-from oversight import decisions
-from oversight.models import Decision, DecisionKind, Door, Review
+from .cards import Step, Way
 
-from .cards import Step
-
-DECIDED = {
-    DecisionKind.APPROVE: "Approved",
-    DecisionKind.REJECT: "Rejected",
-    DecisionKind.UNDO: "Approval taken back",
+# Beside what says the same to people: the verdict, and that it was shown.
+LEFT_OUT: Final = {(Kind.REVIEW, "opened"), (Kind.TOLD, "message.received")}
+# The members of a step's data that tell its like apart; a step has one of them at most, or its first counts.
+VARIANTS: Final = ("outcome", "action", "state", "status", "door", "event")
+PLAIN: Final = ("circle-dot", "is-neutral")
+SHAPES: Final[dict[Kind, tuple[str, str]]] = {
+    Kind.ARRIVED: ("inbox", "is-info"),
+    Kind.TRIGGER: ("reply", "is-neutral"),
+    Kind.CHECKS: ("shield-check", "is-neutral"),
+    Kind.FILED: ("messages-square", "is-neutral"),
+    Kind.RELEASED: ("eye", "is-ok"),
+    Kind.SUPPRESSION: ("ban", "is-danger"),
+    Kind.UNLOCKED: ("key-round", "is-ok"),
+    Kind.CANCELLED: ("ban", "is-neutral"),
+    Kind.EXPIRED: ("hourglass", "is-neutral"),
 }
-TRIED = {
-    "sent": "Taken by the mail server",
-    "deferred": "Put off by the mail server",
-    "failed": "Refused by the mail server",
-    "unknown": "The answer was lost; it may have left",
-    "withdrawn": "Not tried after all",
+SHAPES_OF: Final[dict[tuple[Kind, str], tuple[str, str]]] = {
+    (Kind.INTENT, "api"): ("bot", "is-info"),
+    (Kind.INTENT, "console"): ("user", "is-info"),
+    (Kind.INTENT, "platform"): ("mail", "is-info"),
+    (Kind.VERDICT, "allow"): ("shield-check", "is-ok"),
+    (Kind.VERDICT, "hold"): ("hand", "is-warn"),
+    (Kind.VERDICT, "refuse"): ("ban", "is-danger"),
+    (Kind.REVIEW, "approved"): ("check", "is-ok"),
+    (Kind.REVIEW, "rejected"): ("x", "is-danger"),
+    (Kind.REVIEW, "undone"): ("undo-2", "is-warn"),
+    (Kind.ATTEMPT, ""): ("send", "is-info"),
+    (Kind.ATTEMPT, "sent"): ("arrow-right", "is-ok"),
+    (Kind.ATTEMPT, "deferred"): ("diamond", "is-warn"),
+    (Kind.ATTEMPT, "failed"): ("triangle-alert", "is-danger"),
+    (Kind.ATTEMPT, "unknown"): ("circle-help", "is-warn"),
+    (Kind.OUTCOME, "sent"): ("arrow-right", "is-ok"),
+    (Kind.OUTCOME, "failed"): ("triangle-alert", "is-danger"),
+    (Kind.OUTCOME, "unknown"): ("circle-help", "is-warn"),
+    (Kind.FEEDBACK, "delivered"): ("check-check", "is-ok"),
+    (Kind.FEEDBACK, "bounced"): ("triangle-alert", "is-danger"),
+    (Kind.FEEDBACK, "complained"): ("flag", "is-danger"),
+    (Kind.WEBHOOK, "DELIVERED"): ("external-link", "is-ok"),
+    (Kind.WEBHOOK, "PENDING"): ("clock", "is-info"),
+    (Kind.WEBHOOK, "FAILED"): ("triangle-alert", "is-warn"),
 }
-# Held, queued after a decision, sent and failed are told by the policy, the decisions and the attempts.
-EVENTS = {
-    "review.expired": "Expired: nobody decided, nothing was sent",
-    "message.cancelled": "Cancelled before it left",
-    "message.delivered": "Delivered",
-    "message.bounced": "Bounced",
-    "message.complained": "Reported as spam",
-    "message.received": "Received",
-    "message.unlocked": "Unlocked: it had come over the month's limit",
-    "message.unknown": "Whether it left is unknown; it is never sent again by itself",
-}
+# So many are seen at once; of more, those between the first and the last are folded.
+UNFOLDED, FIRST, LAST = 30, 4, 20
 
 
-NOTHING = Value("", CharField())
+def of(message: Message, *, actor: Principal) -> Way:
+    """The message's way, oldest step first. Wants it as `detail` finds it."""
+    told = timeline.of(message, actor=actor)
+    steps = [_step(step) for step in told.steps if (step.kind, _variant(step)) not in LEFT_OUT]
+    if len(steps) <= UNFOLDED:
+        return Way(steps, has_more=told.has_more)
+    return Way(steps[:FIRST], steps[FIRST:-LAST], steps[-LAST:], has_more=told.has_more)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Line:
-    """What decisions, attempts and events have in common, so that one statement finds all three.
-
-    `number` orders what happened at the same moment. `who` decided, or was written to.
-    """
-
-    at: datetime
-    source: str
-    number: int
-    kind: str
-    who: str
-    text: str
-    reason: str
-    door: str
+def _step(step: timeline.Step) -> Step:
+    shape, css = SHAPES_OF.get((step.kind, _variant(step))) or SHAPES.get(step.kind, PLAIN)
+    return Step(step.at, step.text, step.by.name if step.by else "", icon=shape, css=css, detail=_detail(step))
 
 
-def of(message: Message, *, review: Review | None) -> list[Step]:
-    """The timeline, oldest first."""
-    decided = [_decisions(review)] if review else []
-    lines = sorted(Line(*row) for row in _attempts(message).union(_events(message, review), *decided, all=True))
-    steps = [*_asked(message, review), *map(_step, lines)]
-    return sorted(steps, key=lambda step: step.at)
+def _variant(step: timeline.Step) -> str:
+    return next((str(step.data[name] or "") for name in VARIANTS if name in step.data), "")
 
 
-def _asked(message: Message, review: Review | None) -> Iterable[Step]:
-    if message.direction == Direction.INBOUND:
-        return
-    yield Step(message.created_at, "Asked to send", message.agent.name if message.agent else "")
-    if review is not None:
-        yield Step(review.opened_at, "Held for a person", "the policy")
-    elif not message.needs_decision:
-        yield Step(message.created_at, f"Cleared without a person ({message.oversight_mode})", "the policy")
-
-
-def _decisions(review: Review) -> Any:
-    who = Coalesce(NullIf("member__user__name", NOTHING), "member__user__email", output_field=CharField())
-    named = F("kind"), who, F("note"), F("reason"), F("door")
-    return Decision.objects.filter(review=review).values_list("decided_at", Value("decision"), F("version"), *named)
-
-
-def _attempts(message: Message) -> Any:
-    at = Coalesce("finished_at", "started_at")
-    outcome = Case(When(finished_at__isnull=True, then=NOTHING), default=F("outcome"))
-    named = outcome, F("recipient__address"), F("text"), NOTHING, NOTHING
-    found = Attempt.objects.filter(recipient__message=message)
-    return found.values_list(at, Value("attempt"), F("number"), *named)
-
-
-def _events(message: Message, review: Review | None) -> Any:
-    subjects = [str(message.pk)] + ([str(review.pk)] if review else [])
-    found = Event.objects.filter(subject__in=subjects, account_id=message.account_id, kind__in=EVENTS)
-    named = F("kind"), NOTHING, NOTHING, NOTHING, NOTHING
-    return found.values_list("created_at", Value("event"), F("seq"), *named)
-
-
-def _step(line: Line) -> Step:
-    if line.source == "decision":
-        return Step(line.at, _decision_text(line), line.who)
-    if line.source == "event":
-        return Step(line.at, EVENTS[line.kind])
-    if not line.kind:
-        return Step(line.at, f"Being handed over for {line.who}")
-    answer = f": {line.text}" if line.text else ""
-    return Step(line.at, f"{TRIED.get(line.kind, line.kind)} for {line.who}{answer}")
-
-
-def _decision_text(line: Line) -> str:
-    text = DECIDED[DecisionKind(line.kind)]
-    if line.reason:
-        text = f"{text}: {decisions.REJECT_REASONS.get(line.reason, line.reason)}"
-    if line.text:
-        text = f"{text} (“{line.text}”)"
-    return f"{text}, through the API" if line.door == Door.API else text
+def _detail(step: timeline.Step) -> str:
+    """How long a try took, and which one it was."""
+    took = step.data.get("durationMs")
+    if step.kind is not Kind.ATTEMPT or took is None:
+        return ""
+    number = step.data["number"]
+    return f"attempt {number}, {took / 1000:.1f} s" if number > 1 else f"{took / 1000:.1f} s"

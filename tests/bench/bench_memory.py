@@ -27,6 +27,7 @@ PARTS = {
     "worker": "config worker",
     "beat": "config beat",
     "smtp": "smtpd",
+    "webhooks": "manage.py webhooks",
     "valkey": "valkey-server",
     "postgres": "postgres",
 }

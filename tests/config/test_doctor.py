@@ -31,6 +31,7 @@ from messaging.inbound.intake import Via
 from messaging.mime.types import Envelope
 from messaging.outbound import outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
+from messaging.webhooks import heartbeat as of_webhooks
 from oversight import decisions, reviews
 from tests import builders
 from tests.fakes.dns import name_server
@@ -101,6 +102,7 @@ def healthy(settings: Settings) -> Iterator[None]:
     """All that runs beside the tests' database in a real installation."""
     accounts.platform()
     heartbeat()
+    of_webhooks.give_sign()
     with greeter(b"220 mail.agents.example\r\n") as port, web(200) as web_port:
         settings.SMTP_PORT, settings.PORT = port, web_port
         settings.RELAY_URL = f"smtp://127.0.0.1:{port}"

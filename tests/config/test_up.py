@@ -34,7 +34,7 @@ def test_it_serves_heals_and_stops_in_time(start: Callable[..., Instance]) -> No
     instance = start().wait_until_ready()
     assert instance.health()["status"] == "ok"
 
-    for words in ("daphne", "config worker", "config beat", "valkey-server", "postgres -D"):
+    for words in ("daphne", "config worker", "config beat", "manage.py webhooks", "valkey-server", "postgres -D"):
         instance.kill(words)
     instance.until(lambda: instance.health().get("status") == "ok", seconds=60)
 

@@ -162,6 +162,14 @@ REVIEW_DETAIL = REVIEW | {
     "allowedActions": [one_of("approve", "reject", "undo")],
 }
 
+TIMELINE_STEP = {
+    "at": MOMENT,
+    "kind": TEXT,
+    "text": TEXT,
+    "data": Kind("object", lambda value: isinstance(value, dict)),
+}
+TIMELINE = {"timeline": [TIMELINE_STEP], "complete": FLAG, "hasMore": FLAG}
+
 THREAD = {
     "id": ID,
     "mailboxId": ID,
@@ -241,6 +249,41 @@ DOMAIN = {
     "dkimKeys": [{"selector": TEXT, "algorithm": TEXT, "state": one_of("waiting", "signing", "published")}],
 }
 VERIFICATION = {"mx": FLAG, "spf": FLAG, "dkim": FLAG, "dmarc": FLAG, "allVerified": FLAG}
+
+RECEIVED_EVENT = {
+    "id": ID,
+    "event": one_of("message.received"),
+    "timestamp": MOMENT,
+    "data": {
+        "message_id": ID,
+        "mailbox_id": ID,
+        "mailbox_address": EMAIL,
+        "rfc_message_id": TEXT,
+        "from": EMAIL,
+        "to": [EMAIL],
+        "cc": [EMAIL],
+        "subject": TEXT,
+        "body_text": TEXT,
+        "body_html": Maybe(TEXT),
+        "thread_id": Maybe(ID),
+        "in_reply_to": Maybe(TEXT),
+        "headers": pairs(),
+        "received_at": MOMENT,
+        "attachments": [
+            {
+                "id": ID,
+                "filename": TEXT,
+                "content_type": TEXT,
+                "size_bytes": WHOLE,
+                "content_id": Maybe(TEXT),
+                "download_url": TEXT,
+            }
+        ],
+        "metadata": pairs(),
+        "tags": [TEXT],
+        "answers": Maybe({"message_id": ID, "rfc_message_id": TEXT, "metadata": pairs(), "tags": [TEXT]}),
+    },
+}
 
 KEY = {"id": TEXT, "name": Maybe(TEXT), "prefix": Maybe(TEXT), "createdAt": MOMENT, "enabled": FLAG}
 

@@ -31,12 +31,14 @@ from .shapes import (
     MAILBOX,
     MESSAGE,
     PLAIN_WEBHOOK,
+    RECEIVED_EVENT,
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
     SUPPRESSION,
     TEXT,
     THREAD,
+    TIMELINE,
     VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
@@ -244,6 +246,7 @@ OPERATIONS = [
         "sendMessage", lambda scene: scene.api.post(f"{scene.box}/messages", MAIL), 201, {"message": SENT_MESSAGE}
     ),
     Operation("getMessage", lambda scene: scene.api.get(scene.sent), 200, {"message": MESSAGE}),
+    Operation("getMessageTimeline", lambda scene: scene.api.get(f"{scene.sent}/timeline"), 200, TIMELINE),
     Operation("cancelMessage", lambda scene: scene.api.post(f"{scene.sent}/cancel"), 200, {"message": MESSAGE}),
     Operation(
         "listThreads",
@@ -272,6 +275,12 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation(
+        "listEvents",
+        lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],
+        200,
+        {"events": [RECEIVED_EVENT], "cursor": Maybe(ID), "hasMore": FLAG},
+    ),
     Operation("listWebhooks", lambda scene: scene.api.get("/webhooks"), 200, {"webhooks": [PLAIN_WEBHOOK]}),
     Operation(
         "createWebhook",

@@ -109,7 +109,7 @@ def test_a_list_is_cheap(address: str, see: Callable[[str], str]) -> None:
         (is_open, "Approval taken back"),
         (is_rejected, "Rejected: "),
         (approve, "Approved "),
-        (is_answered_in_three_ways, "Put off by the mail server for lee@friends.example: Come again."),
+        (is_answered_in_three_ways, "Put off by the mail server for lee@friends.example: 450 Come again."),
     ],
 )
 def test_a_review_its_message_and_its_thread_are_cheap(

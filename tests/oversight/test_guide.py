@@ -12,6 +12,7 @@ from django.test import Client
 from lxml import html
 
 from mailboxes.api.openapi import document
+from messaging.events import catalog
 from oversight.api import guide
 
 CURL = re.compile(r"```sh\n(curl .+?)```", re.DOTALL)
@@ -47,7 +48,7 @@ def test_every_call_in_the_ten_steps_is_an_operation_and_sends_what_it_takes() -
         assert (method, re.sub(r"\$\w+", "{}", path)) in known(), (method, path)
 
 
-@pytest.mark.parametrize("name", ["agents", "troubleshooting", "security"])
+@pytest.mark.parametrize("name", ["agents", "events", "troubleshooting", "security"])
 def test_every_operation_that_a_guide_mentions_exists(name: str) -> None:
     mentioned = [(method, path.partition(" ")[0]) for method, path in MENTION.findall(guide.source(name))]
     assert [one for one in mentioned if (one[0], re.sub(r"\{\w+\}", "{}", one[1])) not in known()] == []
@@ -63,7 +64,7 @@ def test_the_page_and_the_plain_text_are_one() -> None:
     assert Client().get("/agents", headers={"Accept": "text/markdown"}).content == text.content
 
 
-@pytest.mark.parametrize("path", ["/agents", "/docs/troubleshooting", "/security"])
+@pytest.mark.parametrize("path", ["/agents", "/docs/events", "/docs/troubleshooting", "/security"])
 def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) -> None:
     content = Client().get(path).content.decode()
     assert content.count("<h1>") == 1
@@ -74,3 +75,16 @@ def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) 
 def test_the_five_troubles_are_told() -> None:
     page = html.document_fromstring(Client().get("/docs/troubleshooting").content)
     assert len(page.findall(".//table/tbody/tr")) == 5
+
+
+def test_every_kind_of_event_is_told_with_what_it_does_not_promise() -> None:
+    page = html.document_fromstring(Client().get("/docs/events").content)
+    rows = [["".join(cell.itertext()) for cell in row] for row in page.findall(".//table/tbody/tr")]
+    told = {row[0]: row[2] for row in rows if len(row) == 4}
+    assert told.keys() == catalog.KINDS.keys()
+    assert all(told.values())
+
+
+@pytest.mark.parametrize("path", ["/agents", "/llms.txt", "/docs/troubleshooting", "/security", "/docs"])
+def test_events_are_found_from_everywhere(path: str) -> None:
+    assert "/docs/events" in Client().get(path).content.decode()

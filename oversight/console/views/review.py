@@ -84,7 +84,7 @@ def context_of(visit: Visit, found: Review, read: Reading) -> dict[str, Any]:
         "initiator": detail.initiator(message),
         "readiness": detail.readiness(message, visit) if found.state == ReviewState.OPEN else [],
         "thread": thread,
-        "steps": timeline.of(message, review=found),
+        "way": timeline.of(message, actor=visit.actor),
     }
 
 

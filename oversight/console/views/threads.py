@@ -86,7 +86,7 @@ def message(request: HttpRequest, visit: Visit, message_id: UUID) -> HttpRespons
         "initiator": detail.initiator(found),
         "recipients": addressed,
         "thread": around,
-        "steps": timeline.of(found, review=review),
+        "way": timeline.of(found, actor=visit.actor),
     } | tab_of(request, read)
     return shell.render(request, visit, "oversight/message.html", context, section="threads")
 

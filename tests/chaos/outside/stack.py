@@ -31,6 +31,7 @@ WORDS = {
     "broker": "valkey-server",
     "postgres": "postgres -D",
     "smtp": "manage.py smtpd",
+    "webhooks": "manage.py webhooks",
 }
 UNLIMITED = dict.fromkeys(
     (

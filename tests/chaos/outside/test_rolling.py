@@ -13,7 +13,7 @@ from tests.chaos.outside.conftest import Note
 from tests.chaos.outside.stack import Stack, until
 
 pytestmark = pytest.mark.chaos
-OURS = ("worker", "beat", "smtp", "web")
+OURS = ("worker", "beat", "smtp", "webhooks", "web")
 ROUNDS = 2
 
 

@@ -1,0 +1,89 @@
+"""Wakes those who tell webhooks when something happened in any account. A lost ring costs seconds, never an event."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.dispatch import receiver
+
+from mailboxes.signals import event_recorded
+from messaging.bell import Bell
+from messaging.silence import Silence
+
+log = structlog.get_logger(__name__)
+
+GROUP = "webhooks"
+RING_SECONDS = 2
+TRY_AGAIN_SECONDS = 5
+
+_silence = Silence()
+_of_thread = threading.local()
+
+
+@receiver(event_recorded)
+def on_event_recorded(**_: object) -> None:
+    # One ring for all that a transaction records.
+    if all(function is not ring for _, function, _ in transaction.get_connection().run_on_commit):
+        transaction.on_commit(ring, robust=True)
+
+
+def ring() -> None:
+    """Wake them all. Never fails and never waits: whoever calls has committed already."""
+    _bell.ring(GROUP)
+
+
+def listen(heard: Callable[[], None]) -> None:
+    """Call `heard` whenever it rings, and once it is listened to: it may have rung before. From a thread of its own."""
+    threading.Thread(target=lambda: asyncio.run(_listen(heard)), name="webhook doorbell", daemon=True).start()
+
+
+async def _listen(heard: Callable[[], None]) -> None:
+    layer = get_channel_layer()
+    while layer is not None:
+        try:
+            channel = await layer.new_channel()
+            await layer.group_add(GROUP, channel)
+            heard()
+            while True:
+                await layer.receive(channel)
+                heard()
+        except Exception as error:  # whatever a broker's client may raise; meanwhile there is the sweep
+            log.warning("webhook_doorbell.not_heard", error=str(error) or type(error).__name__)
+            with suppress(Exception):
+                await layer.flush()
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+
+
+def _ring_now(_door: str) -> None:
+    if _silence.is_kept():
+        return
+    try:
+        _runner().run(_send())
+    except Exception as error:  # the act is done and stays done
+        _silence.begin()
+        log.warning("webhook_doorbell.lost", error=str(error) or type(error).__name__)
+
+
+def _runner() -> asyncio.Runner:
+    """The thread's own event loop, kept: the layer's connection to the broker belongs to it."""
+    if not hasattr(_of_thread, "runner"):
+        _of_thread.runner = asyncio.Runner()
+    runner: asyncio.Runner = _of_thread.runner
+    return runner
+
+
+async def _send() -> None:
+    layer = get_channel_layer()
+    if layer is not None:
+        await asyncio.wait_for(layer.group_send(GROUP, {"type": "webhooks.ring"}), RING_SECONDS)
+
+
+_bell = Bell(_ring_now)
+atexit.register(_bell.ring_out)
