@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from uuid import UUID
 
 
 def main() -> None:
@@ -22,7 +23,9 @@ def main() -> None:
     from mailboxes.models import Event
 
     seconds, rate, *accounts = sys.argv[1:]
-    samples = [Event.objects.filter(account=account, kind="message.sent").order_by("seq")[0] for account in accounts]
+    samples = [
+        Event.objects.filter(account=UUID(account), kind="message.sent").order_by("seq")[0] for account in accounts
+    ]
     begun = time.monotonic()
     for turn in range(int(float(seconds) * float(rate))):
         time.sleep(max(0.0, begun + turn / float(rate) - time.monotonic()))
