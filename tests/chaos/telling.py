@@ -31,6 +31,7 @@ from .verdict import Verdict
 
 KIND = "suppression.removed"
 PENDING = DeliveryStatus.PENDING
+READY = "Webhooks are told"
 AWAY = saying(bytes_of("500 Away"))
 
 
@@ -77,12 +78,18 @@ class House:
             time.sleep(0.2)
         for process in self.crew.running:
             if process.state is None:
-                os.kill(process.pid, signal.SIGTERM)
-                assert process.wait() == 0, process.said
+                stop(process)
 
     def _is_all_told(self) -> bool:
         is_behind = WebhookDelivery.objects.count() < sum(len(hook.owed) for hook in self.hooks)
         return not is_behind and not WebhookDelivery.objects.filter(status=PENDING).exists()
+
+
+def stop(process: Running) -> None:
+    """Told to stop, it ends well; not before it has learned to listen."""
+    until(lambda: READY in process.said, "it says that it has begun")
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait() == 0, process.said
 
 
 def run(case: Case, crew: Crew) -> Verdict:
