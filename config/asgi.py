@@ -14,12 +14,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from daphne import http_protocol  # noqa: E402
 
+from config import outflow  # noqa: E402
 from config.routing import websocket_urlpatterns  # noqa: E402
 from config.threaded import ThreadedHandler  # noqa: E402
 
 # Twisted would read every form into memory and parse it on the event loop, whoever sends it, before Django sees it; and
 # answer by itself, without a word, what it can't read.
-http_protocol.WebRequest = partial(http_protocol.WebRequest, parsePOSTFormSubmission=False)
+http_protocol.WebRequest = partial(outflow.Request, parsePOSTFormSubmission=False)
 
 application = ProtocolTypeRouter(
     {

@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "reconcile billing": _every(60.0, "billing.reconcile"),
     "unlock withheld": _every(60.0, UNLOCK_WITHHELD),
     "settle held": _every(60.0, "messaging.settle_held"),
+    "forget ended secrets": _every(3600.0, "messaging.forget_ended_secrets"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

@@ -1,58 +1,25 @@
 """All settings, from the environment alone. `.env.example` says what each means; the rest is in `settings_fixed`."""
 
-import os
-import re
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.databases import database_from_url, embedded_database_url
 from config.embedded.places import find_places, settle_places
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
+from config.environment import number as _number
+from config.environment import numbers as _numbers
+from config.environment import percent as _percent
+from config.environment import switch as _switch
+from config.environment import text as _text
 from config.logging import logging_config
 from config.secret import kept_secret_key
 from config.settings_fixed import *  # noqa: F403 - settings are one namespace
-from config.settings_fixed import BASE_DIR
+from config.settings_fixed import API_TAGS, BASE_DIR
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.
 django_stubs_ext.monkeypatch()
-
-env = environ.Env()
-if "TESTING" not in os.environ:
-    environ.Env.read_env(BASE_DIR / ".env")
-
-
-def _text(name: str, default: str = "") -> str:
-    return env.str(name, default="").strip() or default
-
-
-def _number(name: str, default: int) -> int:
-    value = _text(name, str(default))
-    if not value.isascii() or not value.isdigit():
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
-    return int(value)
-
-
-def _numbers(name: str, default: str) -> list[int]:
-    values = [value.strip() for value in _text(name, default).split(",")]
-    if not all(value.isascii() and value.isdigit() for value in values):
-        raise ImproperlyConfigured(f"{name} must be whole numbers with commas between them, not {','.join(values)!r}")
-    return [int(value) for value in values]
-
-
-def _percent(name: str, default: str) -> Decimal:
-    value = _text(name, default)
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,4})?", value, re.ASCII):
-        raise ImproperlyConfigured(f"{name} must be a percentage such as 3 or 0.05, not {value!r}")
-    return Decimal(value)
-
-
-def _switch(name: str) -> bool:
-    return bool(env.bool(name, default=False))
-
 
 # --- Where it runs -------------------------------------------------------------------------------------------------
 DEBUG = _switch("DEBUG")
@@ -116,6 +83,12 @@ DOMAIN_PENDING_DAYS = _number("DOMAIN_PENDING_DAYS", 14)
 DOMAIN_FREEZE_DAYS = _number("DOMAIN_FREEZE_DAYS", 3)
 STORAGE_BYTES_PER_ACCOUNT = _number("STORAGE_BYTES_PER_ACCOUNT", 1024**3)
 WEBHOOKS_PER_ACCOUNT = _number("WEBHOOKS_PER_ACCOUNT", 50)
+WEBHOOK_PINGS_PER_MINUTE = _number("WEBHOOK_PINGS_PER_MINUTE", 10)
+# How long a webhook's old secret signs along after a rotation that does not say it.
+WEBHOOK_SECRET_OVERLAP_HOURS = _number("WEBHOOK_SECRET_OVERLAP_HOURS", 24)
+# How many events one request for a redelivery looks at, and how seldom a webhook's owner is written to about it.
+WEBHOOK_REDELIVERY_EVENTS = _number("WEBHOOK_REDELIVERY_EVENTS", 10_000)
+WEBHOOK_NOTICE_HOURS = _number("WEBHOOK_NOTICE_HOURS", 6)
 # How webhooks are told: seconds of an attempt, attempts at once (of a process, and of one webhook), pauses between the
 # attempts of a delivery, failed attempts in a row that end it.
 WEBHOOK_SECONDS = _number("WEBHOOK_SECONDS", 15)
@@ -158,12 +131,13 @@ ALLOWED_PRIVATE_HOSTS = [host.strip().lower() for host in _text("ALLOWED_PRIVATE
 # host:port of receivers of the operator's own that webhooks may be told to, by plain http too.
 WEBHOOK_ALLOW = [entry.strip().lower() for entry in _text("WEBHOOK_ALLOW").split(",") if entry.strip()]
 
-# Streams of events: how long one lasts, after which silence it says that it lives, how many at once, and how much may
-# wait for a client that does not read, in the process and on its way.
+# Streams of events: how long one lasts, after which silence it says that it lives, how many at once; how much may wait
+# for one that does not keep up before it is told from the log again, and how long one may take nothing at all.
 SSE_SECONDS = _number("SSE_SECONDS", 270)
 HEARTBEAT_SECONDS = _number("HEARTBEAT_SECONDS", 20)
 if not 0 < HEARTBEAT_SECONDS <= 30:
     raise ImproperlyConfigured("HEARTBEAT_SECONDS is 1 to 30: clients give up after 60 seconds of silence")
+LONG_POLL_SECONDS = _number("LONG_POLL_SECONDS", 60)
 SSE_PER_KEY = _number("SSE_PER_KEY", 5)
 SSE_PER_ACCOUNT = _number("SSE_PER_ACCOUNT", 50)
 EVENT_QUEUE_BYTES = _number("EVENT_QUEUE_BYTES", 1024**2)
@@ -292,26 +266,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["mailboxes.api.openapi.tidy"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
-    "TAGS": [
-        {"name": name}
-        for name in (
-            "Signup",
-            "Sign-in",
-            "Account",
-            "API keys",
-            "Mailboxes",
-            "Domains",
-            "Messages",
-            "Threads",
-            "Attachments",
-            "Oversight",
-            "Billing",
-            "Support",
-            "Events",
-            "Webhooks",
-            "Suppressions",
-        )
-    ],
+    "TAGS": [{"name": name} for name in API_TAGS],
 }
 LOG_FORMAT = _text("LOG_FORMAT", "text" if EMBEDDED_POSTGRES or DEBUG else "json")
 LOGGING = logging_config(as_json=LOG_FORMAT == "json", level=_text("LOG_LEVEL", "INFO"))

@@ -142,3 +142,21 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
 }
+# The chapters of its documentation, in their order.
+API_TAGS = (
+    "Signup",
+    "Sign-in",
+    "Account",
+    "API keys",
+    "Mailboxes",
+    "Domains",
+    "Messages",
+    "Threads",
+    "Attachments",
+    "Oversight",
+    "Billing",
+    "Support",
+    "Events",
+    "Webhooks",
+    "Suppressions",
+)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -20,7 +21,12 @@ from django.core.handlers.base import BaseHandler
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from config import outflow
+from config.outflow import Outflow, SlowClient
+
 THREADS = 24
+
+log = structlog.get_logger(__name__)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -66,13 +72,38 @@ class ThreadedHandler(ASGIHandler):
         return response
 
     async def _send_until_disconnect(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
-        sending = asyncio.create_task(self.send_response(response, send))
+        sending = asyncio.create_task(self._send_body(response, send))
         leaving = asyncio.create_task(self.listen_for_disconnect(receive))
-        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-        for task in (sending, leaving):
-            task.cancel()
-            with suppress(asyncio.CancelledError, RequestAborted):
-                await task
+        try:
+            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the server ends
+            for task in (sending, leaving):
+                task.cancel()
+                with suppress(asyncio.CancelledError, RequestAborted):
+                    await task
+
+    async def _send_body(self, response: HttpResponseBase, send: Send) -> None:
+        """No faster than the client takes it. It is broken off where it fails: there is no other answer any more."""
+        way = outflow.find()
+        if way is None:
+            await self.send_response(response, send)
+            return
+        try:
+            await self.send_response(response, _patient(send, way))
+        except SlowClient:
+            log.info("stream.cut")
+        except Exception as error:
+            log.error("stream.failed", exc_info=error)
+            way.cut()
+
+
+def _patient(send: Send, way: Outflow) -> Send:
+    async def send_and_wait(message: Mapping[str, Any]) -> None:
+        await send(message)
+        if way.is_full:
+            await way.wait()
+
+    return send_and_wait
 
 
 def _close(response: HttpResponseBase) -> None:

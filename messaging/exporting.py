@@ -24,6 +24,7 @@ from .models import (
     Revision,
     Suppression,
     Thread,
+    WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -85,6 +86,13 @@ def _header_names(endpoints: Sequence[WebhookEndpoint]) -> Mapping[UUID, Mapping
     return {one.pk: {"header_names": list(one.headers)} for one in endpoints}
 
 
+def _tries(deliveries: Sequence[WebhookDelivery]) -> Mapping[UUID, Mapping[str, object]]:
+    told: dict[UUID, dict[str, list[Any]]] = {one.pk: {"tries": []} for one in deliveries}
+    for attempt in WebhookAttempt.objects.filter(delivery__in=deliveries).order_by("number"):
+        told[attempt.delivery_id]["tries"].append(columns(attempt))
+    return told
+
+
 def _deliveries(account: Account) -> Iterable[QuerySet[WebhookDelivery]]:
     return [WebhookDelivery.objects.filter(endpoint__account=account)]
 
@@ -107,6 +115,8 @@ register(
         files=_contents,
     ),
     Table("suppressions", of_account(Suppression)),
-    Table("webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers"}), along=[_header_names]),
-    Table("webhook_deliveries", _deliveries),
+    Table(
+        "webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers", "secret_at"}), along=[_header_names]
+    ),
+    Table("webhook_deliveries", _deliveries, leave_out=frozenset({"leased_until"}), along=[_tries]),
 )

@@ -8,6 +8,7 @@ from messaging import domain_checks, wakeup
 from .attachments import sweeping
 from .inbound import holding, intake, withholding
 from .outbound import dispatch
+from .webhooks import rotation
 
 
 @shared_task(name=wakeup.DRAIN_OUTBOX)
@@ -57,6 +58,12 @@ def unlock_withheld() -> None:
 def settle_held() -> None:
     """Hold the mail of paused mailboxes, let go that of all others. Swept only."""
     holding.settle()
+
+
+@shared_task(name="messaging.forget_ended_secrets")
+def forget_ended_secrets() -> None:
+    """Forget what webhooks were signed with before a rotation, once it signs no more. Swept only."""
+    rotation.forget_ended(now=clock.now())
 
 
 @shared_task(name="messaging.check_domains")

@@ -1,9 +1,13 @@
-"""Words of the platform to people, by mail: verification, welcome, the link to pay, questions to the operator."""
+"""Words of the platform to people, by mail: verification, welcome, the link to pay, a webhook that failed, questions
+to the operator.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -18,10 +22,21 @@ from mailboxes.models import Account, Event, Mailbox, Member, Role, SupportTicke
 from mailboxes.signals import event_recorded
 from messaging.mime import characters
 from messaging.mime.refusals import Refused
+from messaging.models import WebhookEndpoint
 
 from .submission import PlatformMail, submit_platform
 
 MOST_NAMED = 20
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Why a webhook's server gave no answer, by the codes of `messaging.safe_http`; others are told as they are.
+NO_ANSWER = {
+    "timed_out": "the server did not answer in time",
+    "unresolved": "the DNS does not know the server's name",
+    "connect_failed": "the server accepted no connection",
+    "tls_failed": "the server's certificate could not be verified",
+    "too_large": "the server's answer was too large",
+    "blocked_address": "the server's name leads to an address that is not public",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -95,14 +110,63 @@ def _mail(name: str, to: str, subject: str, context: Mapping[str, object]) -> Pl
 
 
 def send_checkout(event: Event) -> None:
-    """Mail the page of a checkout to the account's owners, to proven addresses only: anybody can sign up a stranger."""
+    """Mail the page of a checkout to the account's owners."""
     asked = json.loads(event.data)
-    owners = Member.objects.filter(account_id=event.account_id, role=Role.OWNER, user__is_active=True)
-    proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
-    for address, slug in proven.values_list("user__email", "account__slug"):
+    for address, slug in _proven_owners(event):
         context = {**asked, "slug": slug, "url": checkout_links.url(asked["checkout_id"]), "hours": 24}
         mail = _mail("checkout", address, f"Upgrade of {slug} to {asked['plan']}", context)
         submit_platform(mail, now=event.created_at)
+
+
+def send_webhook_failed(event: Event) -> None:
+    """Mail the account's owners that a webhook is told nothing any more, and what to do.
+
+    About the same one not more than once in WEBHOOK_NOTICE_HOURS: an agent may make it ACTIVE again and again. The
+    failure stands, whatever becomes of the mail.
+    """
+    endpoint = WebhookEndpoint.objects.select_related("account").get(pk=event.subject)
+    if _was_told_lately(event):
+        return
+    context = {
+        **_failure(json.loads(event.data)),
+        "slug": endpoint.account.slug,
+        "host": urlsplit(endpoint.url).hostname,
+        "webhook_id": endpoint.pk,
+        "url": f"{settings.PUBLIC_URL}/v1/webhooks/{endpoint.pk}",
+        "docs_url": f"{settings.PUBLIC_URL}{reverse('webhooks')}",
+        "days": settings.EVENT_RETENTION_DAYS,
+    }
+    for address, slug in _proven_owners(event):
+        try:
+            with transaction.atomic():
+                mail = _mail("webhook_failed", address, f"A webhook of {slug} has failed", context)
+                submit_platform(mail, now=event.created_at)
+        except (Problem, Refused) as error:
+            log.error("webhook.failure_unmailed", webhook=event.subject, error=str(error))
+
+
+def _was_told_lately(event: Event) -> bool:
+    hours = timedelta(hours=settings.WEBHOOK_NOTICE_HOURS)
+    if not hours:
+        return False
+    since = event.created_at - (event.created_at - EPOCH) % hours
+    before = Event.objects.filter(subject=event.subject, kind=event.kind, seq__lt=event.seq, created_at__gte=since)
+    return before.filter(account_id=event.account_id).exists()
+
+
+def _failure(told: Mapping[str, object]) -> Mapping[str, object]:
+    """How often, since when, and what was answered last, in words."""
+    status, code = told.get("response_status"), str(told.get("code") or "")
+    answer = f"the server answered with the status {status}" if status else NO_ANSWER.get(code, f"no answer ({code})")
+    since = datetime.fromisoformat(str(told["since"])).strftime("%Y-%m-%d %H:%M") if told.get("since") else ""
+    return {"failures": told.get("failures"), "since": since, "answer": answer}
+
+
+def _proven_owners(event: Event) -> Iterable[tuple[str, str]]:
+    """Address and the account's slug of each owner whose address is proven: anybody can sign up a stranger."""
+    owners = Member.objects.filter(account_id=event.account_id, role=Role.OWNER, user__is_active=True)
+    proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
+    return list(proven.values_list("user__email", "account__slug"))
 
 
 NOTICES: dict[str, Callable[[Event], None]] = {
@@ -110,4 +174,5 @@ NOTICES: dict[str, Callable[[Event], None]] = {
     "account.welcome_requested": send_welcome,
     "billing.checkout_opened": send_checkout,
     "support.requested": send_ticket,
+    "webhook.failed": send_webhook_failed,
 }

@@ -112,17 +112,28 @@ def agent(account: Account, name: str) -> Agent:
 
 
 def webhook(
-    owner: Tenant, *, box: Mailbox | None = None, headers: dict[str, str] | None = None
+    owner: Tenant, *, box: Mailbox | None = None, headers: dict[str, str] | None = None, **asked: Any
 ) -> tuple[WebhookEndpoint, str]:
-    """A webhook of the tenant for received mail, and its secret."""
+    """A webhook of the tenant, for received mail where nothing else is asked, and its secret."""
     url = endpoints.check_url("https://hooks.example/mail")
-    asked = endpoints.NewEndpoint(url, ["message.received"], box, headers or {})
-    return endpoints.create(owner.agent_actor, asked, now=clock.now())
+    wanted = {"events": ["message.received"], "mailbox": box, "headers": headers or {}, **asked}
+    return endpoints.create(owner.agent_actor, endpoints.NewEndpoint(url, **wanted), now=clock.now())
 
 
-def webhook_delivery(endpoint: WebhookEndpoint) -> WebhookDelivery:
-    """What telling the newest event of the account to the endpoint leaves before the first attempt."""
+def webhook_delivery(endpoint: WebhookEndpoint, *, tries: int = 0) -> WebhookDelivery:
+    """What telling the newest event of the account to the endpoint leaves after so many attempts without success."""
     event = Event.objects.filter(account=endpoint.account).order_by("-seq")[0]
-    return WebhookDelivery.objects.create(
-        endpoint=endpoint, event_id=event.pk, event_seq=event.seq, event="message.received", next_at=clock.now()
+    now = clock.now()
+    delivery = WebhookDelivery.objects.create(
+        endpoint=endpoint,
+        event_id=event.pk,
+        event_seq=event.seq,
+        event=event.kind,
+        attempts=tries,
+        attempted_at=now if tries else None,
+        response_status=500 if tries else None,
+        next_at=now,
     )
+    for number in range(1, tries + 1):
+        delivery.tries.create(number=number, started_at=now, duration_ms=17, response_status=500)
+    return delivery

@@ -53,7 +53,7 @@ class OpenView(APIView):
     parser_classes: Any = (StrictJsonParser,)
     renderer_classes: Any = (JSONRenderer,)
     content_negotiation_class = JsonAlways
-    http_method_names = ("get", "head", "post", "put", "patch", "delete")
+    http_method_names: Any = ("get", "head", "post", "put", "patch", "delete")
 
     @cached_property
     def now(self) -> datetime:

@@ -59,6 +59,15 @@ class WholeNumber(serializers.IntegerField):
         return super().to_internal_value(int(data))  # type: ignore[call-overload]  # one of the two
 
 
+class Flag(serializers.BooleanField):
+    """true or false of JSON: "yes", "0" and 1 are not ones."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class EmailAddress(Text):
     """One bare address in its canonical spelling: ASCII, lower case."""
 

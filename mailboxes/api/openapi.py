@@ -20,7 +20,7 @@ from .base import OpenView
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-ANSWERS = {200: "Done.", 201: "Made."}
+ANSWERS = {200: "Done.", 201: "Made.", 202: "Due now; what becomes of it is told later."}
 ERRORS = {
     400: "The request is wrong: `field` names what, where one field is at fault.",
     401: "The key is missing, malformed, unknown, revoked or expired, or the session is over; `code` says which.",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from mailboxes.api import pagination
 from mailboxes.api.base import ApiView
 from mailboxes.api.fields import Moment
 from mailboxes.api.openapi import operation
-from messaging.events import catalog, log
+from mailboxes.errors import LimitReached
+from messaging.events import catalog, log, long_poll
+from messaging.events.limits import Lease
+
+from .live import Live, is_live, take_lease
+
+KIND = "application/json"
 
 TYPES = OpenApiParameter(
     "types",
@@ -37,6 +47,14 @@ LIMIT = OpenApiParameter(
 )
 
 
+WAIT = OpenApiParameter(
+    "wait",
+    {"type": "integer", "minimum": 0, "maximum": settings.LONG_POLL_SECONDS, "default": 0},
+    description="Where the page would be empty, wait so many seconds for something to tell. White space comes first "
+    "then, so that nobody takes the connection for dead. Counts as a stream; beyond those you may have, nobody waits.",
+)
+
+
 class ToldSerializer(serializers.Serializer[Any]):
     """One event: the same object in a webhook, in a stream and here."""
 
@@ -58,15 +76,26 @@ class EventLog(ApiView):
     @operation(
         "listEvents",
         tag="Events",
-        parameters=[PLACE, LIMIT, TYPES, MAILBOX_ID, TAGS],
+        parameters=[PLACE, LIMIT, TYPES, MAILBOX_ID, TAGS, WAIT],
         answers={200: EventPageSerializer},
         errors=(400, 403, 404, 410),
     )
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         """What happened, oldest first, each event once, as far back as EVENT_RETENTION_DAYS.
 
         A page may be empty or short with `hasMore` true: go on from `cursor`. A scoped key is told of its mailboxes.
         """
         asked = log.ask(self.principal, request.query_params, now=self.now)
+        seconds = pagination.number(request.query_params, "wait", default=0, least=0, most=settings.LONG_POLL_SECONDS)
         page = log.read(asked, now=self.now)
-        return HttpResponse(log.answer(asked.account_id, page), content_type="application/json")
+        if seconds and not page.told and not page.has_more and is_live(request) and (lease := self._find_lease()):
+            key_id = self.principal.key.pk if self.principal.key is not None else None
+            later = long_poll.parts(replace(asked, after=page.last), lease, key_id=key_id, seconds=seconds)
+            return Live(later, lease, kind=KIND)
+        return HttpResponse(log.answer(asked.account_id, page), content_type=KIND)
+
+    def _find_lease(self) -> Lease | None:
+        try:
+            return take_lease(self.principal)
+        except LimitReached:
+            return None

@@ -1,4 +1,4 @@
-"""Webhooks: listed, made, changed, deleted, and what became of their deliveries."""
+"""Webhooks: listed, made, changed, deleted."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.serializers import DeletedSerializer
 from mailboxes.models import Scope
-from messaging.webhooks import endpoints
-from messaging.webhooks.endpoints import Change, NewEndpoint
+from messaging.webhooks import changes, endpoints
+from messaging.webhooks.changes import Change
+from messaging.webhooks.endpoints import NewEndpoint
 
-from .forms import WebhookChange, WebhookRequest
+from .webhook_forms import WebhookChange, WebhookRequest
 from .webhook_serializers import (
     CreatedWebhookAnswerSerializer,
-    DeliveryListSerializer,
     WebhookAnswerSerializer,
     WebhookListSerializer,
     in_clear,
@@ -37,8 +37,8 @@ class Webhooks(ApiView):
     def get(self, request: Request) -> Response:
         """The webhooks that the key reaches, oldest first. A scoped key sees those of its mailboxes only."""
         self.principal.require(Scope.READ)
-        found = endpoints.visible(self.principal).order_by("created_at", "pk")[:MOST_LISTED]
-        return Response(WebhookListSerializer({"webhooks": [masked(one) for one in found]}).data)
+        found = list(endpoints.visible(self.principal).order_by("created_at", "pk")[:MOST_LISTED])
+        return Response(WebhookListSerializer({"webhooks": masked(found, now=self.now)}).data)
 
     @operation(
         "createWebhook",
@@ -69,11 +69,13 @@ class Webhooks(ApiView):
             url=endpoints.check_url(asked["url"]),
             events=asked["events"],
             headers=asked.get("headers") or {},
+            tags=asked.get("tags") or (),
+            is_ordered=asked.get("ordered", False),
         )
 
     def _create(self, wanted: NewEndpoint) -> Answer:
         endpoint, secret = endpoints.create(self.principal, wanted, now=self.now)
-        told = CreatedWebhookAnswerSerializer({"webhook": in_clear(endpoint, secret=secret)})
+        told = CreatedWebhookAnswerSerializer({"webhook": in_clear(endpoint, now=self.now, secret=secret)})
         return Answer(201, told.data)
 
 
@@ -84,7 +86,8 @@ class OneWebhook(ApiView):
     def get(self, request: Request, id: str) -> Response:
         """One webhook, its headers' values masked."""
         self.principal.require(Scope.READ)
-        return Response(WebhookAnswerSerializer({"webhook": masked(endpoints.get(self.principal, id))}).data)
+        [told] = masked([endpoints.get(self.principal, id)], now=self.now)
+        return Response(WebhookAnswerSerializer({"webhook": told}).data)
 
     @operation(
         "updateWebhook",
@@ -95,10 +98,10 @@ class OneWebhook(ApiView):
         errors=(400, 403, 404),
     )
     def patch(self, request: Request, id: str) -> Response:
-        """Change URL, events, status or headers; the answer shows the headers' values.
+        """Change URL, events, tags, order, status or headers; the answer shows the headers' values.
 
         Headers are often credentials of the server they go to: with a URL of another server they are dropped, unless
-        the same request sends them again. The secret stays.
+        the same request sends them again. The secret stays. ACTIVE makes all that waits due at once.
         """
         self.principal.require(Scope.SEND)
         endpoints.get(self.principal, id)
@@ -108,9 +111,11 @@ class OneWebhook(ApiView):
             events=asked.get("events"),
             status=asked.get("status"),
             headers=(asked["headers"] or {}) if "headers" in asked else None,
+            tags=(asked["tags"] or ()) if "tags" in asked else None,
+            is_ordered=asked.get("ordered"),
         )
-        changed = endpoints.change(self.principal, id, wanted, now=self.now)
-        return Response(WebhookAnswerSerializer({"webhook": in_clear(changed)}).data)
+        changed = changes.change(self.principal, id, wanted, now=self.now)
+        return Response(WebhookAnswerSerializer({"webhook": in_clear(changed, now=self.now)}).data)
 
     @operation(
         "deleteWebhook",
@@ -124,18 +129,3 @@ class OneWebhook(ApiView):
         self.principal.require(Scope.SEND)
         endpoints.delete(self.principal, id, now=self.now)
         return Response({"deleted": True})
-
-
-class Deliveries(ApiView):
-    @operation(
-        "listWebhookDeliveries",
-        parameters=[WEBHOOK_ID],
-        tag="Webhooks",
-        answers={200: DeliveryListSerializer},
-        errors=(404,),
-    )
-    def get(self, request: Request, id: str) -> Response:
-        """The 20 newest deliveries, newest first, without what was said."""
-        self.principal.require(Scope.READ)
-        found = endpoints.newest_deliveries(endpoints.get(self.principal, id))
-        return Response(DeliveryListSerializer({"deliveries": found}).data)

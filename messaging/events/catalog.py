@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAIL = (
-    "`mailbox_address`, `rfc_message_id`, `thread_id`, `from`, `to`, `cc`, `subject`, `in_reply_to`, `metadata`, `tags`"
+# Which message an event is about: in `data` of every event that "the message" is said of.
+DESCRIPTION = (
+    "`message_id`, `mailbox_id`, `mailbox_address`, `rfc_message_id` (the Message-ID header), `thread_id`, `from`, "
+    "`to`, `cc`, `subject`, `in_reply_to`, `metadata`, `tags`"
 )
-MESSAGE = f"`message_id`, `mailbox_id`, {MAIL}"
+MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
 REVIEW = "`review_id`, `message_id`, `version`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
-    "when the event is told), `answers` (your message that it answers, with your metadata)"
+    "when the event is told), `attachments_dropped` and `attachments_dropped_reason` if any were, `answers` (your "
+    "message that it answers, with your metadata), `account` from half of the inbound limit on"
 )
 
 
@@ -259,8 +262,15 @@ _ACCOUNT = (
         "webhook.failed",
         "A webhook failed too often in a row: nothing is told to it until its owner makes it ACTIVE.",
         "That what it missed is lost: it is told then.",
-        "`webhook_id` and facts of the failure",
+        "`webhook_id`, `failures`, `since`, and of the last attempt `response_status`, `code`",
     ),
+    Kind(
+        "webhook.skipped",
+        "A webhook was away for so long that events became too old to be told to it.",
+        "That they are lost to you: lists still have what they were about.",
+        "`webhook_id`, and the numbers of the events, `after` and `up_to`",
+    ),
+    Kind("webhook.skipped", "Events too old for a webhook.", "That it wanted them.", "`webhook_id`, `after`, `up_to`"),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
     ),
@@ -283,20 +293,3 @@ KINDS = {kind.name: kind for kind in (*_MESSAGES, *_REVIEWS, *_PLACES, *_ACCOUNT
 
 # Told in full, as a received mail: everything else about a received mail is hidden from agents.
 OF_RECEIVED_MAIL = frozenset({"message.received", "message.unlocked"})
-
-# Recorded, and told to no agent. A name that ends with a dot stands for all that begin with it.
-NOT_TOLD = {
-    "account.created": "Older than every listener of the account.",
-    "account.verification_requested": "How a human proves an address is theirs alone.",
-    "account.email_verified": "As above.",
-    "account.welcome_requested": "A mail of the house to a human.",
-    "account.exported": "What its owner takes away is the owner's.",
-    "account.deleted": "Nobody is left to listen.",
-    "billing.": "Between the account's humans and their bank.",
-    "limit.changed": "Follows from the plan; GET /v1/account tells limits.",
-    "member.": "The people who watch over agents are not told about to them.",
-    "message.refused": "Answered with 403 when it was asked; no agent sees it listed.",
-    "message.viewed_by_operator": "For the account's humans: the operator's looks are theirs to judge.",
-    "platform.": "The house's own.",
-    "support.": "Between the account's humans and the operator.",
-}

@@ -14,7 +14,7 @@ import structlog
 
 from mailboxes import clock, keys
 
-from . import news, reading
+from . import limits, news, reading
 from .ear import Ear
 from .filters import Filter
 from .news import News, Place
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0  # a lost ring is found, and a key that is no good any more noticed, at the latest then
 TICK_SECONDS = 0.5
 REPLAY_PAGE = 250
+RENEW_SECONDS = 5.0
 TROUBLE_SECONDS = 1.0
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -69,6 +70,9 @@ class Feed:
         self._live.add(asking)
         return True
 
+    def stand_aside(self, lagging: Subscription) -> None:
+        self._live.discard(lagging)
+
     def leave(self, leaving: Subscription) -> None:
         self.all.discard(leaving)
         self._live.discard(leaving)
@@ -103,7 +107,7 @@ class Hub:
         self._is_rung = asyncio.Event()
         self._looked_at = -math.inf
         self._ear = Ear(self._ring)
-        acts = (self._ear.hear, self._ear.stay_in_groups, self._look, self._tick)
+        acts = (self._ear.hear, self._ear.stay_in_groups, self._look, self._tick, _renew_leases)
         self._tasks = [asyncio.create_task(_again_and_again(act)) for act in acts]
 
     def subscribe(
@@ -169,6 +173,11 @@ class Hub:
         for feed in list(self._feeds.values()):
             for one in list(feed.all):
                 one.tick(now)
+
+
+async def _renew_leases() -> None:
+    await asyncio.sleep(RENEW_SECONDS)
+    await in_replayer(limits.renew)
 
 
 async def _again_and_again(act: Callable[[], Awaitable[None]]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import structlog
@@ -34,17 +35,26 @@ _holding = threading.Lock()
 
 
 class Lease:
-    """A listener's places, until `release`."""
+    """A listener's places, for as long as they are held, and PLACE_SECONDS before."""
 
     def __init__(self, places: list[str], token: str) -> None:
         self._places = places
+        self._token = token
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Renewed meanwhile. Not from the beginning: an answer that is never sent would hold them for good."""
         with _holding:
-            _held.update(dict.fromkeys(places, token))
+            _held.update(dict.fromkeys(self._places, self._token))
+        try:
+            yield
+        finally:
+            with _holding:
+                for place in self._places:
+                    _held.pop(place, None)
 
     def release(self) -> None:
-        with _holding:
-            for place in self._places:
-                _held.pop(place, None)
+        """Give them back. May wait for the cache: not on the event loop."""
         _everywhere(lambda one: one.delete_many(self._places))
 
 

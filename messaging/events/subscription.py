@@ -29,7 +29,7 @@ class Ending(StrEnum):
     """Why nothing more comes."""
 
     OVER = "over"  # the seconds asked for
-    SLOW = "slow"  # it did not take what waits for it: let it come again from where it was
+    SLOW = "slow"  # nothing of what waits for it was taken for long: let it come again from where it was
     SHUT_OUT = "shut_out"  # its key or account is no good any more
     FAILED = "failed"  # the database did not answer
     LEFT = "left"  # the listener itself
@@ -62,11 +62,14 @@ class Source(Protocol):
 
     async def page(self, asking: Subscription) -> Page: ...
     def join(self, asking: Subscription) -> bool: ...
+    def stand_aside(self, lagging: Subscription) -> None: ...
     def leave(self, leaving: Subscription) -> None: ...
 
 
 class Subscription:
     """An iterator over frames, for one reader; None where nothing happened for HEARTBEAT_SECONDS.
+
+    Who does not keep up is told from the log again, at their own pace, so that little waits for them here.
 
     It ends for the reason in `ended`. `close` it, or use it `with`: it is told to until then.
     """
@@ -77,12 +80,14 @@ class Subscription:
         self.cursor = after
         self.ended: Ending | None = None
         self._source = source
+        self._loop = asyncio.get_running_loop()
         self._is_live = False
         self._until = time.monotonic() + seconds
-        self._taken_at = time.monotonic()
+        # When the first of what waits came, or something was last taken.
+        self._moved_at = time.monotonic()
         self._waiting: deque[Frame | None] = deque()
         self._weight = 0
-        self._woken = asyncio.Event()
+        self._sleeping: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Subscription:
         return self
@@ -98,17 +103,19 @@ class Subscription:
             if self.ended is not None:
                 raise StopAsyncIteration
             if self._is_live:
-                self._woken.clear()
-                await self._woken.wait()
+                self._sleeping = self._loop.create_future()
+                await self._sleeping
             else:
                 await self._catch_up()
         frame = self._waiting.popleft()
         self._weight -= frame.weight if frame is not None else 0
-        self._taken_at = time.monotonic()
+        self._moved_at = time.monotonic()
         return frame
 
     def rest(self) -> list[Frame]:
         """What else is there already, taken without waiting."""
+        if not self._waiting:
+            return []
         frames = [frame for frame in self._waiting if frame is not None]
         self._waiting.clear()
         self._weight = 0
@@ -116,20 +123,23 @@ class Subscription:
 
     def offer(self, frame: Frame) -> None:
         """Put the frame into the queue, if it is behind the cursor and the filter takes it."""
-        if frame.told.seq <= self.cursor or not self.filter.takes(frame.told):
+        if not self._is_live or frame.told.seq <= self.cursor or not self.filter.takes(frame.told):
             return
         if self._waiting and self._weight + frame.weight > settings.EVENT_QUEUE_BYTES:
-            self.end(Ending.SLOW)
+            self._is_live = False
+            self._source.stand_aside(self)
             return
         self._put(frame)
 
     def tick(self, now: float) -> None:
-        """Notice that its time is over, or that nothing came for long. `now` is of time.monotonic."""
+        """Notice that its time is over, or that nothing came or was taken for long. `now` is of time.monotonic."""
+        still_for = now - self._moved_at
         if now >= self._until:
             self.end(Ending.OVER)
-        elif now - self._taken_at >= settings.HEARTBEAT_SECONDS and not self._waiting:
-            self._waiting.append(None)
-            self._woken.set()
+        elif self._waiting and still_for >= settings.SLOW_CLIENT_SECONDS:
+            self.end(Ending.SLOW)
+        elif not self._waiting and still_for >= settings.HEARTBEAT_SECONDS:
+            self._put(None)
 
     def end(self, why: Ending) -> None:
         """Nothing more is put into the queue; what waits there is still told when only the time was over."""
@@ -138,16 +148,24 @@ class Subscription:
         self.ended = why
         if why is not Ending.OVER:
             self._waiting.clear()
-        self._woken.set()
+        self._wake()
         self._source.leave(self)
 
     def close(self) -> None:
         self.end(Ending.LEFT)
 
-    def _put(self, frame: Frame) -> None:
+    def _put(self, frame: Frame | None) -> None:
+        if not self._waiting:
+            self._moved_at = time.monotonic()
         self._waiting.append(frame)
-        self._weight += frame.weight
-        self._woken.set()
+        if frame is not None:
+            self._weight += frame.weight
+            self.cursor = frame.told.seq
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
 
     async def _catch_up(self) -> None:
         """One page from the log; with the last one it is live, unless the others were told more meanwhile."""

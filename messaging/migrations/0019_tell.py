@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',
-            index=models.Index(models.F('endpoint'), condition=models.Q(('leased_until__isnull', False)), name='webhook_delivery_leased'),
+            index=models.Index(models.F('leased_until'), models.F('endpoint'), condition=models.Q(('leased_until__isnull', False)), name='webhook_delivery_leased'),
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',

@@ -128,7 +128,9 @@ class WebhookDelivery(models.Model):
             ),
             # By endpoint, so that nobody walks past what waits for another one, which may be much.
             models.Index("endpoint", "next_at", "event_seq", condition=PENDING, name="webhook_delivery_due"),
-            models.Index("endpoint", condition=Q(leased_until__isnull=False), name="webhook_delivery_leased"),
+            models.Index(
+                "leased_until", "endpoint", condition=Q(leased_until__isnull=False), name="webhook_delivery_leased"
+            ),
             models.Index(
                 "endpoint",
                 condition=Q(status=DeliveryStatus.FAILED, attempts__gt=0, attempts_before=0),

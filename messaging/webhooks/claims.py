@@ -39,24 +39,26 @@ WITH RECURSIVE waiting(id) AS (
     SELECT (SELECT d.endpoint_id FROM messaging_webhookdelivery AS d
             WHERE d.status = 'PENDING' AND d.endpoint_id > waiting.id ORDER BY d.endpoint_id LIMIT 1)
     FROM waiting WHERE waiting.id IS NOT NULL
+), listening AS MATERIALIZED (
+    SELECT w.id, w.account_id, w.failure_count > 0 AS is_failing, w.is_ordered
+    FROM waiting
+    JOIN messaging_webhookendpoint AS w ON w.id = waiting.id
+    JOIN mailboxes_account AS a ON a.id = w.account_id
+    LEFT JOIN mailboxes_mailbox AS box ON box.id = w.mailbox_id
+    WHERE w.status = 'ACTIVE' AND a.departed_at IS NULL AND box.deleted_at IS NULL
+        AND w.id <> ALL(%(full)s) AND (w.id <> ALL(%(busy)s) OR w.failure_count = 0 AND NOT w.is_ordered)
+        AND (%(with_failing)s OR w.failure_count = 0)
 )
-SELECT w.id, w.account_id, w.failure_count > 0, w.is_ordered
-FROM waiting
-JOIN messaging_webhookendpoint AS w ON w.id = waiting.id
-JOIN mailboxes_account AS a ON a.id = w.account_id
-LEFT JOIN mailboxes_mailbox AS box ON box.id = w.mailbox_id
-CROSS JOIN LATERAL (SELECT CASE
-    WHEN w.is_ordered THEN (
+SELECT listening.* FROM listening CROSS JOIN LATERAL (SELECT CASE
+    WHEN is_ordered THEN (
         SELECT d.next_at FROM messaging_webhookdelivery AS d
-        WHERE d.endpoint_id = w.id AND d.status = 'PENDING' ORDER BY d.event_seq LIMIT 1)
+        WHERE d.endpoint_id = listening.id AND d.status = 'PENDING' ORDER BY d.event_seq LIMIT 1)
     ELSE (
         SELECT d.next_at FROM messaging_webhookdelivery AS d
-        WHERE d.endpoint_id = w.id AND d.status = 'PENDING' AND (d.leased_until IS NULL OR d.leased_until <= %(now)s)
+        WHERE d.endpoint_id = listening.id AND d.status = 'PENDING'
+            AND (d.leased_until IS NULL OR d.leased_until <= %(now)s)
         ORDER BY d.next_at LIMIT 1) END AS at) AS due
-WHERE w.status = 'ACTIVE' AND a.departed_at IS NULL AND box.deleted_at IS NULL AND due.at <= %(now)s
-    AND w.id <> ALL(%(full)s) AND (w.id <> ALL(%(busy)s) OR w.failure_count = 0 AND NOT w.is_ordered)
-    AND (%(with_failing)s OR w.failure_count = 0)
-ORDER BY due.at LIMIT %(most)s
+WHERE due.at <= %(now)s ORDER BY due.at LIMIT %(most)s
 """
 LOCK = """
 SELECT id FROM messaging_webhookendpoint WHERE id = ANY(%(ids)s) AND status = 'ACTIVE'
@@ -68,29 +70,28 @@ WITH asked AS (
     SELECT w.id, w.is_ordered, greatest(0, least(given.share,
         CASE WHEN w.is_ordered OR w.failure_count > 0 THEN 1 ELSE %(at_once)s END - (
             SELECT count(*) FROM messaging_webhookdelivery AS d
-            WHERE d.endpoint_id = w.id AND d.leased_until > %(now)s))) AS room, w.failure_count > 0 AS is_failing
+            WHERE d.endpoint_id = w.id AND d.leased_until > %(now)s))) AS room
     FROM unnest(%(ids)s::uuid[], %(shares)s::int[]) AS given(id, share)
     JOIN messaging_webhookendpoint AS w ON w.id = given.id
 ), chosen AS (
-    SELECT one.id, asked.is_failing FROM asked CROSS JOIN LATERAL (
+    SELECT one.id FROM asked CROSS JOIN LATERAL (
         SELECT d.id FROM messaging_webhookdelivery AS d
         WHERE NOT asked.is_ordered AND d.endpoint_id = asked.id AND d.status = 'PENDING' AND d.next_at <= %(now)s
             AND (d.leased_until IS NULL OR d.leased_until <= %(now)s)
         ORDER BY d.next_at, d.event_seq LIMIT asked.room
     ) AS one
     UNION ALL
-    SELECT head.id, asked.is_failing FROM asked CROSS JOIN LATERAL (
+    SELECT head.id FROM asked CROSS JOIN LATERAL (
         SELECT d.id, d.next_at FROM messaging_webhookdelivery AS d
         WHERE asked.is_ordered AND d.endpoint_id = asked.id AND d.status = 'PENDING'
         ORDER BY d.event_seq LIMIT 1
     ) AS head
     WHERE asked.room > 0 AND head.next_at <= %(now)s
 )
-UPDATE messaging_webhookdelivery AS d SET leased_until = %(until)s FROM chosen
-WHERE d.id = chosen.id AND d.status = 'PENDING' AND d.next_at <= %(now)s
+UPDATE messaging_webhookdelivery AS d SET leased_until = %(until)s
+WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.status = 'PENDING' AND d.next_at <= %(now)s
     AND (d.leased_until IS NULL OR d.leased_until <= %(now)s)
-RETURNING d.id, d.endpoint_id, d.event_id, d.event_seq, d.attempts + 1, d.attempts_before, d.leased_until,
-    chosen.is_failing
+RETURNING d.id, d.endpoint_id, d.event_id, d.event_seq, d.attempts + 1, d.attempts_before, d.leased_until
 """
 GIVE_BACK = """
 UPDATE messaging_webhookdelivery AS d SET leased_until = NULL
@@ -127,7 +128,8 @@ def claim_due(*, free: int, for_failing: int, now: datetime) -> list[Claim]:
         taken[account_id] += count
     places = Places(free, for_failing, taken, most_of_account=max(settings.WEBHOOK_THREADS // 2, 1))
     shared = shares.share_out(waiting, places)
-    return _take(shared, now=now) if shared else []
+    failing = frozenset(one.endpoint_id for one in waiting if one.is_failing)
+    return _take(shared, failing, now=now) if shared else []
 
 
 def give_back(claims: Collection[Claim]) -> None:
@@ -147,7 +149,7 @@ def _look(held: Mapping[UUID, int], *, with_failing: bool, now: datetime) -> lis
     ]
 
 
-def _take(shared: Mapping[UUID, int], *, now: datetime) -> list[Claim]:
+def _take(shared: Mapping[UUID, int], failing: frozenset[UUID], *, now: datetime) -> list[Claim]:
     until = now + timedelta(seconds=settings.WEBHOOK_SECONDS) + LEASE_SLACK
     with transaction.atomic():
         locked = [pk for (pk,) in statements.run(LOCK, {"ids": list(shared)})]
@@ -160,5 +162,5 @@ def _take(shared: Mapping[UUID, int], *, now: datetime) -> list[Claim]:
             "now": now,
             "until": until,
         }
-        claims = [Claim(*row) for row in statements.run(TAKE, named)]
+        claims = [Claim(*(*row, row[1] in failing)) for row in statements.run(TAKE, named)]
     return sorted(claims, key=lambda one: one.event_seq)

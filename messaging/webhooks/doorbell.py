@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 GROUP = "webhooks"
 RING_SECONDS = 2
 TRY_AGAIN_SECONDS = 5
+# The first ring goes at once. Whoever is woken looks at all accounts, so they are not woken more often than this.
+PAUSE_SECONDS = 0.05
 
 _silence = Silence()
 _of_thread = threading.local()
@@ -85,5 +87,5 @@ async def _send() -> None:
         await asyncio.wait_for(layer.group_send(GROUP, {"type": "webhooks.ring"}), RING_SECONDS)
 
 
-_bell = Bell(_ring_now)
+_bell = Bell(_ring_now, pause_seconds=PAUSE_SECONDS)
 atexit.register(_bell.ring_out)

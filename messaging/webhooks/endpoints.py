@@ -1,4 +1,4 @@
-"""Webhook endpoints: made, changed, deleted, found. The one writer of what their owners may say of them."""
+"""Webhook endpoints: found, made, deleted, and the secrets that sign for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Account, Event, Mailbox
 from mailboxes.principals import Principal
 from messaging import safe_http
-from messaging.models import EndpointStatus, WebhookDelivery, WebhookEndpoint
+from messaging.models import WebhookEndpoint
 
 from . import headers
 
 SECRET_PURPOSE = "webhook secrets"  # noqa: S105 - says what for
 SECRET_BYTES = 32
-DELIVERIES_SHOWN = 20
 
 CheckedUrl = NewType("CheckedUrl", str)
 
@@ -37,16 +36,8 @@ class NewEndpoint:
     events: Sequence[str]
     mailbox: Mailbox | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is to be otherwise; None leaves it as it is, and no headers at all is {}."""
-
-    url: CheckedUrl | None = None
-    events: Sequence[str] | None = None
-    status: str | None = None
-    headers: Mapping[str, str] | None = None
+    tags: Sequence[str] = ()
+    is_ordered: bool = False
 
 
 def check_url(url: str) -> CheckedUrl:
@@ -75,6 +66,14 @@ def get(actor: Principal, endpoint_id: object) -> WebhookEndpoint:
     return _found(visible(actor), endpoint_id)
 
 
+def lock(actor: Principal, endpoint_id: object) -> WebhookEndpoint:
+    """As `get`, and nobody else changes it until the transaction ends.
+
+    The mailbox is looked at, not locked: FOR UPDATE takes no outer join, and nothing here changes it.
+    """
+    return _found(visible(actor).select_for_update(of=("self",)), endpoint_id)
+
+
 def create(actor: Principal, asked: NewEndpoint, *, now: datetime) -> tuple[WebhookEndpoint, str]:
     """A new endpoint, active at once, and the text of its secret, shown once."""
     standing.check_not_suspended(actor.account)
@@ -86,54 +85,42 @@ def create(actor: Principal, asked: NewEndpoint, *, now: datetime) -> tuple[Webh
             field="mailboxId",
         )
     headers.check(asked.headers)
-    secret = secrets.token_hex(SECRET_BYTES)
+    secret, sealed = new_secret()
     endpoint = WebhookEndpoint(
         account=actor.account,
         mailbox=asked.mailbox,
         url=asked.url,
-        events=_once_each(asked.events),
+        events=once_each(asked.events),
+        tags=once_each(asked.tags),
+        is_ordered=asked.is_ordered,
         headers=headers.seal(asked.headers),
-        secret=vault.seal(secret.encode(), purpose=SECRET_PURPOSE),
+        secret=sealed,
+        secret_at=now,
         created_at=now,
         updated_at=now,
     )
     with transaction.atomic():
         _check_room(actor.account)
         endpoint.save(force_insert=True)
-        event = _record(endpoint, "webhook.created", actor, now=now)
+        event = record(endpoint, "webhook.created", by=actor.identity, now=now)
         # After the event, whose place is known only then: what happened before is not told.
         endpoint.cursor = event.seq
         endpoint.save(update_fields=["cursor"])
     return endpoint, secret
 
 
-def change(actor: Principal, endpoint_id: object, asked: Change, *, now: datetime) -> WebhookEndpoint:
-    """Change what is asked. Headers do not go along to another host: they are dropped unless they are sent again."""
-    standing.check_not_suspended(actor.account)
-    if asked.headers is not None:
-        headers.check(asked.headers)
-    with transaction.atomic():
-        # The mailbox is looked at, not locked: FOR UPDATE takes no outer join, and nothing here changes it.
-        endpoint = _found(visible(actor).select_for_update(of=("self",)), endpoint_id)
-        changed = _apply(endpoint, asked)
-        if changed:
-            endpoint.updated_at = now
-            endpoint.save(update_fields=[*changed, "updated_at"])
-            _record(endpoint, "webhook.changed", actor, now=now, changed=sorted(changed))
-    return endpoint
-
-
 def delete(actor: Principal, endpoint_id: object, *, now: datetime) -> None:
     """Delete the endpoint with its deliveries; what is on its way may still arrive."""
     with transaction.atomic():
-        endpoint = _found(visible(actor).select_for_update(of=("self",)), endpoint_id)
+        endpoint = lock(actor, endpoint_id)
         WebhookEndpoint.objects.filter(pk=endpoint.pk).delete()
-        _record(endpoint, "webhook.deleted", actor, now=now)
+        record(endpoint, "webhook.deleted", by=actor.identity, now=now)
 
 
-def newest_deliveries(endpoint: WebhookEndpoint) -> list[WebhookDelivery]:
-    """The 20 newest deliveries, newest first."""
-    return list(endpoint.deliveries.order_by("-created_at", "-pk")[:DELIVERIES_SHOWN])
+def new_secret() -> tuple[str, bytes]:
+    """A fresh secret, as it is shown and as it is kept."""
+    secret = secrets.token_hex(SECRET_BYTES)
+    return secret, vault.seal(secret.encode(), purpose=SECRET_PURPOSE)
 
 
 def live_secrets(endpoint: WebhookEndpoint, *, now: datetime) -> tuple[str, ...]:
@@ -142,6 +129,19 @@ def live_secrets(endpoint: WebhookEndpoint, *, now: datetime) -> tuple[str, ...]
     if endpoint.previous_secret is not None and endpoint.previous_until and now < endpoint.previous_until:
         sealed.append(endpoint.previous_secret)
     return tuple(vault.unseal(bytes(one), purpose=SECRET_PURPOSE).decode() for one in sealed)
+
+
+def once_each(names: Sequence[str]) -> list[str]:
+    """The names in their order, each once."""
+    return list(dict.fromkeys(names))
+
+
+def record(endpoint: WebhookEndpoint, kind: str, *, by: str, now: datetime, **facts: object) -> Event:
+    """One event about the endpoint, in its account's log."""
+    data = {"webhook_id": str(endpoint.pk), "by": by, **facts}
+    return events.record(
+        endpoint.account_id, kind, subject=str(endpoint.pk), data=data, now=now, mailbox_id=endpoint.mailbox_id
+    )
 
 
 def _of(account: Account) -> QuerySet[WebhookEndpoint]:
@@ -168,39 +168,3 @@ def _check_room(account: Account) -> None:
             code="webhook_limit",
             fix="Delete one by DELETE /v1/webhooks/{id}; one webhook takes several kinds of events.",
         )
-
-
-def _apply(endpoint: WebhookEndpoint, asked: Change) -> list[str]:
-    """Set what differs; the names of the fields that do."""
-    wanted: dict[str, object] = {}
-    if asked.url is not None:
-        wanted["url"] = asked.url
-        if not safe_http.is_same_origin(endpoint.url, asked.url):
-            wanted["headers"] = {}
-    if asked.events is not None:
-        wanted["events"] = _once_each(asked.events)
-    if asked.headers is not None:
-        wanted["headers"] = headers.seal(asked.headers)
-    if asked.status is not None:
-        wanted["status"] = EndpointStatus(asked.status)
-        if asked.status == EndpointStatus.ACTIVE:
-            wanted["failure_count"] = 0
-    changed = [name for name, value in wanted.items() if getattr(endpoint, name) != value]
-    for name in changed:
-        setattr(endpoint, name, wanted[name])
-    return changed
-
-
-def _once_each(kinds: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(kinds))
-
-
-def _record(
-    endpoint: WebhookEndpoint, kind: str, actor: Principal, *, now: datetime, changed: Sequence[str] = ()
-) -> Event:
-    data: dict[str, object] = {"webhook_id": str(endpoint.pk), "by": actor.identity}
-    if changed:
-        data["changed"] = list(changed)
-    return events.record(
-        endpoint.account_id, kind, subject=str(endpoint.pk), data=data, now=now, mailbox_id=endpoint.mailbox_id
-    )

@@ -79,7 +79,8 @@ class Teller:
         if self._is_rung or time.monotonic() - self._swept_at >= SWEEP_SECONDS:
             self._is_rung, self._swept_at = False, time.monotonic()
             # Not to the end of a long log at once: others wait meanwhile.
-            self._is_rung = fanout.fan_out(now=clock.now())
+            if fanout.fan_out(now=clock.now()):
+                self._is_rung = True
         begun = self._begin()
         if self._is_rung:
             self._wake.set()

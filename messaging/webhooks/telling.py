@@ -40,7 +40,7 @@ class Watch:
     began: float
 
     @classmethod
-    def started(cls, now: datetime) -> Watch:
+    def begun(cls, now: datetime) -> Watch:
         return cls(now, time.monotonic())
 
     def now(self) -> datetime:
@@ -90,7 +90,7 @@ class Outcome:
 
 def prepare(claims: Sequence[Claim], *, now: datetime) -> tuple[list[Telling], list[Outcome]]:
     """What is to be posted, and what ended before that. An event is rendered as it is told now, in bulk."""
-    watch = Watch.started(now)
+    watch = Watch.begun(now)
     found = WebhookEndpoint.objects.filter(pk__in={one.endpoint_id for one in claims})
     receivers = {endpoint.pk: _receiver(endpoint, now=now) for endpoint in found}
     bodies = _bodies(claims, receivers, now=now)

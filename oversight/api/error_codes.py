@@ -119,6 +119,7 @@ CODES: dict[int, dict[str, str]] = {
         "seal_differs": "The message is not the one that was looked at.",
         "state_changed": "The message moved on meanwhile.",
         "already_paid": "The account has that plan or a larger one.",
+        "webhook_not_active": "The webhook is PAUSED or FAILED, so it is not pinged.",
         "conflict": "The thing is not as the request expects.",
     },
     410: {
@@ -141,12 +142,15 @@ CODES: dict[int, dict[str, str]] = {
         "velocity_limit": "Too many recipients within a minute; Retry-After says how long to wait.",
         "too_many_requests": "Too many requests from your address; Retry-After says how long to wait.",
         "too_many_passwords": "Too many wrong passwords; Retry-After says how long to wait.",
+        "too_many_pings": "The webhook was pinged too often within a minute; Retry-After says how long to wait.",
         "too_many_tickets": "The account asked for help too often within a day.",
+        "too_many_streams": "The key or the account has all the streams it may; Retry-After says when to try again.",
         "limit_reached": "A limit is used up.",
     },
     500: {"server_error": "Something broke on our side; the requestId names it in the server's log."},
     502: {"stripe_failed": "The payment service failed; nothing was charged. Retry-After says when to try again."},
     503: {
+        "streams_elsewhere": "This process gives short answers only: the operator sends /v1/events to another one.",
         "billing_off": "This server has no plans to upgrade to.",
         "unavailable": "The database does not answer; nothing was done. Retry-After says when to try again.",
         "storage_unavailable": "The files' storage does not answer; nothing was done.",

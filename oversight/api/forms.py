@@ -15,15 +15,14 @@ from mailboxes.api.forms import Nothing as Nothing
 from mailboxes.api.reading import Form
 from mailboxes.ids import parse_id
 from mailboxes.modes import OversightMode
+from messaging.api.forms import Tag
 from messaging.mime import addresses, conversation, headers
-from messaging.mime.characters import CONTROL
 from messaging.mime.entities import CONTENT_ID
 from messaging.mime.refusals import Refused
 from oversight.decisions import NOTE_LENGTH, REASON_LENGTH, REJECT_REASONS
 
 MAX_RECIPIENTS = 50
 MAX_TAGS = 10
-TAG_LENGTH = 50
 
 
 class Recipient(Text):
@@ -104,19 +103,6 @@ class FileReference(serializers.Field[Any, Any, Any, Any]):
         if parsed is None:
             raise serializers.ValidationError("Neither an attachment's id nor {filename, url}.", code="invalid")
         return AskedFile(parsed)
-
-
-class Tag(Text):
-    """A short word of the sender's own."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=TAG_LENGTH, **options)
-
-    def to_internal_value(self, data: object) -> str:
-        text = super().to_internal_value(data)
-        if CONTROL.search(text) or text != text.strip():
-            raise serializers.ValidationError("A tag has no line break, no control and no space around it.")
-        return text
 
 
 def recipients(*, is_optional: bool = False, help_text: str = "Up to 50 bare addresses.") -> serializers.ListField:

@@ -1,4 +1,4 @@
-"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/events`, `/docs/troubleshooting`, `/security`.
+"""The front door in words: `/agents` and `/llms.txt` (one text), `/docs/events`, `/docs/webhooks` and so on.
 
 Each is Markdown in `templates/guide/`, so that the page and the plain text can't come to differ.
 """
@@ -32,6 +32,7 @@ def _of_events() -> dict[str, object]:
         "days": settings.EVENT_RETENTION_DAYS,
         "window": f"{reading.WINDOW:,}",
         "contract": ", ".join(f"`{name}`" for name in catalog.CONTRACT),
+        "description": catalog.DESCRIPTION,
         "groups": [
             (title, [kind for kind in catalog.KINDS.values() if kind.name.startswith(beginnings)])
             for title, beginnings in GROUPS.items()
@@ -39,7 +40,24 @@ def _of_events() -> dict[str, object]:
     }
 
 
-FACTS = {"events": _of_events}
+def _of_webhooks() -> dict[str, object]:
+    """What the guide to webhooks tells of the settings."""
+    *pauses, last = [_duration(minutes) for minutes in settings.WEBHOOK_RETRY_MINUTES]
+    return {
+        "days": settings.EVENT_RETENTION_DAYS,
+        "overlap_hours": settings.WEBHOOK_SECRET_OVERLAP_HOURS,
+        "seconds": settings.WEBHOOK_SECONDS,
+        "failures": settings.WEBHOOK_FAILURES,
+        "pauses": f"{', '.join(pauses)} and {last}" if pauses else last,
+    }
+
+
+def _duration(minutes: int) -> str:
+    number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+FACTS = {"events": _of_events, "webhooks": _of_webhooks}
 
 
 @lru_cache(maxsize=8)
@@ -72,6 +90,12 @@ def llms(request: HttpRequest) -> HttpResponse:
 def events(request: HttpRequest) -> HttpResponse:
     """Every kind of event, with what it does not promise, and how to go on after a pause."""
     return _page(request, "events")
+
+
+@require_safe
+def webhooks(request: HttpRequest) -> HttpResponse:
+    """How a webhook is verified, repeated, put in order, and caught up with."""
+    return _page(request, "webhooks")
 
 
 @require_safe

@@ -10,6 +10,7 @@ urlpatterns = [
     path("llms.txt", guide.llms, name="llms"),
     path("agents", guide.agents, name="agents"),
     path("docs/events", guide.events, name="events"),
+    path("docs/webhooks", guide.webhooks, name="webhooks"),
     path("docs/troubleshooting", guide.troubleshooting, name="troubleshooting"),
     path("security", guide.security, name="security"),
 ]

@@ -30,6 +30,7 @@ class Address:
 MAILBOX = {"id": "mailbox"}
 MESSAGE = {"id": "mailbox", "msgId": "message"}
 REVIEW = {"id": "review"}
+DELIVERY = {"id": "webhook", "deliveryId": "delivery"}
 CONSOLE_REVIEW = {"review_id": "review"}
 CONSOLE_MESSAGE = {"message_id": "message"}
 
@@ -42,6 +43,7 @@ ADDRESSES: dict[str, Address] = {
     "security": Address(Door.OPEN),
     "docs/events": Address(Door.OPEN),
     "docs/troubleshooting": Address(Door.OPEN),
+    "docs/webhooks": Address(Door.OPEN),
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),
@@ -74,6 +76,7 @@ ADDRESSES: dict[str, Address] = {
     "v1/domains": Address(Door.KEY),
     "v1/domains/<str:id>": Address(Door.KEY, objects={"id": "domain"}),
     "v1/domains/<str:id>/verify": Address(Door.KEY, "POST", {"id": "domain"}),
+    "v1/events": Address(Door.KEY),
     "v1/events/log": Address(Door.KEY),
     "v1/mailboxes": Address(Door.KEY),
     "v1/mailboxes/<str:id>": Address(Door.KEY, objects=MAILBOX),
@@ -88,6 +91,11 @@ ADDRESSES: dict[str, Address] = {
     "v1/webhooks": Address(Door.KEY),
     "v1/webhooks/<str:id>": Address(Door.KEY, objects={"id": "webhook"}),
     "v1/webhooks/<str:id>/deliveries": Address(Door.KEY, objects={"id": "webhook"}),
+    "v1/webhooks/<str:id>/deliveries/<str:deliveryId>": Address(Door.KEY, objects=DELIVERY),
+    "v1/webhooks/<str:id>/deliveries/<str:deliveryId>/redeliver": Address(Door.KEY, "POST", DELIVERY),
+    "v1/webhooks/<str:id>/ping": Address(Door.KEY, "POST", {"id": "webhook"}),
+    "v1/webhooks/<str:id>/redeliver": Address(Door.KEY, "POST", {"id": "webhook"}),
+    "v1/webhooks/<str:id>/rotate-secret": Address(Door.KEY, "POST", {"id": "webhook"}),
     "v1/oversight/pending": Address(Door.KEY),
     "v1/oversight/reviews/<str:id>": Address(Door.KEY, objects=REVIEW),
     "v1/oversight/reviews/<str:id>/approve": Address(Door.KEY, "POST", REVIEW),

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.django_db
 OBJECTS = {route: address for route, address in ADDRESSES.items() if address.objects}
 KEYED = {route: address for route, address in ADDRESSES.items() if address.door is Door.KEY}
 SIGNED_IN = {route: address for route, address in ADDRESSES.items() if address.door is Door.MEMBER}
-BODY = {"v1/oversight/reviews/<str:id>/reject": '{"reason": "tone"}'}
+BODY = {
+    "v1/oversight/reviews/<str:id>/reject": '{"reason": "tone"}',
+    "v1/webhooks/<str:id>/redeliver": '{"status": "ALL"}',
+}
 VARIABLE = re.compile(rb'"requestId": ?"[^"]*"|csrf[^>]*value="[^"]*"|nonce="[^"]*"')
 PARAMETER = re.compile(r"<\w+:(\w+)>")
 
@@ -45,6 +48,7 @@ def scene() -> Scene:
     review = builders.held(alice)
     builders.held(charlie)
     builders.decide_key(alice.owner)
+    webhook, _ = builders.webhook(alice)
     ids = {
         "mailbox": alice.mailbox.pk,
         "message": review.message_id,
@@ -54,7 +58,8 @@ def scene() -> Scene:
         "attachment": files.upload(alice).pk,
         "domain": domain_zone.add(alice.account).pk,
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
-        "webhook": builders.webhook(alice)[0].pk,
+        "webhook": webhook.pk,
+        "delivery": builders.webhook_delivery(webhook).pk,
         "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from mailboxes import clock, departure, keys, limits, support
 from mailboxes.models import Domain, Event, LimitKind, User
-from messaging.models import Captured, Message, RawMessage, Recipient, SuppressionReason
+from messaging.models import (
+    Captured,
+    DeliveryStatus,
+    EndpointStatus,
+    Message,
+    RawMessage,
+    Recipient,
+    SuppressionReason,
+    WebhookDelivery,
+)
 from messaging.outbound import outbox
 from messaging.recipients import suppressions
 from oversight import decisions
@@ -51,7 +62,7 @@ def mail() -> Message:
     limits.set_limit(alice.account, LimitKind.MAILBOXES, 5, by="test", now=clock.now())
     suppressions.add(alice.account, "gone@friends.example", reason=SuppressionReason.MANUAL, now=clock.now())
     support.ask(alice.agent_actor, support.Question("other", "Help", "How?"), now=clock.now())
-    builders.webhook_delivery(builders.webhook(alice, headers={"X-Key": "very secret"})[0])
+    builders.webhook_delivery(builders.webhook(alice, headers={"X-Key": "very secret"})[0], tries=1)
     first, second = (builders.held(alice, cc=("lee@friends.example",)) for _ in range(2))
     reviewer = builders.reviewer(builders.member(alice.account))
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())
@@ -180,3 +191,34 @@ def test_no_secret_is_shown(desk: Client, mail: Message) -> None:
 def _content(html: str) -> str:
     """The page without its search and theme parts: what stands in the main form."""
     return html.partition('id="content-main"')[2].partition('id="footer"')[0]
+
+
+def test_an_operator_pauses_a_webhook_and_its_log_says_who(desk: Client, operator: User) -> None:
+    alice = builders.tenant()
+    endpoint, _ = builders.webhook(alice)
+    url = reverse("admin:messaging_webhookendpoint_changelist")
+    for _ in range(2):  # the second time there is nothing to do
+        desk.post(url, {"action": "pause", ACTION_CHECKBOX_NAME: [str(endpoint.pk)]})
+    endpoint.refresh_from_db()
+    assert endpoint.status == EndpointStatus.PAUSED
+    event = Event.objects.get(account=alice.account, kind="webhook.changed")
+    assert json.loads(event.data)["by"] == f"operator:{operator.pk}"
+
+
+def test_an_operator_has_deliveries_told_once_more(desk: Client) -> None:
+    endpoints = [builders.webhook(builders.tenant())[0] for _ in range(2)]
+    rows = [builders.webhook_delivery(endpoint, tries=3) for endpoint in endpoints]
+    WebhookDelivery.objects.update(status=DeliveryStatus.FAILED, next_at=None)
+    url = reverse("admin:messaging_webhookdelivery_changelist")
+    desk.post(url, {"action": "redeliver", ACTION_CHECKBOX_NAME: [str(row.pk) for row in rows]})
+    told = WebhookDelivery.objects.values_list("status", "attempts", "attempts_before")
+    assert list(told) == [(DeliveryStatus.PENDING, 3, 3)] * 2
+
+
+def test_no_operator_is_shown_a_webhooks_secret_or_a_headers_value(desk: Client) -> None:
+    endpoint, secret = builders.webhook(builders.tenant(), headers={"X-Key": "very-secret"})
+    page = desk.get(reverse("admin:messaging_webhookendpoint_change", args=[endpoint.pk])).content.decode()
+    endpoint.refresh_from_db()
+    assert "X-Key" in page
+    for text in (secret, "very-secret", bytes(endpoint.secret).decode(), endpoint.headers["X-Key"]):
+        assert text not in page

@@ -36,7 +36,7 @@ from mailboxes.models import (
     User,
 )
 from mailboxes.modes import OversightMode
-from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile
+from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile, WebhookAttempt
 from oversight.models import Decision, Evaluation
 from tests import builders
 from tests.api_client import Api
@@ -58,6 +58,7 @@ INSIDE: dict[type[Model], str] = {
     Recipient: "messages",
     Revision: "mail/",
     User: "members",
+    WebhookAttempt: "webhook_deliveries",
 }
 LEFT_OUT: dict[type[Model], str] = {
     AccountPlan: "another face of the account",

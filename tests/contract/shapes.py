@@ -186,9 +186,16 @@ WEBHOOK = {
     "mailboxId": Maybe(ID),
     "url": TEXT,
     "events": [one_of("message.received", "message.sent", "message.delivered", "message.bounced", "message.complaint")],
+    "tags": [TEXT],
+    "ordered": FLAG,
     "headers": Maybe(pairs()),
     "status": one_of("ACTIVE", "PAUSED", "FAILED"),
     "failureCount": WHOLE,
+    "failingSince": Maybe(MOMENT),
+    "pendingCount": WHOLE,
+    "waitingSince": Maybe(MOMENT),
+    "secretRotatedAt": MOMENT,
+    "previousSecretUntil": Maybe(MOMENT),
     "lastTriggeredAt": Maybe(MOMENT),
     "createdAt": MOMENT,
     "updatedAt": MOMENT,
@@ -197,11 +204,25 @@ PLAIN_WEBHOOK = WEBHOOK | {"secret": Absent()}
 WEBHOOK_DELIVERY = {
     "id": ID,
     "event": TEXT,
+    "eventId": ID,
     "responseStatus": Maybe(WHOLE),
+    "code": TEXT,
     "status": one_of("PENDING", "DELIVERED", "FAILED"),
     "attempts": WHOLE,
+    "attemptedAt": Maybe(MOMENT),
     "nextRetryAt": Maybe(MOMENT),
     "createdAt": MOMENT,
+}
+WEBHOOK_TRY = {
+    "number": WHOLE,
+    "startedAt": MOMENT,
+    "durationMs": WHOLE,
+    "responseStatus": Maybe(WHOLE),
+    "code": TEXT,
+}
+WEBHOOK_DELIVERY_DETAIL = WEBHOOK_DELIVERY | {
+    "tries": [WEBHOOK_TRY],
+    "payload": Maybe({"id": ID, "event": TEXT, "timestamp": MOMENT, "data": ANYTHING}),
 }
 
 SUPPRESSION = {"id": ID, "email": EMAIL, "reason": one_of("BOUNCE", "COMPLAINT", "MANUAL"), "createdAt": MOMENT}

@@ -112,7 +112,7 @@ def webhooks_suppressions_domains(client: ContractClient, box: str) -> None:
     assert client.update_webhook(hook["id"], body={"status": "PAUSED"})["webhook"]["headers"] is not None
     client.update_webhook(hook["id"], body={"headers": None})  # null clears, left out keeps
     assert client.get_webhook(hook["id"])["webhook"]["headers"] is None
-    assert client.list_webhook_deliveries(hook["id"]) == {"deliveries": []}
+    assert client.list_webhook_deliveries(hook["id"]) == {"deliveries": [], "nextCursor": None}
     assert [one["id"] for one in client.list_webhooks()["webhooks"]] == [hook["id"]]
     client.delete_webhook(hook["id"])
     entry = client.create_suppression(body={"email": "gone@friends.example"})["suppression"]

@@ -42,6 +42,7 @@ from .shapes import (
     VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
+    WEBHOOK_DELIVERY_DETAIL,
     WHOLE,
     Kind,
     Maybe,
@@ -91,8 +92,8 @@ class Scene:
         self.sent = f"{self.box}/messages/{self.review.message_id}"
         self.review_path = f"/oversight/reviews/{self.review.pk}"
         webhook, _ = builders.webhook(self.alice, box=self.alice.mailbox, headers={"X-Key": "secret"})
-        builders.webhook_delivery(webhook)
         self.webhook = f"/webhooks/{webhook.pk}"
+        self.delivery = f"{self.webhook}/deliveries/{builders.webhook_delivery(webhook, tries=1).pk}"
 
     def key_id(self) -> str:
         return str(self.api.get("/api-keys").json["keys"][-1]["id"])
@@ -132,8 +133,8 @@ def list_domains(scene: Scene) -> Answer:
     return scene.api.get("/domains")
 
 
-# Ours, and no JSON: tests/config/test_export.py.
-ARCHIVES = {"exportAccount"}
+# No JSON: tests/config/test_export.py, tests/messaging/test_events_stream.py.
+OTHER_KINDS = {"exportAccount", "streamEvents"}
 
 
 def sign_in(scene: Scene) -> Answer:
@@ -147,6 +148,7 @@ def unsuppress(scene: Scene) -> Answer:
 
 
 ONE_MAILBOX = {"mailbox": MAILBOX}
+SECRET = Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))
 ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
 NEW_WEBHOOK = {"url": "https://hooks.example/", "events": ["message.received"], "headers": {"X-Key": "secret"}}
 NEW_DOMAIN = {"domain": DOMAIN, "dnsRecords": DNS_RECORDS, "zoneFile": TEXT}
@@ -286,10 +288,7 @@ OPERATIONS = [
         "createWebhook",
         lambda scene: scene.api.post("/webhooks", NEW_WEBHOOK),
         201,
-        {
-            "webhook": WEBHOOK
-            | {"secret": Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))}
-        },
+        {"webhook": WEBHOOK | {"secret": SECRET}},
     ),
     Operation("getWebhook", lambda scene: scene.api.get(scene.webhook), 200, ONE_WEBHOOK),
     Operation("updateWebhook", lambda scene: scene.api.patch(scene.webhook, {"status": "PAUSED"}), 200, ONE_WEBHOOK),
@@ -298,7 +297,34 @@ OPERATIONS = [
         "listWebhookDeliveries",
         lambda scene: scene.api.get(f"{scene.webhook}/deliveries"),
         200,
-        {"deliveries": [WEBHOOK_DELIVERY]},
+        {"deliveries": [WEBHOOK_DELIVERY], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation(
+        "getWebhookDelivery",
+        lambda scene: scene.api.get(scene.delivery),
+        200,
+        {"delivery": WEBHOOK_DELIVERY_DETAIL},
+    ),
+    Operation(
+        "redeliverWebhookDelivery",
+        lambda scene: scene.api.post(f"{scene.delivery}/redeliver"),
+        202,
+        {"delivery": WEBHOOK_DELIVERY},
+    ),
+    Operation(
+        "redeliverWebhookEvents",
+        lambda scene: scene.api.post(f"{scene.webhook}/redeliver", {"status": "ALL"}),
+        202,
+        {"count": WHOLE, "hasMore": FLAG, "cursor": TEXT},
+    ),
+    Operation(
+        "pingWebhook", lambda scene: scene.api.post(f"{scene.webhook}/ping"), 202, {"delivery": WEBHOOK_DELIVERY}
+    ),
+    Operation(
+        "rotateWebhookSecret",
+        lambda scene: scene.api.post(f"{scene.webhook}/rotate-secret"),
+        200,
+        {"webhook": PLAIN_WEBHOOK, "secret": SECRET},
     ),
     Operation(
         "createSuppression",
@@ -326,7 +352,7 @@ def test_every_declared_field_is_there_with_its_type(operation: Operation) -> No
 def test_the_table_has_every_documented_operation() -> None:
     document = Api().get("/openapi.json").json
     documented = {one["operationId"] for path in document["paths"].values() for one in path.values()}
-    assert documented == {operation.name for operation in OPERATIONS} | ARCHIVES
+    assert documented == {operation.name for operation in OPERATIONS} | OTHER_KINDS
 
 
 def test_a_received_message_with_a_file_has_every_field() -> None:

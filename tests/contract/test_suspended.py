@@ -33,6 +33,9 @@ REFUSED = {
     "uploadAttachment",
     "createWebhook",
     "updateWebhook",
+    "pingWebhook",
+    "redeliverWebhookDelivery",
+    "redeliverWebhookEvents",
     "sendWelcomeEmail",
 }
 # Keys, decisions, deleting, proving, paying, asking for help.
@@ -48,6 +51,7 @@ ALLOWED = {
     "verifyDomain",
     "deleteDomain",
     "deleteWebhook",
+    "rotateWebhookSecret",  # as keys are revoked: what leaked must be stopped
     "createSuppression",
     "deleteSuppression",
     "approveReview",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mailboxes import clock
-from messaging.events import reading
+from messaging.events import catalog, reading
 from messaging.events.rendering import Told
 from tests.builders import Tenant
+
+NAME = re.compile("`([a-z_]+)`")
+OF_SOME = {"truncated", "over_limit"}  # whatever the kind of event
 
 
 def everything(owner: Tenant) -> list[Told]:
@@ -27,9 +31,12 @@ def data(owner: Tenant, kind: str) -> dict[str, Any]:
 
 
 def envelope(owner: Tenant, kind: str) -> dict[str, Any]:
-    """The account's newest event of that kind. No member of it stands twice."""
+    """The account's newest event of that kind. No member of it stands twice, and each is documented."""
     bodies = [one.body for one in everything(owner) if one.kind == kind]
     told: dict[str, Any] = json.loads(bodies[-1], object_pairs_hook=_once)
+    holds = catalog.KINDS[kind].holds
+    documented = set(NAME.findall(holds + catalog.DESCRIPTION * (catalog.MESSAGE in holds)))
+    assert told["data"].keys() - documented <= OF_SOME
     return told
 
 

@@ -144,7 +144,7 @@ def test_a_webhook_is_of_the_whole_account_when_no_mailbox_is_named(mailbox_id: 
         (NEW | {"events": None}, "events"),
         (NEW | {"events": "message.received"}, "events"),
         (NEW | {"events": ["message.read"]}, "events[0]"),
-        (NEW | {"events": ["message.sent"] * 21}, "events"),
+        (NEW | {"events": ["message.sent"] * 201}, "events"),
         (NEW | {"headers": [["A", "b"]]}, "headers"),
         (NEW | {"headers": {"A": 1}}, "headers.A"),
         (NEW | {"headers": {"A": None}}, "headers.A"),
@@ -305,14 +305,15 @@ def test_the_operators_own_hosts_are_told_when_the_setting_names_them(api: Api, 
 
 def test_deliveries_are_the_twenty_newest_without_bodies(alice: Tenant, api: Api) -> None:
     row, _ = builders.webhook(alice)
-    assert api.get(f"/webhooks/{row.pk}/deliveries").json == {"deliveries": []}
+    assert api.get(f"/webhooks/{row.pk}/deliveries").json == {"deliveries": [], "nextCursor": None}
     made_ids = []
     for number in range(21):
         api.patch(f"/webhooks/{row.pk}", {"events": ["message.sent", "message.received"][: 1 + number % 2]})
         made_ids.append(str(builders.webhook_delivery(row).pk))
     told = api.get(f"/webhooks/{row.pk}/deliveries").json["deliveries"]
     assert [one["id"] for one in told] == made_ids[:0:-1]
-    assert set(told[0]) == {"id", "event", "responseStatus", "status", "attempts", "nextRetryAt", "createdAt"}
+    contract = {"id", "event", "responseStatus", "status", "attempts", "nextRetryAt", "createdAt"}
+    assert set(told[0]) == contract | {"eventId", "code", "attemptedAt"}
     assert (told[0]["status"], told[0]["attempts"], told[0]["nextRetryAt"]) == ("PENDING", 0, None)
 
 

@@ -13,11 +13,12 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from pytest_django import Settings
 
-from mailboxes import clock, events
+from mailboxes import clock, departure, events, keys
 from mailboxes.models import Event
-from messaging.events import cursors, doorbell, hub
+from messaging.events import cursors, doorbell, hub, news
 from messaging.events.filters import Filter
-from messaging.events.subscription import Frame, Subscription
+from messaging.events.news import Place
+from messaging.events.subscription import Ending, Frame, Subscription
 from messaging.silence import Silence
 from tests import builders
 from tests.builders import Tenant
@@ -75,6 +76,14 @@ async def newest(tenant: Tenant) -> int:
     return seq
 
 
+def write(tenant: Tenant, count: int) -> None:
+    """So many events from a thread of its own."""
+    try:
+        happen(tenant, count)
+    finally:
+        connections.close_all()
+
+
 def listen(tenant: Tenant, after: int, **more: Any) -> Subscription:
     key = tenant.agent_actor.key
     asked = {"account_id": tenant.account.pk, "key_id": key and key.pk, "after": after}
@@ -82,14 +91,13 @@ def listen(tenant: Tenant, after: int, **more: Any) -> Subscription:
 
 
 async def take(subscription: Subscription, count: int, *, seconds: float = 10) -> list[UUID]:
+    taken: list[UUID] = []
     async with asyncio.timeout(seconds):
-        frames = [frame async for frame, _ in _counted(subscription, count)]
-    return [frame.told.id for frame in frames if frame is not None]
-
-
-async def _counted(subscription: Subscription, count: int) -> AsyncIterator[tuple[Frame | None, int]]:
-    for number in range(count):
-        yield await anext(subscription), number
+        while len(taken) < count:
+            frame: Frame | None = await anext(subscription)
+            assert frame is not None
+            taken.append(frame.told.id)
+    return taken
 
 
 async def test_who_listens_is_told_what_happens_as_it_happens(alice: Tenant) -> None:
@@ -116,4 +124,134 @@ async def test_a_lost_ring_costs_seconds_and_no_event(alice: Tenant, monkeypatch
         waiting = asyncio.create_task(take(subscription, 1))
         await asyncio.sleep(0.2)
         monkeypatch.setattr(doorbell, "ring", lambda account_id: None)
+        assert await in_thread(lambda: happen(alice)) == await waiting
+
+
+async def test_the_seam_between_log_and_life_has_no_gap_and_no_double(alice: Tenant, monkeypatch: Any) -> None:
+    monkeypatch.setattr(hub, "REPLAY_PAGE", 7)
+    writing = asyncio.gather(*(asyncio.to_thread(write, alice, 60) for _ in range(2)))
+    seen = [await taken_from(alice, asyncio.sleep(0.05 * number)) for number in range(8)]
+    await writing
+    everything = await in_thread(lambda: log_of(alice))
+    assert len(everything) == 121
+    for one in seen:
+        assert one == everything
+
+
+async def taken_from(tenant: Tenant, moment: Awaitable[None]) -> list[UUID]:
+    await moment
+    with listen(tenant, 0) as subscription:
+        return await take(subscription, 121, seconds=30)
+
+
+async def test_who_comes_again_and_again_has_the_whole_log_in_the_end(alice: Tenant) -> None:
+    writing = asyncio.create_task(asyncio.to_thread(write, alice, 100))
+    seen: list[UUID] = []
+    place = 0
+    while len(seen) < 101:
+        with listen(alice, place) as subscription:
+            async with asyncio.timeout(20):
+                frame = await anext(subscription)
+            for one in [frame, *subscription.rest()][: 1 + len(seen) % 3]:
+                assert one is not None
+                seen.append(one.told.id)
+                place = one.told.seq
+    await writing
+    assert seen == await in_thread(lambda: log_of(alice))
+
+
+async def test_who_lags_is_told_from_the_log_again(alice: Tenant, settings: Settings) -> None:
+    settings.EVENT_QUEUE_BYTES = 2000
+    with listen(alice, await newest(alice)) as lagging:
+        first = asyncio.create_task(take(lagging, 1))
+        await asyncio.sleep(0.2)
+        assert await in_thread(lambda: happen(alice)) == await first
+        happened = await in_thread(lambda: happen(alice, 30))
+        await asyncio.sleep(0.5)
+        assert 0 < len(lagging._waiting) < 30
+        assert await take(lagging, 30) == happened
+        assert await in_thread(lambda: happen(alice)) == await take(lagging, 1)
+
+
+async def test_who_takes_nothing_is_cut_and_the_others_are_not(alice: Tenant, settings: Settings) -> None:
+    settings.SLOW_CLIENT_SECONDS = 1
+    after = await newest(alice)
+    with listen(alice, after) as slow, listen(alice, after) as quick:
+        first = asyncio.gather(take(slow, 1), take(quick, 1))
+        await asyncio.sleep(0.2)
+        await in_thread(lambda: happen(alice))
+        await first
+        reading = asyncio.create_task(take(quick, 2))
+        happened = await in_thread(lambda: happen(alice, 2))
+        await asyncio.sleep(2)
+        assert await reading == happened
+        assert (slow.ended, quick.ended) == (Ending.SLOW, None)
+        assert [frame async for frame in slow] == []
+
+
+async def test_a_revoked_key_is_told_nothing_more(alice: Tenant) -> None:
+    key, _ = await in_thread(lambda: keys.create_agent_key(alice.agent, now=clock.now()))
+    with listen(alice, await newest(alice), key_id=key.pk) as subscription:
+        await asyncio.sleep(0.2)
+        await in_thread(lambda: keys.revoke_now(key, by="test", now=clock.now()))
+        async with asyncio.timeout(5):
+            assert [frame async for frame in subscription] == []
+        assert subscription.ended is Ending.SHUT_OUT
+
+
+async def test_a_key_that_was_no_good_any_more_without_a_word_is_found_out(alice: Tenant) -> None:
+    key, _ = await in_thread(lambda: keys.create_agent_key(alice.agent, now=clock.now()))
+    with listen(alice, await newest(alice), key_id=key.pk) as subscription:
+        await in_thread(lambda: type(key).objects.filter(pk=key.pk).update(expires_at=clock.now()))
+        async with asyncio.timeout(5):
+            assert [frame async for frame in subscription] == []
+        assert subscription.ended is Ending.SHUT_OUT
+
+
+async def test_nobody_of_a_deleted_account_is_told_more(alice: Tenant) -> None:
+    with listen(alice, await newest(alice)) as subscription:
+        await in_thread(lambda: departure.depart(alice.account, by="test", now=clock.now()))
+        async with asyncio.timeout(5):
+            assert [frame async for frame in subscription if frame is not None] == []
+
+
+async def test_a_subscription_ends_when_its_time_is_over(alice: Tenant) -> None:
+    with listen(alice, 0, seconds=0.5) as subscription:
+        async with asyncio.timeout(5):
+            told = [frame async for frame in subscription]
+        assert len(told) == 1
+        assert subscription.ended is Ending.OVER
+
+
+async def test_what_happens_elsewhere_is_not_told(alice: Tenant) -> None:
+    charlie: Tenant = await in_thread(lambda: builders.tenant("charlie"))
+    with listen(alice, await newest(alice)) as hers, listen(charlie, await newest(charlie)) as his:
+        both = asyncio.gather(take(hers, 1), take(his, 1))
+        await asyncio.sleep(0.2)
+        first, second = await in_thread(lambda: happen(alice)), await in_thread(lambda: happen(charlie))
+        assert list(await both) == [first, second]
+
+
+async def test_an_event_that_is_not_there_yet_is_waited_for(alice: Tenant) -> None:
+    after = await newest(alice)
+    found = await in_thread(lambda: news.find({alice.account.pk: Place(after - 2, None)}))
+    assert found[alice.account.pk].last == after
+    # As it looks where the event before the newest one is not visible yet.
+    nothing = await in_thread(lambda: news._without_gap(_logged(alice, after), alice.account.pk, after=after - 2))
+    assert nothing == []
+
+
+def _logged(tenant: Tenant, seq: int) -> list[Any]:
+    return list(Event.objects.filter(account=tenant.account, seq=seq))
+
+
+async def test_listeners_hear_of_what_happens_while_the_broker_is_away(
+    alice: Tenant, settings: Settings, tmp_path: Path
+) -> None:
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    gone = f"unix://{tmp_path}/nobody.sock"
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [gone]}}}
+    with listen(alice, await newest(alice)) as subscription:
+        waiting = asyncio.create_task(take(subscription, 1))
+        await asyncio.sleep(0.2)
         assert await in_thread(lambda: happen(alice)) == await waiting

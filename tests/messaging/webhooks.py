@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mailboxes import clock
 from mailboxes.models import Mailbox
+from messaging.webhooks import fanout
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
@@ -60,3 +62,9 @@ def every_act(api: Api, id: object) -> list[Answer]:
         api.patch(f"/webhooks/{id}", {"status": "PAUSED"}),
         api.delete(f"/webhooks/{id}"),
     ]
+
+
+def fan_out() -> None:
+    """Make deliveries of all that happened."""
+    while fanout.fan_out(now=clock.now()):
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,21 +13,17 @@ from mailboxes import clock, keys, mailbox
 from mailboxes.mailbox import NewMailbox
 from mailboxes.models import ApiKey, Event, Mailbox, Scope
 from mailboxes.modes import OversightMode
-from messaging.models import (
-    DeliveryStatus,
-    Message,
-    RecipientState,
-    Status,
-    WebhookAttempt,
-    WebhookDelivery,
-    WebhookEndpoint,
-)
+from messaging.models import Message, RecipientState, Status
+from messaging.webhooks import claims, fanout
+from messaging.webhooks import outcomes as webhook_outcomes
+from messaging.webhooks.telling import Outcome as Told
 from oversight import decisions
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive, withheld
 from tests.builders import Tenant
 from tests.letters import letter
+from tests.messaging.told import webhook_to
 from tests.outcomes import came_to
 
 pytestmark = pytest.mark.django_db
@@ -147,11 +144,11 @@ class TestWhatItShows:
         assert rejected["by"]["role"] == "member"
 
     def test_it_asks_the_database_as_often_for_much_as_for_little(self, alice: Tenant) -> None:
-        little, much = builders.submit(alice), builders.submit(alice, cc=("lee@friends.example", "mo@friends.example"))
+        little = builders.submit(alice)
+        webhook_to(alice, "*")
+        much = builders.submit(alice, cc=("lee@friends.example", "mo@friends.example"))
         came_to(much, [RecipientState.BOUNCED, RecipientState.DELIVERED, RecipientState.COMPLAINED])
-        hook, _ = builders.webhook(alice)
-        for event in Event.objects.filter(subject=str(much.pk)):
-            delivery(hook, event)
+        tell()
         read(alice.key_text, little)
         counts = []
         for message in (little, much):
@@ -161,37 +158,29 @@ class TestWhatItShows:
         assert counts[0] == counts[1]
 
 
-def delivery(hook: WebhookEndpoint, event: Event, *, status: str = DeliveryStatus.DELIVERED) -> WebhookDelivery:
-    """What telling the event to the webhook left: one attempt, answered 200."""
-    now = clock.now()
-    told = WebhookDelivery.objects.create(
-        endpoint=hook,
-        event_id=event.pk,
-        event_seq=event.seq,
-        event=event.kind,
-        status=status,
-        attempts=1,
-        attempted_at=now,
-        response_status=200,
-    )
-    WebhookAttempt.objects.create(delivery=told, number=1, started_at=now, duration_ms=210, response_status=200)
-    return told
+def tell() -> None:
+    """Tell all webhooks what happened; each answers 200 after 210 ms."""
+    while fanout.fan_out(now=clock.now()):
+        pass
+    while claimed := claims.claim_due(free=100, for_failing=1, now=clock.now()):
+        now = clock.now()
+        answered = [Told(one, now, now + timedelta(milliseconds=210), status=200) for one in claimed]
+        webhook_outcomes.record(answered, now=now)
 
 
 class TestWhatWebhooksWereTold:
     def test_is_told_with_the_answer_and_the_host_alone(self, alice: Tenant) -> None:
+        hook = webhook_to(alice, "message.delivered", url="https://hooks.example/secret-path")
         message = builders.submit(alice)
         came_to(message, [RecipientState.DELIVERED])
-        hook, _ = builders.webhook(alice)
-        event = Event.objects.get(subject=str(message.pk), kind="message.delivered")
-        told = delivery(hook, event)
+        tell()
         (step,) = of_kind(read(alice.key_text, message), "webhook")
         assert step["text"] == "Told https://hooks.example of message.delivered after 0.2 s: 200"
         assert step["data"] == {
             "webhookId": str(hook.pk),
-            "deliveryId": str(told.pk),
+            "deliveryId": str(hook.deliveries.get().pk),
             "event": "message.delivered",
-            "eventId": str(event.pk),
+            "eventId": str(Event.objects.get(subject=str(message.pk), kind="message.delivered").pk),
             "status": "DELIVERED",
             "attempts": 1,
             "responseStatus": 200,
@@ -202,25 +191,27 @@ class TestWhatWebhooksWereTold:
 
     def test_is_told_of_the_review_too(self) -> None:
         alice = builders.tenant()
+        webhook_to(alice, "review.opened")
         review = builders.held(alice)
-        hook, _ = builders.webhook(alice)
-        delivery(hook, Event.objects.get(kind="review.opened"))
+        tell()
         (step,) = of_kind(read(alice.key_text, review.message), "webhook")
         assert step["data"]["event"] == "review.opened"
 
     def test_a_scoped_key_reads_of_its_mailboxes_webhooks_alone(self, alice: Tenant) -> None:
+        its_own = webhook_to(alice, "message.queued", box=alice.mailbox)
+        webhook_to(alice, "message.queued")
         message = builders.submit(alice)
-        its_own, _ = builders.webhook(alice, box=alice.mailbox)
-        of_all, _ = builders.webhook(alice)
-        event = Event.objects.get(subject=str(message.pk), kind="message.queued")
-        for hook in (its_own, of_all):
-            delivery(hook, event)
+        tell()
         scoped = of_kind(read(scoped_key(alice, alice.mailbox), message), "webhook")
         assert [step["data"]["webhookId"] for step in scoped] == [str(its_own.pk)]
         assert len(of_kind(read(alice.key_text, message), "webhook")) == 2
 
     def test_of_another_message_is_not_told_here(self, alice: Tenant) -> None:
+        hook = webhook_to(alice, "message.queued")
         message, other = builders.submit(alice), builders.submit(alice)
-        hook, _ = builders.webhook(alice)
-        delivery(hook, Event.objects.get(subject=str(other.pk), kind="message.queued"))
-        assert of_kind(read(alice.key_text, message), "webhook") == []
+        tell()
+        assert hook.deliveries.count() == 2
+        for one in (message, other):
+            (step,) = of_kind(read(alice.key_text, one), "webhook")
+            event = Event.objects.get(pk=step["data"]["eventId"])
+            assert event.subject == str(one.pk)

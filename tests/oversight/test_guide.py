@@ -15,6 +15,8 @@ from mailboxes.api.openapi import document
 from messaging.events import catalog
 from oversight.api import guide
 
+PYTHON = re.compile(r"```python\n(.+?)```", re.DOTALL)
+BODY_OF_PING = b'{"event":"webhook.pinged"}'
 CURL = re.compile(r"```sh\n(curl .+?)```", re.DOTALL)
 PLACE = re.compile(r"(?:-X (?P<method>[A-Z]+) )?\"?(?P<url>https?://[^\s\"]+)")
 MENTION = re.compile(r"`(GET|POST|PATCH|DELETE) (/v1/[^\s`]*)")
@@ -48,7 +50,7 @@ def test_every_call_in_the_ten_steps_is_an_operation_and_sends_what_it_takes() -
         assert (method, re.sub(r"\$\w+", "{}", path)) in known(), (method, path)
 
 
-@pytest.mark.parametrize("name", ["agents", "events", "troubleshooting", "security"])
+@pytest.mark.parametrize("name", ["agents", "events", "webhooks", "troubleshooting", "security"])
 def test_every_operation_that_a_guide_mentions_exists(name: str) -> None:
     mentioned = [(method, path.partition(" ")[0]) for method, path in MENTION.findall(guide.source(name))]
     assert [one for one in mentioned if (one[0], re.sub(r"\{\w+\}", "{}", one[1])) not in known()] == []
@@ -64,7 +66,7 @@ def test_the_page_and_the_plain_text_are_one() -> None:
     assert Client().get("/agents", headers={"Accept": "text/markdown"}).content == text.content
 
 
-@pytest.mark.parametrize("path", ["/agents", "/docs/events", "/docs/troubleshooting", "/security"])
+@pytest.mark.parametrize("path", ["/agents", "/docs/events", "/docs/webhooks", "/docs/troubleshooting", "/security"])
 def test_a_guide_is_a_page_without_raw_markdown_and_with_one_heading(path: str) -> None:
     content = Client().get(path).content.decode()
     assert content.count("<h1>") == 1
@@ -79,7 +81,7 @@ def test_the_five_troubles_are_told() -> None:
 
 def test_every_kind_of_event_is_told_with_what_it_does_not_promise() -> None:
     page = html.document_fromstring(Client().get("/docs/events").content)
-    rows = [["".join(cell.itertext()) for cell in row] for row in page.findall(".//table/tbody/tr")]
+    rows = [["".join(map(str, cell.itertext())) for cell in row] for row in page.findall(".//table/tbody/tr")]
     told = {row[0]: row[2] for row in rows if len(row) == 4}
     assert told.keys() == catalog.KINDS.keys()
     assert all(told.values())
