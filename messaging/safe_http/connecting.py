@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
@@ -51,20 +52,25 @@ def _connect(address: Address, port: int, *, budget: Budget) -> Stream:
 
 
 class Stream(httpcore2.NetworkStream):
-    """A stream that keeps to the budget of the request that it carries just now."""
+    """A stream that keeps to the budget of the request that it carries just now.
+
+    What is written goes out when an answer is waited for: head and body of a request in one piece.
+    """
 
     def __init__(self, inner: httpcore2.NetworkStream, *, budget: Budget) -> None:
         self._inner = inner
+        self._unsent: list[bytes] = []
         self.budget = budget
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with suppress(httpcore2.WriteError):  # who closed early may have said why
+            self._send()
         content = self._inner.read(max_bytes, timeout=self.budget.deadline.left())
         self.budget.take(len(content))
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), WRITE_BYTES):
-            self._inner.write(buffer[start : start + WRITE_BYTES], timeout=self.budget.deadline.left())
+        self._unsent.append(buffer)
 
     def close(self) -> None:
         self._inner.close()
@@ -77,6 +83,12 @@ class Stream(httpcore2.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+    def _send(self) -> None:
+        unsent = b"".join(self._unsent)
+        self._unsent.clear()
+        for start in range(0, len(unsent), WRITE_BYTES):
+            self._inner.write(unsent[start : start + WRITE_BYTES], timeout=self.budget.deadline.left())
 
 
 @lru_cache(maxsize=1)

@@ -17,8 +17,9 @@ from .urls import Target
 
 SECONDS = 15.0
 HTTPS = ("https",)
-# What the head of an answer, its chunk sizes and all 1xx answers before it may have together.
-MAX_FRAMING = 256 * 1024
+# What the head of an answer, its chunk sizes and all 1xx answers before it may have together. Each piece of them costs
+# the processor more than a byte of content, so who floods with them must not be listened to for long.
+MAX_FRAMING = 64 * 1024
 MAX_HEADERS = 100
 AGENT = "Gatepost"
 FAILURES = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)

@@ -19,7 +19,7 @@ from .timing import Budget, Deadline
 from .trust import Trust
 
 # A receiver of a post has said all that we want to know by its status; for the rest of it nobody waits long.
-MAX_ECHO = 64 * 1024
+MAX_ECHO = 16 * 1024
 ECHO_SECONDS = 2.0
 # Servers close what is idle after a minute at the most, many after 15 seconds.
 IDLE_SECONDS = 15.0

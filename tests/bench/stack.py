@@ -48,6 +48,11 @@ class Stack:
         argv = [sys.executable, "-W", "ignore", *arguments]
         self.pids[name] = self._ends.enter_context(_running(argv, self.folder / f"{name}.log", options))
 
+    def run(self, *arguments: str) -> None:
+        """`python <arguments>` with production's settings, until it has ended well."""
+        argv = [sys.executable, "-W", "ignore", *arguments]
+        subprocess.run(argv, env=self.environment({}), cwd=settings.BASE_DIR, check=True)
+
     def web(self, name: str, application: str, **environment: str) -> int:
         """A Daphne as `make run` starts it; its port."""
         port = free_port()

@@ -24,6 +24,7 @@ WARM = (
     "config.urls",
     "messaging.inbound.listener",
     "messaging.management.commands.smtpd",
+    "messaging.management.commands.webhooks",
     "messaging.outbound.dispatch",
 )
 Role = Callable[[dict[str, Any]], None]
@@ -124,6 +125,15 @@ def _smtpd(_asked: dict[str, Any]) -> None:
     call_command("smtpd")
 
 
+def _webhooks(_asked: dict[str, Any]) -> None:
+    from django.core.management import call_command
+
+    from messaging.webhooks import teller
+
+    teller.SWEEP_SECONDS = 0.05  # nobody rings in a run
+    call_command("webhooks")
+
+
 def _web(asked: dict[str, Any]) -> None:
     from daphne.cli import CommandLineInterface
     from daphne.testing import _reinstall_reactor
@@ -155,6 +165,7 @@ ROLES: dict[str, Role] = {
     "read": _read,
     "smtpd": _smtpd,
     "web": _web,
+    "webhooks": _webhooks,
     "celery": _celery,
 }
 

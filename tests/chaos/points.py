@@ -54,6 +54,9 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "parse.before_commit": WITH_DATABASE,
     "parse.after_commit": WITH_DATABASE,
     "sse.mid": WITH_NETWORK,  # on the event loop, too
+    "hook.before_post": WITH_NETWORK,  # threads that have no connection to the database
+    "hook.after_2xx": WITH_NETWORK,
+    "hook.after_commit": WITH_DATABASE,
 }
 SEEDS = range(1, 6)
 
@@ -87,6 +90,7 @@ ONCE_A_BATCH = (
     *("claim.before_commit", "claim.after_commit"),
     *("smtp.before_result_commit", "smtp.after_result_commit"),
     *("parse.before_commit", "parse.after_commit"),
+    "hook.after_commit",
 )
 
 
@@ -130,4 +134,6 @@ SAMPLE = [Case(point, Kind.KILL, 1) for point in KINDS] + [
     Case("inbound.before_commit", Kind.DROP_NETWORK, 1),
     Case("parse.before_commit", Kind.DROP_DATABASE, 1),
     Case("sse.mid", Kind.STALL, 1),
+    Case("hook.after_2xx", Kind.STALL, 1),
+    Case("hook.after_commit", Kind.DROP_DATABASE, 1),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.conf import settings
 from tests.fakes.postfix import postfix_sink
 from tests.fakes.sink import Sink
 
-from . import answering, arriving, expiring, listening, moods, outbound
+from . import answering, arriving, expiring, listening, moods, outbound, telling
 from .outbound import Relay
 from .points import KINDS, MATRIX, SAMPLE, Case
 from .processes import Crew
@@ -78,6 +79,18 @@ def test_nothing_is_lost_or_doubled_when_a_worker_that_the_broker_woke_is_killed
     assert verdict.is_clean, told(verdict, crew)
 
 
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(2, 21))])
+def test_every_event_is_told_when_those_who_tell_are_killed_at_random(seed: int, crew: Crew, table: Table) -> None:
+    began, verdict = time.monotonic(), Verdict(broken=["no verdict"])
+    try:
+        with zeal.zeal_ignore():
+            verdict = telling.run_killed(random.Random(seed), crew, kills=8)
+            verdict.check_invariants()
+    finally:
+        table.add("webhooks", "kill -9 at random", verdict, seconds=time.monotonic() - began)
+    assert verdict.is_clean, told(verdict, crew)
+
+
 def verdict_on(case: Case, crew: Crew, relay: Relay) -> Verdict:
     """What came of one run of the matrix, the invariants included."""
     with zeal.zeal_ignore():
@@ -88,6 +101,8 @@ def verdict_on(case: Case, crew: Crew, relay: Relay) -> Verdict:
                 verdict = answering.run_decide(case, crew, relay)
             case "expire":
                 verdict = expiring.run(case, crew, relay)
+            case "hook":
+                verdict = telling.run(case, crew)
             case "inbound":
                 verdict = arriving.run_inbound(case, crew)
             case "parse":

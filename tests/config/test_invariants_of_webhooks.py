@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 from config.owner import as_owner
 from mailboxes import clock
 from messaging.models import DeliveryStatus, WebhookDelivery
-from messaging.webhooks import claims, endpoints, fanout, outcomes
+from messaging.webhooks import changes, claims, fanout, outcomes
 from messaging.webhooks.claims import Claim
 from messaging.webhooks.telling import Outcome
 from tests import builders
@@ -78,4 +78,4 @@ def test_nothing_is_broken_when_an_endpoint_asks_for_something_else_from_now_on(
 
 
 def endpoints_changed(owner: Tenant, pk: object) -> None:
-    endpoints.change(owner.agent_actor, pk, endpoints.Change(events=[KIND]), now=clock.now())
+    changes.change(owner.agent_actor, pk, changes.Change(events=[KIND]), now=clock.now())

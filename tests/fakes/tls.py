@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Trust = Callable[[str], ssl.SSLContext]  # the fixture `trusted`: a server's side for a host, believed for the test
+
+class Trust(Protocol):
+    """The fixture `trusted`: a server's side for a host, whose maker is believed while the test lasts."""
+
+    def __call__(self, host: str, *, is_expired: bool = False) -> ssl.SSLContext: ...
 
 
-def server_context(folder: Path, *, host: str = "127.0.0.1") -> tuple[ssl.SSLContext, Path]:
+def server_context(folder: Path, *, host: str = "127.0.0.1", is_expired: bool = False) -> tuple[ssl.SSLContext, Path]:
     """The server's side, and the file that a client must trust to believe it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay of the tests")])
@@ -28,8 +32,8 @@ def server_context(folder: Path, *, host: str = "127.0.0.1") -> tuple[ssl.SSLCon
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
+        .not_valid_before(today - timedelta(days=2))
+        .not_valid_after(today - timedelta(days=1) if is_expired else today + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([known_as]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

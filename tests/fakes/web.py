@@ -50,7 +50,16 @@ def saying(content: bytes) -> Answer:
 def web_server(
     answer: Answer, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, keeps: bool = False
 ) -> Iterator[Web]:
-    """Listens while the `with` lasts. `keeps`: one connection may bring many requests."""
+    """Listens while the `with` lasts, and answers all alike. `keeps`: one connection may bring many requests."""
+    with listening(lambda _request: answer, host=host, tls=tls, keeps=keeps) as web:
+        yield web
+
+
+@contextmanager
+def listening(
+    hear: Callable[[bytes], Answer], *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, keeps: bool = True
+) -> Iterator[Web]:
+    """Listens while the `with` lasts; `hear` says how each request is answered."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
         web = Web(host, listener.getsockname()[1])
@@ -66,7 +75,6 @@ def web_server(
                 with contextlib.suppress(TimeoutError, OSError):
                     peer, _ = listener.accept()
                     web.connections += 1
-                    peers.append(peer)
                     threads.append(threading.Thread(target=serve, args=(peer,)))
                     threads[-1].start()
 
@@ -74,10 +82,12 @@ def web_server(
             peer.settimeout(10)
             with contextlib.suppress(OSError, ValueError), peer:
                 speaking = tls.wrap_socket(peer, server_side=True) if tls is not None else peer
+                peers.append(speaking)
                 with speaking:
                     while True:
-                        web.requests.append(_request(speaking))
-                        answer(speaking)
+                        request = _request(speaking)
+                        web.requests.append(request)
+                        hear(request)(speaking)
                         if not keeps:
                             break
 

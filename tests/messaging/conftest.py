@@ -16,8 +16,8 @@ from tests.fakes.tls import Trust, server_context
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trust]:
     """Makes a server's certificate for a host that is trusted while the test lasts."""
 
-    def make(host: str) -> ssl.SSLContext:
-        context, certificate = server_context(tmp_path, host=host)
+    def make(host: str, *, is_expired: bool = False) -> ssl.SSLContext:
+        context, certificate = server_context(tmp_path, host=host, is_expired=is_expired)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         connecting.tls_context.cache_clear()
         return context
