@@ -54,6 +54,7 @@ class Feed:
     def __init__(self, account_id: UUID, hub: Hub) -> None:
         self.account_id = account_id
         self._place: int | None = None
+        self._in_reading: Place | None = None
         self.all: set[Subscription] = set()
         self._live: set[Subscription] = set()
         self._hub = hub
@@ -64,10 +65,10 @@ class Feed:
             return await in_replayer(read)
 
     def join(self, asking: Subscription) -> bool:
-        """Whether it is told from now on; not if the others have been told what it has not."""
+        """Whether it is told from now on; not if the others have been told what it has not, or are about to be."""
         if self._place is None:
             self._place = asking.cursor
-        if asking.cursor < self._place:
+        if asking.cursor < self._place or (self._in_reading and not self._in_reading.holds(asking.filter.kinds)):
             return False
         self._live.add(asking)
         return True
@@ -81,12 +82,16 @@ class Feed:
         if not self.all:
             self._hub.forget(self)
 
-    def find_place(self) -> Place | None:
-        """Where to read on; None while nobody is live."""
+    def begin_reading(self) -> Place | None:
+        """Where to read on; None while nobody is live. Until `end_reading` nobody joins who wants more than is read."""
         if self._place is None:
             return None
         kinds = [one.filter.kinds for one in self._live]
-        return Place(self._place, None if None in kinds else frozenset().union(*(some for some in kinds if some)))
+        self._in_reading = Place(self._place, None if None in kinds else frozenset().union(*filter(None, kinds)))
+        return self._in_reading
+
+    def end_reading(self) -> None:
+        self._in_reading = None
 
     def tell(self, found: News) -> None:
         for frame in map(Frame, found.told):
@@ -152,15 +157,17 @@ class Hub:
 
     async def _tell(self, account_ids: set[UUID]) -> None:
         feeds = [feed for account_id in account_ids if (feed := self._feeds.get(account_id)) is not None]
-        places = {feed.account_id: place for feed in feeds if (place := feed.find_place()) is not None}
-        if not places:
-            return
-        found = await in_reader(partial(news.find, places))
-        for feed in feeds:
-            if feed.account_id in found:
-                feed.tell(found[feed.account_id])
-                if found[feed.account_id].has_more:
-                    self._ring(feed.account_id)
+        places = {feed.account_id: place for feed in feeds if (place := feed.begin_reading()) is not None}
+        try:
+            found = await in_reader(partial(news.find, places)) if places else {}
+            for feed in feeds:
+                if feed.account_id in found:
+                    feed.tell(found[feed.account_id])
+                    if found[feed.account_id].has_more:
+                        self._ring(feed.account_id)
+        finally:
+            for feed in feeds:
+                feed.end_reading()
 
     async def _shut_out_lost_keys(self) -> None:
         listening = [one for feed in self._feeds.values() for one in feed.all if one.key_id is not None]

@@ -40,6 +40,10 @@ class Place:
     seq: int
     kinds: frozenset[str] | None
 
+    def holds(self, kinds: frozenset[str] | None) -> bool:
+        """Whether whoever wants these kinds finds them all in what is read for this place."""
+        return self.kinds is None or (kinds is not None and kinds <= self.kinds)
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -82,7 +86,7 @@ def _find_news(
         told = render(account_id, wanted, now=now)
     except DatabaseError:
         raise
-    except Exception as error:  # a fault of ours about one account's event must not silence all others
+    except Exception as error:  # a fault of ours about one account must not silence all others
         log.error("events.not_rendered", account=str(account_id), after=events[0].seq - 1, exc_info=error)
         return None
     return News(

@@ -1,7 +1,7 @@
 """Events as agents are told them: once for all who listen to an account, in a fixed number of statements.
 
 Left out is what no agent may know: kinds outside the catalog, arrived mail that was not released, the platform's own
-mail. What is gone meanwhile is told as it was recorded: by its ids.
+mail. What is gone meanwhile, and what can't be rendered by a fault of ours, is told as it was recorded: by its ids.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+import structlog
+
 from mailboxes import inbound_usage, statements
 from mailboxes.models import Account
 
@@ -20,6 +22,8 @@ from . import catalog, envelope, message_rows
 from .entries import Entry
 from .message_rows import NO_TAGS, MessageRow, Rows
 from .payloads import OF_ONE_RECIPIENT, Payloads
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,21 @@ def render(account_id: UUID, events: Sequence[Entry], *, now: datetime) -> list[
 
 
 def _told(event: Entry, message: MessageRow | None, payloads: Payloads) -> Told:
-    data, tags = event.data, NO_TAGS
-    if message is not None:
-        tags = payloads.rows.tags(message)
-        if event.kind in catalog.OF_RECEIVED_MAIL:
-            data = payloads.of_received(event, message)
-        elif event.kind.startswith("message."):
-            data = payloads.of_sent(event, message)
+    data = event.data if message is None else _data(event, message, payloads)
+    tags = NO_TAGS if message is None else payloads.rows.tags(message)
     body = envelope.enveloped(event.id, event.kind, event.created_at, data)
     return Told(event.id, event.seq, event.kind, event.mailbox_id, tags, body)
+
+
+def _data(event: Entry, message: MessageRow, payloads: Payloads) -> str:
+    try:
+        if event.kind in catalog.OF_RECEIVED_MAIL:
+            return payloads.of_received(event, message)
+        if event.kind.startswith("message."):
+            return payloads.of_sent(event, message)
+    except Exception as error:  # a fault of ours about one mail must not keep all later events from their listeners
+        log.error("events.not_rendered", event_id=str(event.id), kind=event.kind, exc_info=error)
+    return event.data
 
 
 def _is_hidden(event: Entry, message: MessageRow | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from mailboxes import clock, departure, events, keys
 from mailboxes.models import Event
 from messaging.events import cursors, doorbell, hub, news
 from messaging.events.filters import Filter
-from messaging.events.news import Place
+from messaging.events.news import News, Place
+from messaging.events.reading import Page
 from messaging.events.subscription import Ending, Frame, Subscription
 from messaging.silence import Silence
 from tests import builders
@@ -142,6 +144,42 @@ async def taken_from(tenant: Tenant, moment: Awaitable[None]) -> list[UUID]:
     await moment
     with listen(tenant, 0) as subscription:
         return await take(subscription, 121, seconds=30)
+
+
+async def test_who_joins_while_it_is_read_for_others_misses_no_kind_of_its_own(alice: Tenant, monkeypatch: Any) -> None:
+    others = frozenset({"key.revoked"})
+    has_paged, is_read_for_others, may_go_on = threading.Event(), threading.Event(), threading.Event()
+    page, find = hub._page, news.find
+
+    def paged(account_id: UUID, after: int, filter: Filter) -> Page:
+        found = page(account_id, after, filter)
+        has_paged.set()
+        assert is_read_for_others.wait(10)
+        return found
+
+    def found(places: dict[UUID, Place]) -> dict[UUID, News]:
+        read = find(places)
+        is_read_for_others.set()
+        assert may_go_on.wait(10)
+        return read
+
+    place = await newest(alice)
+    with (
+        hub.subscribe(Filter(kinds=others), account_id=alice.account.pk, key_id=None, after=place) as other,
+        listen(alice, place) as late,
+    ):
+        waiting = asyncio.create_task(anext(other))
+        await asyncio.sleep(0.3)  # it is live
+        monkeypatch.setattr(hub, "_page", paged)
+        joining = asyncio.create_task(take(late, 1))
+        assert await asyncio.to_thread(has_paged.wait, 10)
+        monkeypatch.setattr(news, "find", found)
+        happened = await in_thread(lambda: happen(alice))
+        assert await asyncio.to_thread(is_read_for_others.wait, 10)
+        await asyncio.sleep(0.2)  # it has joined, or stays outside
+        may_go_on.set()
+        assert await joining == happened
+        waiting.cancel()
 
 
 async def test_who_comes_again_and_again_has_the_whole_log_in_the_end(alice: Tenant) -> None:
