@@ -23,6 +23,8 @@ from .shares import Places, Waiting
 # Beyond the time of an attempt: for rendering before it, and for a database that is away after it.
 LEASE_SLACK = timedelta(seconds=45)
 LOOKED_AT = 1000
+# So many times as much as can be told at once is claimed: many by one statement, and no thread waits for the next.
+AHEAD = 8
 
 # How many are in hand, of whom.
 HELD = """
@@ -64,11 +66,11 @@ LOCK = """
 SELECT id FROM messaging_webhookendpoint WHERE id = ANY(%(ids)s) AND status = 'ACTIVE'
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
-# After the lock, so that what others have leased before it is seen: never more at once than an endpoint may have.
+# After the lock, so that what others have leased before it is seen: never more than an endpoint may have.
 TAKE = """
 WITH asked AS (
     SELECT w.id, w.is_ordered, greatest(0, least(given.share,
-        CASE WHEN w.is_ordered OR w.failure_count > 0 THEN 1 ELSE %(at_once)s END - (
+        CASE WHEN w.is_ordered OR w.failure_count > 0 THEN 1 ELSE %(most)s END - (
             SELECT count(*) FROM messaging_webhookdelivery AS d
             WHERE d.endpoint_id = w.id AND d.leased_until > %(now)s))) AS room
     FROM unnest(%(ids)s::uuid[], %(shares)s::int[]) AS given(id, share)
@@ -126,7 +128,8 @@ def claim_due(*, free: int, for_failing: int, now: datetime) -> list[Claim]:
     taken: Counter[UUID] = Counter()
     for account_id, _, count in held:
         taken[account_id] += count
-    places = Places(free, for_failing, taken, most_of_account=max(settings.WEBHOOK_THREADS // 2, 1))
+    most_of_account = max(settings.WEBHOOK_THREADS // 2, 1) * AHEAD
+    places = Places(free, for_failing, taken, most_of_account)
     shared = shares.share_out(waiting, places)
     failing = frozenset(one.endpoint_id for one in waiting if one.is_failing)
     return _take(shared, failing, now=now) if shared else []
@@ -140,11 +143,11 @@ def give_back(claims: Collection[Claim]) -> None:
 
 def _look(held: Mapping[UUID, int], *, with_failing: bool, now: datetime) -> list[Waiting]:
     """The endpoints with deliveries that are due and with room for one more, the longest due first."""
-    at_once = settings.WEBHOOK_AT_ONCE
-    full = [pk for pk, count in held.items() if count >= at_once]
+    most = settings.WEBHOOK_AT_ONCE * AHEAD
+    full = [pk for pk, count in held.items() if count >= most]
     named = {"now": now, "full": full, "busy": list(held), "with_failing": with_failing, "most": LOOKED_AT}
     return [
-        Waiting(pk, account_id, is_failing, (1 if is_failing or is_ordered else at_once) - held.get(pk, 0))
+        Waiting(pk, account_id, is_failing, (1 if is_failing or is_ordered else most) - held.get(pk, 0))
         for pk, account_id, is_failing, is_ordered in statements.run(LOOK, named)
     ]
 
@@ -158,7 +161,7 @@ def _take(shared: Mapping[UUID, int], failing: frozenset[UUID], *, now: datetime
         named = {
             "ids": locked,
             "shares": [shared[pk] for pk in locked],
-            "at_once": settings.WEBHOOK_AT_ONCE,
+            "most": settings.WEBHOOK_AT_ONCE * AHEAD,
             "now": now,
             "until": until,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -15,7 +16,7 @@ from messaging.safe_http import Lines
 
 from . import claims, fanout, outcomes, telling
 from .claims import Claim
-from .crew import Crew
+from .crew import Crew, Lane, Limits
 from .telling import Outcome, Telling
 
 log = structlog.get_logger(__name__)
@@ -36,13 +37,14 @@ class Teller:
 
     def __init__(self) -> None:
         self._threads = settings.WEBHOOK_THREADS
-        self._crew = Crew(self._tell, size=self._threads)
+        limits = Limits(self._threads, settings.WEBHOOK_AT_ONCE, of_account=max(self._threads // 2, 1))
+        self._crew: Crew[Telling] = Crew(self._tell, limits)
         self._lines = Lines()
         self._wake = threading.Event()
         self._is_rung = True
         self._is_stopped = False
         self._swept_at = float("-inf")
-        # What is on the way; and what came of it, until it is written down.
+        # What is on the way, or waits for a thread; and what came of it, until it is written down.
         self._in_hand: set[Claim] = set()
         self._ended: SimpleQueue[tuple[Claim, Outcome | None]] = SimpleQueue()
         self._unwritten: list[Outcome] = []
@@ -76,12 +78,13 @@ class Teller:
     def go_round(self) -> int:
         """Write down what ended, look for what is new, and begin what is due; how many attempts were begun."""
         self._write()
-        if self._is_rung or time.monotonic() - self._swept_at >= SWEEP_SECONDS:
+        looks = self._is_rung or time.monotonic() - self._swept_at >= SWEEP_SECONDS
+        if looks:
             self._is_rung, self._swept_at = False, time.monotonic()
             # Not to the end of a long log at once: others wait meanwhile.
             if fanout.fan_out(now=clock.now()):
                 self._is_rung = True
-        begun = self._begin()
+        begun = self._begin() if looks or len(self._in_hand) <= self._threads * claims.AHEAD // 2 else 0
         if self._is_rung:
             self._wake.set()
         self.looked_at = time.monotonic()
@@ -104,7 +107,7 @@ class Teller:
         self._wake.set()
 
     def _begin(self) -> int:
-        free = self._threads - len(self._in_hand)
+        free = self._threads * claims.AHEAD - len(self._in_hand)
         if free <= 0:
             return 0
         failing = sum(claim.is_failing for claim in self._in_hand)
@@ -122,7 +125,7 @@ class Teller:
             self._wake.set()
         for one in ready:
             self._in_hand.add(one.claim)
-            self._crew.give(one)
+            self._crew.give(Lane(one.claim.endpoint_id, one.receiver.account_id), one)
         return len(ready)
 
     def _tell(self, one: Telling) -> None:
@@ -142,6 +145,8 @@ class Teller:
                 self._unused.append(claim)
             else:
                 self._unwritten.append(outcome)
+                if outcome.is_their_failure:
+                    self._take_back(claim.endpoint_id)
         if self._unwritten:
             outcomes.record(self._unwritten, now=clock.now())
             self._unwritten = []
@@ -149,7 +154,14 @@ class Teller:
             claims.give_back(self._unused)
             self._unused = []
 
+    def _take_back(self, endpoint_id: UUID | None = None) -> None:
+        """What waits for a thread is told by nobody now: it is due as it was."""
+        waiting = {one.claim for one in self._crew.take_back(endpoint_id)}
+        self._in_hand -= waiting
+        self._unused += waiting
+
     def _finish(self) -> None:
+        self._take_back()
         until = time.monotonic() + FINISH_SECONDS
         while self._in_hand and time.monotonic() < until:
             self._wake.wait(0.05)

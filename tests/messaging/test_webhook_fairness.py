@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
+from itertools import product
+from queue import Empty, SimpleQueue
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import Settings
 
 from mailboxes import clock as platform_clock
 from messaging.models import DeliveryStatus, EndpointStatus, WebhookDelivery
 from messaging.webhooks import claims, fanout
+from messaging.webhooks.crew import Crew, Lane, Limits
 from messaging.webhooks.shares import Places, Waiting, share_out
 from messaging.webhooks.teller import Teller
 from tests import builders
@@ -68,12 +73,52 @@ def claim(free: int = 32) -> list[claims.Claim]:
     return claims.claim_due(free=free, for_failing=16, now=now)
 
 
-def test_an_endpoint_has_few_in_hand_at_once_and_those_are_the_oldest(alice: Tenant) -> None:
+def test_an_endpoint_has_few_in_hand_and_those_are_the_oldest(alice: Tenant, settings: Settings) -> None:
+    settings.WEBHOOK_AT_ONCE = 2
+    most = 2 * claims.AHEAD
     endpoint = webhook_to(alice, KIND)
-    happened = happen(alice, 6)
-    assert [one.event_id for one in claim()] == [one.pk for one in happened[:4]]
+    happened = happen(alice, most + 2)
+    assert [one.event_id for one in claim()] == [one.pk for one in happened[:most]]
     assert claim() == []
-    assert WebhookDelivery.objects.filter(endpoint=endpoint, leased_until__isnull=False).count() == 4
+    assert WebhookDelivery.objects.filter(endpoint=endpoint, leased_until__isnull=False).count() == most
+
+
+def test_a_crew_gives_an_endpoint_and_an_account_few_threads_and_everybody_a_turn() -> None:
+    goes_on, begun = threading.Event(), SimpleQueue[str]()
+
+    def work(task: str) -> None:
+        begun.put(task)
+        assert goes_on.wait(10)
+
+    crew = Crew(work, Limits(threads=8, of_endpoint=2, of_account=3))
+    one, other, stranger = Lane(uuid4(), account := uuid4()), Lane(uuid4(), account), Lane(uuid4(), uuid4())
+    for lane, name in ((one, "one"), (other, "other"), (stranger, "stranger")):
+        for number in range(4):
+            crew.give(lane, f"{name} {number}")
+    first = sorted(begun.get(timeout=10) for _ in range(5))
+    assert [name for name in first if name.startswith("stranger")] == ["stranger 0", "stranger 1"]
+    assert len([name for name in first if name.startswith("one")]) in (1, 2)
+    with pytest.raises(Empty):
+        begun.get(timeout=0.1)
+    assert crew.take_back(stranger.endpoint_id) == ["stranger 2", "stranger 3"]
+    goes_on.set()
+    rest = [begun.get(timeout=10) for _ in range(5)]
+    assert sorted(first + rest) == sorted(f"{name} {n}" for name, n in product(("one", "other"), range(4))) + first[-2:]
+
+
+def test_what_waits_for_a_receiver_that_fails_is_given_back(alice: Tenant) -> None:
+    with receiver(hang_for=0.1, statuses=["500 No"] * 50) as shop:
+        endpoint = webhook(alice, shop, KIND)
+        happen(alice, 30)
+        teller = Teller()
+        teller.ring()
+        assert teller.go_round() == 30
+        while not WebhookDelivery.objects.filter(attempts=1).exists():
+            time.sleep(0.02)
+            teller._write()
+    endpoint.refresh_from_db()
+    assert 1 <= endpoint.failure_count <= 4
+    assert WebhookDelivery.objects.filter(attempts=0, leased_until__isnull=True).count() >= 20
 
 
 def test_an_endpoint_that_failed_last_has_one_in_hand_at_once(alice: Tenant) -> None:
