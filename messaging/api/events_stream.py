@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 
@@ -25,6 +24,16 @@ LAST_EVENT_ID = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The id of the last event that you have dealt with: all that came after it is told first.",
 )
+# What one frame says; clients make an object of it (WHATWG HTML, section 9.2).
+FRAME = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string", "description": "The kind of event; `reset` and `reconnect` are ours."},
+        "data": {"type": "string", "description": "The event as JSON, as in webhooks and the log."},
+        "retry": {"type": "integer", "description": "How many milliseconds to wait before coming back."},
+    },
+}
 EVENTS = OpenApiParameter("events", {"type": "string"}, description=TYPES.description)
 
 
@@ -35,7 +44,7 @@ class EventStream(ApiView):
         "streamEvents",
         tag="Events",
         parameters=[EVENTS, MAILBOX_ID, TAGS, LAST_EVENT_ID],
-        answers={(200, KIND): OpenApiResponse(OpenApiTypes.STR, "Frames of `id`, `event`, `data`, until `reconnect`.")},
+        answers={(200, KIND): OpenApiResponse(FRAME, "Frames of `id`, `event`, `data`, until `reconnect`.")},
         errors=(400, 403, 404, 429, 503),
     )
     def get(self, request: Request) -> HttpResponseBase:

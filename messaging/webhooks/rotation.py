@@ -9,7 +9,6 @@ from django.db import transaction
 
 from mailboxes.events import moment_text
 from mailboxes.principals import Principal
-from messaging.faultpoints import faultpoint
 from messaging.models import WebhookEndpoint
 
 from . import endpoints
@@ -32,7 +31,6 @@ def rotate(
         endpoint.previous_until = now + timedelta(hours=hours) if hours else None
         endpoint.secret, endpoint.secret_at, endpoint.updated_at = sealed, now, now
         endpoint.save(update_fields=["secret", "secret_at", "previous_secret", "previous_until", "updated_at"])
-        faultpoint("rotate.mid")
         until = moment_text(endpoint.previous_until) if endpoint.previous_until else None
         endpoints.record(endpoint, "webhook.secret_rotated", by=actor.identity, now=now, previous_until=until)
     return endpoint, secret

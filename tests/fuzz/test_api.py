@@ -35,7 +35,8 @@ NOT_BY_SCHEMA = (
 
 @pytest.fixture
 def server(transactional_db: None, tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path, SIGNUPS_PER_HOUR="1000000000")
+    # Nobody listens for long: hundreds of streams would each take their minutes.
+    server = Server(tmp_path, SIGNUPS_PER_HOUR="1000000000", SSE_SECONDS="0", LONG_POLL_SECONDS="0")
     try:
         server.start()
         yield server
