@@ -1,7 +1,8 @@
 # Every target first makes .venv when it is missing or stale. `make run` starts Gatepost, `make check` checks it.
 PYTHON := .venv/bin/python
-# As many tests at once as there are processors; of those that need one to themselves only one (tests/conftest.py).
-AT_ONCE := -n logical --maxprocesses 4 --dist loadgroup
+# One test more at once than two processors can run: many wait for other processes. Of those that need a processor to
+# themselves only one (tests/conftest.py).
+AT_ONCE := -n 3 --dist loadgroup
 APPS := config mailboxes messaging oversight billing
 
 # What `manage.py check --deploy` sees: a production that is set up as the README says.
