@@ -68,8 +68,7 @@ def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
-@pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (375, "dark")])
 def test_no_page_has_a_barrier(backstage: Backstage, cast: Cast, tab_of: TabOf, width: int, theme: Theme) -> None:
     review = furnish(backstage, cast)
     tab = tab_of(cast.rhea, viewport={"width": width, "height": 812}, color_scheme=theme, reduced_motion="reduce")
