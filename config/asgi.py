@@ -32,6 +32,7 @@ pages = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(page_urlpatter
 application = ProtocolTypeRouter(
     {
         "http": ThreadedHandler(),
-        "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),  # type: ignore[arg-type]
+        # Its stubs know routes to Django's views only, not to ASGI applications.
+        "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),  # type: ignore[arg-type]  # see above
     }
 )

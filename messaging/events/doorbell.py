@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import threading
 from dataclasses import dataclass
 from uuid import UUID
 
-import structlog
-from channels.layers import get_channel_layer
 from django.db import transaction
 from django.dispatch import receiver
 
 from mailboxes.models import Event
 from mailboxes.signals import event_recorded
+from messaging import ringing
 from messaging.bell import Bell
 from messaging.silence import Silence
 
-log = structlog.get_logger(__name__)
-
-RING_SECONDS = 2
 # The first ring goes at once; what happens in an account within this pause after it is one more ring. It is most of
 # what a busy account's listeners wait for, and keeps a worker's burst of commits from being as many messages.
 PAUSE_SECONDS = 0.003
 
 _silence = Silence()
-_of_thread = threading.local()
 
 
 def group_name(account_id: UUID) -> str:
@@ -56,28 +49,7 @@ def ring(account_id: UUID) -> None:
 
 
 def _ring_now(account: str) -> None:
-    if _silence.is_kept():
-        return
-    try:
-        _loop().run(_send(UUID(account)))
-    except Exception as error:  # whatever a broker's client may raise, the act is done and stays done
-        _silence.begin()
-        log.warning("doorbell.lost", account=account, error=str(error) or type(error).__name__)
-
-
-def _loop() -> asyncio.Runner:
-    """The thread's own event loop, kept: the layer's connection to the broker belongs to it."""
-    if not hasattr(_of_thread, "runner"):
-        _of_thread.runner = asyncio.Runner()
-    runner: asyncio.Runner = _of_thread.runner
-    return runner
-
-
-async def _send(account_id: UUID) -> None:
-    layer = get_channel_layer()
-    if layer is not None:
-        message = {"type": "events.ring", "account": account_id.hex}
-        await asyncio.wait_for(layer.group_send(group_name(account_id), message), RING_SECONDS)
+    ringing.ring(group_name(UUID(account)), {"type": "events.ring", "account": account}, silence=_silence)
 
 
 _bell = Bell(_ring_now, pause_seconds=PAUSE_SECONDS)

@@ -14,19 +14,18 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from mailboxes.signals import event_recorded
+from messaging import ringing
 from messaging.bell import Bell
 from messaging.silence import Silence
 
 log = structlog.get_logger(__name__)
 
 GROUP = "webhooks"
-RING_SECONDS = 2
 TRY_AGAIN_SECONDS = 5
 # The first ring goes at once. Whoever is woken looks at all accounts, so they are not woken more often than this.
 PAUSE_SECONDS = 0.05
 
 _silence = Silence()
-_of_thread = threading.local()
 
 
 @receiver(event_recorded)
@@ -63,28 +62,8 @@ async def _listen(heard: Callable[[], None]) -> None:
             await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 
-def _ring_now(_door: str) -> None:
-    if _silence.is_kept():
-        return
-    try:
-        _runner().run(_send())
-    except Exception as error:  # the act is done and stays done
-        _silence.begin()
-        log.warning("webhook_doorbell.lost", error=str(error) or type(error).__name__)
-
-
-def _runner() -> asyncio.Runner:
-    """The thread's own event loop, kept: the layer's connection to the broker belongs to it."""
-    if not hasattr(_of_thread, "runner"):
-        _of_thread.runner = asyncio.Runner()
-    runner: asyncio.Runner = _of_thread.runner
-    return runner
-
-
-async def _send() -> None:
-    layer = get_channel_layer()
-    if layer is not None:
-        await asyncio.wait_for(layer.group_send(GROUP, {"type": "webhooks.ring"}), RING_SECONDS)
+def _ring_now(group: str) -> None:
+    ringing.ring(group, {"type": "webhooks.ring"}, silence=_silence)
 
 
 _bell = Bell(_ring_now, pause_seconds=PAUSE_SECONDS)

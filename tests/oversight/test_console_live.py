@@ -24,6 +24,7 @@ from config.asgi import application
 from mailboxes import clock, stops
 from mailboxes.models import EventCounter, Member, Role
 from mailboxes.modes import OversightMode
+from messaging import ringing
 from messaging.events import doorbell
 from messaging.silence import Silence
 from oversight import decisions
@@ -139,7 +140,7 @@ def test_an_act_succeeds_when_the_bell_is_broken(
 
     alice = builders.tenant()
     review = builders.held(alice)
-    monkeypatch.setattr(doorbell, "get_channel_layer", Broken)
+    monkeypatch.setattr(ringing, "get_channel_layer", Broken)
     with django_capture_on_commit_callbacks(execute=True):
         response = seat(alice.owner).post(url_of(review, "approve"), {"version": 1})
     assert response.status_code == 302
@@ -154,11 +155,11 @@ def test_nobody_waits_for_a_broker_that_never_answers(
         async def group_send(self, *_: object) -> None:
             await asyncio.sleep(60)
 
-    monkeypatch.setattr(doorbell, "get_channel_layer", Silent)
+    monkeypatch.setattr(ringing, "get_channel_layer", Silent)
     account = builders.tenant().account
     begun = time.monotonic()
     doorbell.ring(account.pk)
-    assert time.monotonic() - begun < doorbell.RING_SECONDS
+    assert time.monotonic() - begun < ringing.RING_SECONDS
 
 
 def in_thread(act: Callable[[], Any]) -> Awaitable[Any]:
