@@ -243,10 +243,14 @@ class Model:
             message.review.state = "cancelled"
 
     def _end(self, message: Message, status: str) -> None:
-        """A held message comes to nothing, and what it took of the limits is given back."""
+        """A held message comes to nothing, and what it took of the limits is given back.
+
+        A copy that failed before somebody took the approval back stays failed.
+        """
         message.status, message.taken_at = status, None
         for copy in message.copies:
-            copy.state, copy.next_at = "cancelled", None
+            if copy.state == "waiting":
+                copy.state, copy.next_at = "cancelled", None
         if message.review:
             message.review.state = status
 
