@@ -17,7 +17,7 @@ from daphne.server import Server  # noqa: E402
 from daphne.ws_protocol import WebSocketFactory  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from config import farewell, outflow, sockets  # noqa: E402
+from config import collector, farewell, outflow, sockets  # noqa: E402
 from config.routing import key_urlpatterns, page_urlpatterns  # noqa: E402
 from config.threaded import ThreadedHandler  # noqa: E402
 
@@ -36,3 +36,4 @@ application = ProtocolTypeRouter(
         "websocket": URLRouter([re_path("^v1/", programs), re_path("", pages)]),  # type: ignore[arg-type]  # see above
     }
 )
+collector.settle()

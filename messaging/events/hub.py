@@ -20,7 +20,7 @@ from .filters import Filter
 from .news import News, Place
 from .reading import Page
 from .subscription import Ending, Frame, Subscription
-from .threads import REPLAYERS, in_reader, in_replayer
+from .threads import REPLAYERS, in_reader, in_replayer, rest_reader
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +133,7 @@ class Hub:
         self._ear.stop_listening_to(feed.account_id)
         if not self._feeds:
             del _hubs[self._loop]
+            rest_reader()
             ending = asyncio.create_task(_end(self._tasks))
             endings.add(ending)
             ending.add_done_callback(endings.discard)

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError
 
-from mailboxes import clock, statements
+from mailboxes import statements
 
 from .entries import Logged
 from .rendering import Told, render
@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 MOST_AT_ONCE = 500  # events of one account
 
 BEHIND = """
-SELECT event.account_id, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at
+SELECT event.account_id, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at,
+    clock_timestamp()
 FROM unnest(%(accounts)s::uuid[], %(places)s::bigint[]) AS place (account_id, seq)
 CROSS JOIN LATERAL (
     SELECT * FROM mailboxes_event AS later
@@ -62,9 +63,9 @@ def find(places: Mapping[UUID, Place]) -> dict[UUID, News]:
     rows = statements.run(BEHIND, named)
     if not rows:
         return {}
-    found, now = {}, clock.now()
+    found, now = {}, rows[-1][-1]
     for account_id, group in groupby(rows, key=lambda row: row[0]):
-        row = _without_gap([Logged._make(one[1:]) for one in group], account_id, after=places[account_id].seq)
+        row = _without_gap([Logged._make(one[1:-1]) for one in group], account_id, after=places[account_id].seq)
         if row and (news := _find_news(account_id, row, kinds=places[account_id].kinds, now=now)):
             found[account_id] = news
     return found

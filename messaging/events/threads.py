@@ -19,13 +19,26 @@ _replaying = ThreadPoolExecutor(REPLAYERS, thread_name_prefix="replay")
 
 
 async def in_reader(act: Callable[[], T]) -> T:
-    """What `act` returns, done in the thread that reads what is new."""
-    return await sync_to_async(_done, thread_sensitive=False, executor=_reading)(act)
+    """What `act` returns, done in the thread that reads what is new. It keeps its connection until `rest_reader`."""
+    return await sync_to_async(_done_on_kept, thread_sensitive=False, executor=_reading)(act)
+
+
+def rest_reader() -> None:
+    """Nobody listens any more: the reader gives its connection back, after what it was asked to do. Does not wait."""
+    _reading.submit(connections.close_all)
 
 
 async def in_replayer(act: Callable[[], T]) -> T:
     """What `act` returns, done in one of the threads that read what was."""
     return await sync_to_async(_done, thread_sensitive=False, executor=_replaying)(act)
+
+
+def _done_on_kept(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except BaseException:
+        connections.close_all()  # it may be what went wrong
+        raise
 
 
 def _done(act: Callable[[], T]) -> T:

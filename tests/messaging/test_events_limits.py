@@ -72,6 +72,18 @@ def test_who_is_refused_by_the_account_holds_no_place_of_the_key(settings: Setti
 
 
 @pytest.mark.usefixtures("shared")
+def test_who_gives_back_what_expired_long_ago_takes_nothing_from_others() -> None:
+    late = [take("a"), take("a")]
+    cache.clear()
+    limits._own.clear()
+    assert [take("a"), take("a")]
+    for one in late:
+        one.release()
+    with pytest.raises(LimitReached):
+        take("a")
+
+
+@pytest.mark.usefixtures("shared")
 def test_places_are_counted_over_all_processes() -> None:
     take("a"), take("a")
     limits._own.clear()  # as another process has it

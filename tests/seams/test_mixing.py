@@ -6,17 +6,19 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from asgiref.sync import async_to_sync
+from websockets.asyncio.client import connect
 
 from tests import builders
 from tests.chaos.processes import Crew
 
 from . import ears
-from .client import Client
+from .client import LONGEST, Client
 from .ears import Heard
 from .writing import KIND, log_of, writers
 
@@ -46,8 +48,25 @@ class Wanderer(Client):
     async def wait(self, port: int) -> None:
         await self.poll(port, wait=1)
 
+    async def socket(self, port: int) -> None:
+        """Some frames of a WebSocket, left in the middle of whatever is on its way."""
+        address = f"ws://127.0.0.1:{port}/v1/events/ws?{urlencode({'events': KIND, 'after': self.last})}"
+        headers = {"Authorization": f"Bearer {self.tenant.key_text}"}
+        async with connect(address, additional_headers=headers, proxy=None) as socket:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._dice.uniform(0, LONGEST)):
+                    while True:
+                        self._take_frame(json.loads(await socket.recv()))
+            socket.transport.abort()
+
+    def _take_frame(self, frame: dict[str, Any]) -> None:
+        if "event" in frame:
+            self.take(Heard(frame["id"], frame["event"], ""))
+        else:
+            assert frame["type"] in ("ready", "heartbeat"), frame
+
     def ways(self) -> list[Callable[[int], Awaitable[None]]]:
-        return [self.stream, self.poll, self.wait]
+        return [self.stream, self.poll, self.wait, self.socket]
 
 
 @pytest.mark.parametrize("steps", [FEW, pytest.param(MANY, marks=pytest.mark.chaos)])
