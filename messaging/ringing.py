@@ -40,4 +40,5 @@ def _loop() -> asyncio.Runner:
 async def _send(group: str, message: Mapping[str, str]) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await asyncio.wait_for(layer.group_send(group, dict(message)), RING_SECONDS)
+        async with asyncio.timeout(RING_SECONDS):
+            await layer.group_send(group, dict(message))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 T = TypeVar("T")
@@ -20,7 +20,8 @@ _replaying = ThreadPoolExecutor(REPLAYERS, thread_name_prefix="replay")
 
 async def in_reader(act: Callable[[], T]) -> T:
     """What `act` returns, done in the thread that reads what is new. It keeps its connection until `rest_reader`."""
-    return await sync_to_async(_done_on_kept, thread_sensitive=False, executor=_reading)(act)
+    # Not by asgiref: nothing in there finds its way back to this event loop, and many look very often.
+    return await asyncio.get_running_loop().run_in_executor(_reading, _done_on_kept, act)
 
 
 def rest_reader() -> None:
@@ -30,7 +31,7 @@ def rest_reader() -> None:
 
 async def in_replayer(act: Callable[[], T]) -> T:
     """What `act` returns, done in one of the threads that read what was."""
-    return await sync_to_async(_done, thread_sensitive=False, executor=_replaying)(act)
+    return await asyncio.get_running_loop().run_in_executor(_replaying, _done, act)
 
 
 def _done_on_kept(act: Callable[[], T]) -> T:
