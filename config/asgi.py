@@ -17,9 +17,10 @@ from daphne.server import Server  # noqa: E402
 from daphne.ws_protocol import WebSocketFactory  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from config import collector, farewell, outflow, sockets  # noqa: E402
+from config import farewell, outflow, sockets  # noqa: E402
 from config.routing import key_urlpatterns, page_urlpatterns  # noqa: E402
 from config.threaded import ThreadedHandler  # noqa: E402
+from mailboxes import collector  # noqa: E402
 
 # Twisted would read every form into memory and parse it on the event loop, whoever sends it, before Django sees it; and
 # answer by itself, without a word, what it can't read.

@@ -102,9 +102,9 @@ WHERE d.id = given.id AND d.leased_until = given.lease
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Claim:
-    """One delivery that this process is to tell, as attempt `number`, before `leased_until`."""
+    """One delivery that this process is to tell, as attempt `number`, before `leased_until`. Equal to itself only."""
 
     delivery_id: UUID
     endpoint_id: UUID

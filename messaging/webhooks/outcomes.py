@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,13 +17,17 @@ from mailboxes import events, statements
 from mailboxes.events import moment_text
 from mailboxes.ids import new_id
 from messaging.faultpoints import faultpoint
-from messaging.models import DeliveryStatus, EndpointStatus, WebhookEndpoint
+from messaging.models import DeliveryStatus, EndpointStatus
 
 from . import schedule
 from .telling import NOT_TOLD, Outcome
 
 log = structlog.get_logger(__name__)
 
+LOCK = """
+SELECT id, account_id, mailbox_id, status, failure_count, failing_since FROM messaging_webhookendpoint
+WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
+"""
 # Only what this process has leased still: what came too late is somebody else's by now, or deleted.
 RECORD = """
 WITH given AS (
@@ -59,11 +64,22 @@ WHERE endpoint_id = ANY(%(endpoints)s) AND status = 'FAILED' AND attempts > 0 AN
 """
 
 
+class _Endpoint(NamedTuple):
+    """An endpoint as it stood before, locked."""
+
+    pk: UUID
+    account_id: UUID
+    mailbox_id: UUID | None
+    status: str
+    failure_count: int
+    failing_since: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """How an endpoint stands after a batch of its attempts."""
 
-    endpoint: WebhookEndpoint
+    endpoint: _Endpoint
     triggered_at: datetime
     failures: int
     since: datetime | None
@@ -98,9 +114,8 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
 def _record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
     with transaction.atomic():
         # Lock order: endpoints → deliveries → event counters.
-        ids = sorted({one.claim.endpoint_id for one in outcomes})
-        locked = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-        endpoints = {endpoint.pk: endpoint for endpoint in locked.defer("secret", "previous_secret", "headers")}
+        ids = list({one.claim.endpoint_id for one in outcomes})
+        endpoints = {row[0]: _Endpoint._make(row) for row in statements.run(LOCK, {"ids": ids})}
         written = _write([one for one in outcomes if one.claim.endpoint_id in endpoints])
         standings = _standings(written, endpoints)
         if standings:
@@ -141,7 +156,7 @@ def _next(one: Outcome) -> tuple[str, datetime | None]:
     return (DeliveryStatus.PENDING if again_at else DeliveryStatus.FAILED), again_at
 
 
-def _standings(outcomes: Sequence[Outcome], endpoints: dict[UUID, WebhookEndpoint]) -> list[_Standing]:
+def _standings(outcomes: Sequence[Outcome], endpoints: dict[UUID, _Endpoint]) -> list[_Standing]:
     by_endpoint: dict[UUID, list[Outcome]] = defaultdict(list)
     for one in sorted(outcomes, key=lambda one: one.ended_at):
         if one.is_taken or one.is_their_failure:
@@ -149,7 +164,7 @@ def _standings(outcomes: Sequence[Outcome], endpoints: dict[UUID, WebhookEndpoin
     return [_standing(endpoints[pk], by_endpoint[pk]) for pk in sorted(by_endpoint)]
 
 
-def _standing(endpoint: WebhookEndpoint, outcomes: Sequence[Outcome]) -> _Standing:
+def _standing(endpoint: _Endpoint, outcomes: Sequence[Outcome]) -> _Standing:
     """Failures count in a row, over all deliveries of the endpoint, in the order in which they ended."""
     failures, since = endpoint.failure_count, endpoint.failing_since
     for one in outcomes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 import structlog
@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
-from mailboxes.models import Event
+from mailboxes import statements
 from messaging import safe_http
 from messaging.events import rendering
+from messaging.events.entries import Logged
 from messaging.faultpoints import faultpoint
 from messaging.models import WebhookEndpoint
 from messaging.safe_http import Fetched, Lines
@@ -26,6 +27,12 @@ from .claims import Claim
 
 log = structlog.get_logger(__name__)
 
+EVENTS = """
+SELECT event.account_id, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at
+FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[]) AS asked (id, account_id)
+JOIN mailboxes_event AS event ON event.id = asked.id AND event.account_id = asked.account_id
+ORDER BY event.account_id, event.seq
+"""
 # What we say of an attempt in place of the receiver.
 NOT_TOLD = "not_told"  # no agent is told this event any more
 OUR_FAULT = "internal_error"
@@ -160,17 +167,14 @@ def _bodies(
 ) -> dict[UUID, bytes | str]:
     """By event: its envelope, or the code of why there is none. What is in neither is not told."""
     accounts = {one.event_id: found.account_id for one in claims if (found := receivers.get(one.endpoint_id))}
-    by_account: dict[UUID, list[Event]] = defaultdict(list)
-    for event in Event.objects.filter(pk__in=accounts).order_by("account_id", "seq"):
-        if accounts[event.pk] == event.account_id:
-            by_account[event.account_id].append(event)
+    rows = statements.run(EVENTS, {"ids": list(accounts), "accounts": list(accounts.values())}) if accounts else []
     bodies: dict[UUID, bytes | str] = {}
-    for account_id, events in by_account.items():
-        bodies |= _rendered(account_id, events, now=now)
+    for account_id, group in groupby(rows, key=lambda row: row[0]):
+        bodies |= _rendered(account_id, [Logged._make(row[1:]) for row in group], now=now)
     return bodies
 
 
-def _rendered(account_id: UUID, events: Sequence[Event], *, now: datetime) -> dict[UUID, bytes | str]:
+def _rendered(account_id: UUID, events: Sequence[Logged], *, now: datetime) -> dict[UUID, bytes | str]:
     """One event that can't be rendered, by a defect of ours, holds up no other."""
     try:
         return {told.id: told.body.encode() for told in rendering.render(account_id, events, now=now)}
@@ -178,7 +182,7 @@ def _rendered(account_id: UUID, events: Sequence[Event], *, now: datetime) -> di
         raise  # the database is away; that says nothing of the events
     except Exception:
         if len(events) == 1:
-            log.exception("webhook.not_rendered", event=str(events[0].pk))
-            return {events[0].pk: OUR_FAULT}
+            log.exception("webhook.not_rendered", event=str(events[0].id))
+            return {events[0].id: OUR_FAULT}
     half = len(events) // 2
     return _rendered(account_id, events[:half], now=now) | _rendered(account_id, events[half:], now=now)

@@ -42,6 +42,7 @@ COUNT = int(os.environ.get("COUNT", "3000"))
 REPEATS = int(os.environ.get("REPEATS", "5"))
 SECONDS = float(os.environ.get("SECONDS", "20"))
 EVENTS_PER_SECOND = float(os.environ.get("RATE", "5"))
+PROCESSES = int(os.environ.get("PROCESSES", "1"))
 HEALTHY = 9
 KIND = "message.sent"
 PATIENCE = 60
@@ -142,7 +143,8 @@ def house(folder: Path) -> Iterator[tuple[House, Talker, str]]:
         hanging = dead, webhook(dead, f"https://{door}/hang")
         stack = ends.enter_context(Stack(folder))
         ours = {"WEBHOOK_ALLOW": door, "SSL_CERT_FILE": str(certificate), "WEBHOOK_FAILURES": "10000"}
-        stack.start("webhooks", "manage.py", "webhooks", **ours)
+        for number in range(PROCESSES):
+            stack.start(f"webhooks-{number}", "manage.py", "webhooks", **ours)
         yield House(stack, to, owners, hanging), kept, f"https://{door}/kept"
 
 
@@ -156,7 +158,7 @@ def test_webhooks_are_told_beside_a_kept_client_and_beside_one_that_hangs(tmp_pa
     settings.WEBHOOK_ALLOW = []
     with house(tmp_path) as (ours, kept, url):
         warm = ours.burst(is_hanging=False)
-        assert warm > 0, (tmp_path / "webhooks.log").read_text()
+        assert warm > 0, (tmp_path / "webhooks-0.log").read_text()
         octets = statistics.mean(length for *_, length in ours.taken(COUNT // HEALTHY * HEALTHY))
         alone, beside, bare = in_turn(
             lambda: ours.burst(is_hanging=False),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from mailboxes import collector
 from messaging.webhooks import doorbell, heartbeat
 from messaging.webhooks.teller import Teller
 
@@ -23,4 +24,5 @@ class Command(BaseCommand):
         heartbeat.beat(teller)
         self.stdout.write("Webhooks are told")
         self.stdout.flush()
+        collector.settle()
         teller.run()

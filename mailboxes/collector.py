@@ -1,8 +1,10 @@
-"""How often Python looks for reference cycles in a process that answers many at once.
+"""How often Python looks for reference cycles in a process that has to do with many at once.
 
 A full collection walks every object: with a thousand streams open it held the event loop for 0.3 seconds, again and
 again (`tests/bench/bench_streams.py`), since what one event makes for each stream looked like growth.
 """
+
+from __future__ import annotations
 
 import gc
 
