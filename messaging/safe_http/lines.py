@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -25,7 +25,8 @@ ECHO_SECONDS = 2.0
 IDLE_SECONDS = 15.0
 # Then the name is asked again, and every address of it looked at: a kept connection must not outlive what it means.
 AGE_SECONDS = 60.0
-PER_ORIGIN = 8
+# As many as ask at once: each that is closed for want of room costs a handshake soon.
+PER_ORIGIN = 32
 MAX_IDLE = 128
 
 Origin = tuple[str, str, int, Trust]
@@ -46,6 +47,7 @@ class Lines:
         self._age_seconds = age_seconds
         self._lock = threading.Lock()
         self._idle: deque[_Idle] = deque()  # the longest idle first
+        self._of_origin: Counter[Origin] = Counter()
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -93,6 +95,7 @@ class Lines:
             self._is_closed = True
             lines = [one.line for one in self._idle]
             self._idle.clear()
+            self._of_origin.clear()
         _close(lines)
 
     def _ask(self, line: Line, request: httpcore2.Request, *, origin: Origin, budget: Budget) -> Fetched:
@@ -115,10 +118,12 @@ class Lines:
     def _pop(self, origin: Origin) -> Line | None:
         oldest = time.monotonic() - self._idle_seconds
         with self._lock:
-            expired = [self._idle.popleft().line for _ in range(sum(one.since < oldest for one in self._idle))]
+            expired = []
+            while self._idle and self._idle[0].since < oldest:
+                expired.append(self._leave(self._idle[0]))
             found = next((one for one in reversed(self._idle) if one.origin == origin), None)
             if found is not None:
-                self._idle.remove(found)
+                self._leave(found)
         _close(expired)
         return found.line if found is not None else None
 
@@ -126,10 +131,19 @@ class Lines:
         surplus = [line]
         if line.is_quiet():
             with self._lock:
-                if not self._is_closed and sum(one.origin == origin for one in self._idle) < PER_ORIGIN:
+                if not self._is_closed and self._of_origin[origin] < PER_ORIGIN:
                     self._idle.append(_Idle(origin, line, time.monotonic()))
-                    surplus = [self._idle.popleft().line for _ in range(len(self._idle) - MAX_IDLE)]
+                    self._of_origin[origin] += 1
+                    surplus = [self._leave(self._idle[0]) for _ in range(len(self._idle) - MAX_IDLE)]
         _close(surplus)
+
+    def _leave(self, one: _Idle) -> Line:
+        """Out of those that wait; the lock is held."""
+        self._idle.remove(one)
+        self._of_origin[one.origin] -= 1
+        if not self._of_origin[one.origin]:
+            del self._of_origin[one.origin]
+        return one.line
 
 
 def _answer(line: Line, request: httpcore2.Request, *, budget: Budget) -> Fetched:

@@ -2,15 +2,11 @@
 
 More is given to them than they can do at once, so that they have work while the next is made ready. What waits stands
 in a lane of its endpoint: an endpoint has few threads at once, and all endpoints of one account have few.
-
-A few threads at work are as many as a processor can serve where receivers answer at once: more would only wait
-for one another. So the others are called as long as work waits while the processor has nothing to do.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +14,6 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 Task = TypeVar("Task")
-
-FEW = 4
-LOOK_SECONDS = 0.005
-# Of one processor, by this whole process: Python runs on no more than one.
-BUSY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +46,12 @@ class Crew(Generic[Task]):
         self._lanes: dict[Lane, deque[Task]] = {}  # in the order of their turns
         self._at_work: Counter[UUID] = Counter()
         self._idle = self._count = 0
-        self._is_left = threading.Event()  # something may be begun, and whoever is at work has something else to do
-        self._watcher: threading.Thread | None = None
 
     def give(self, lane: Lane, task: Task) -> None:
         """Have it done when it is the lane's turn."""
         with self._change:
             self._lanes.setdefault(lane, deque()).append(task)
-            self._look_after()
+            self._call_one_more()
 
     def take_back(self, endpoint_id: UUID | None = None) -> list[Task]:
         """What nobody has begun: of this endpoint, or of all."""
@@ -77,6 +66,7 @@ class Crew(Generic[Task]):
             with self._change:
                 self._at_work.subtract((lane.endpoint_id, lane.account_id))
                 self._at_work += Counter()  # drops what is at 0
+                self._call_one_more()
 
     def _next(self) -> tuple[Lane, Task]:
         with self._change:
@@ -89,38 +79,16 @@ class Crew(Generic[Task]):
             if tasks:
                 self._lanes[lane] = tasks  # behind all others
             self._at_work.update((lane.endpoint_id, lane.account_id))
-            self._look_after()
+            self._call_one_more()
             return lane, task
 
-    def _look_after(self) -> None:
-        """See to it that what may be begun is begun."""
+    def _call_one_more(self) -> None:
+        """A thread for what may be begun. Each that comes calls the next: some that were called are not awake yet."""
         if self._find_lane() is None:
             return
-        if self._count - self._idle < FEW:
-            self._call(1)
-        elif not self._is_left.is_set():
-            self._is_left.set()
-            if self._watcher is None:
-                self._watcher = threading.Thread(target=self._watch, name="tellers", daemon=True)
-                self._watcher.start()
-
-    def _watch(self) -> None:
-        """Call more threads, twice as many each time, while work is left and the processor is not busy."""
-        while True:
-            self._is_left.wait()
-            began, used = time.monotonic(), time.process_time()
-            time.sleep(LOOK_SECONDS)
-            is_busy = time.process_time() - used > BUSY * (time.monotonic() - began)
-            with self._change:
-                if self._find_lane() is None:
-                    self._is_left.clear()
-                elif not is_busy:
-                    self._call(max(self._count - self._idle, 1))
-
-    def _call(self, count: int) -> None:
-        """So many threads more, of those that are idle and then new ones. Each looks for itself whether it has work."""
-        self._change.notify(count)
-        for _ in range(min(count - self._idle, self._limits.threads - self._count)):
+        if self._idle:
+            self._change.notify()
+        elif self._count < self._limits.threads:
             self._count += 1
             threading.Thread(target=self._run, name=f"teller {self._count}", daemon=True).start()
 

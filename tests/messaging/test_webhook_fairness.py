@@ -15,7 +15,6 @@ from pytest_django import Settings
 from mailboxes import clock as platform_clock
 from messaging.models import DeliveryStatus, EndpointStatus, WebhookDelivery
 from messaging.webhooks import claims, fanout
-from messaging.webhooks import crew as crews
 from messaging.webhooks.crew import Crew, Lane, Limits
 from messaging.webhooks.shares import Places, Waiting, share_out
 from messaging.webhooks.teller import Teller
@@ -105,33 +104,6 @@ def test_a_crew_gives_an_endpoint_and_an_account_few_threads_and_everybody_a_tur
     goes_on.set()
     rest = [begun.get(timeout=10) for _ in range(5)]
     assert sorted(first + rest) == sorted(f"{name} {n}" for name, n in product(("one", "other"), range(4))) + first[-2:]
-
-
-def test_a_crew_calls_no_more_threads_than_a_few_while_the_processor_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_busy, looks = True, SimpleQueue[None]()
-
-    def process_time() -> float:
-        looks.put(None)
-        return time.monotonic() if is_busy else 0.0
-
-    monkeypatch.setattr(crews.time, "process_time", process_time)
-    goes_on, begun = threading.Event(), SimpleQueue[int]()
-
-    def work(task: int) -> None:
-        begun.put(task)
-        assert goes_on.wait(10)
-
-    crew = Crew(work, Limits(threads=8, of_endpoint=1, of_account=1))
-    for number in range(8):
-        crew.give(Lane(uuid4(), uuid4()), number)
-    first = [begun.get(timeout=10) for _ in range(crews.FEW)]
-    for _ in range(10):
-        looks.get(timeout=10)
-    assert begun.empty()
-    is_busy = False
-    rest = [begun.get(timeout=10) for _ in range(8 - crews.FEW)]
-    assert first + rest == list(range(8))
-    goes_on.set()
 
 
 def test_what_waits_for_a_receiver_that_fails_is_given_back(alice: Tenant) -> None:
