@@ -65,7 +65,8 @@ def run_inbound(case: Case, crew: Crew) -> Verdict:
         for thread in (client, *again):
             thread.join(timeout=60)
             assert not thread.is_alive(), crew.logs()
-    assert faulted.is_struck, f"the fault did not strike\n{crew.logs()}"
+    # Behind the answer to the last letter the client may be gone before it has struck.
+    until(lambda: faulted.is_struck, "the fault strikes")
     until(lambda: _is_all_answered(healthy.port, letters), "the rest is answered")
     return _judge(letters, crew)
 
