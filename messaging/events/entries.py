@@ -36,3 +36,7 @@ class Logged(NamedTuple):
     mailbox_id: UUID | None
     data: str
     created_at: datetime
+
+
+# What a statement that reads `mailboxes_event AS event` selects, for `Logged._make`.
+COLUMNS = ", ".join(f"event.{name}" for name in Logged._fields)

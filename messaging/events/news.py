@@ -14,16 +14,15 @@ from django.db import DatabaseError
 
 from mailboxes import statements
 
-from .entries import Logged
+from .entries import COLUMNS, Logged
 from .rendering import Told, render
 
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 500  # events of one account
 
-BEHIND = """
-SELECT event.account_id, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at,
-    clock_timestamp()
+BEHIND = f"""
+SELECT event.account_id, {COLUMNS}, clock_timestamp()
 FROM unnest(%(accounts)s::uuid[], %(places)s::bigint[]) AS place (account_id, seq)
 CROSS JOIN LATERAL (
     SELECT * FROM mailboxes_event AS later
@@ -31,7 +30,7 @@ CROSS JOIN LATERAL (
     ORDER BY later.seq LIMIT %(most)s
 ) AS event
 ORDER BY event.account_id, event.seq
-"""
+"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,8 @@ def find(places: Mapping[UUID, Place]) -> dict[UUID, News]:
     rows = statements.run(BEHIND, named)
     if not rows:
         return {}
-    found, now = {}, rows[-1][-1]
+    found: dict[UUID, News] = {}
+    now: datetime = rows[-1][-1]  # the statement's last column
     for account_id, group in groupby(rows, key=lambda row: row[0]):
         row = _without_gap([Logged._make(one[1:-1]) for one in group], account_id, after=places[account_id].seq)
         if row and (news := _find_news(account_id, row, kinds=places[account_id].kinds, now=now)):

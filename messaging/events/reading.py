@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mailboxes import statements
 
-from .entries import Logged
+from .entries import COLUMNS, Logged
 from .rendering import Told, render
 
 # So much of the log is looked at for one page at most, however few of its events are asked for.
@@ -20,10 +20,10 @@ FIRST_SLICE, GROWTH = 50, 4
 
 # One statement, so that the end of the log is the one that its events are read from.
 EVENTS = """
-SELECT head.last_seq, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at
+SELECT head.last_seq, {columns}
 FROM (SELECT last_seq FROM mailboxes_eventcounter WHERE account_id = %(account)s) AS head
 LEFT JOIN LATERAL (
-    SELECT seq, id, kind, subject, mailbox_id, data, created_at FROM mailboxes_event
+    SELECT {columns} FROM mailboxes_event AS event
     WHERE account_id = %(account)s AND seq > %(after)s AND seq <= %(until)s {filters}
     ORDER BY seq LIMIT %(limit)s
 ) AS event ON true
@@ -74,7 +74,7 @@ def _find(
     filters = " ".join([OF_KINDS if kinds is not None else "", OF_MAILBOXES if mailbox_ids is not None else ""])
     named = {"account": account_id, "after": after, "until": after + WINDOW, "limit": limit}
     named |= {"kinds": list(kinds or ()), "mailboxes": list(mailbox_ids or ())}
-    rows = statements.run(EVENTS.format(filters=filters), named)
+    rows = statements.run(EVENTS.format(columns=COLUMNS, filters=filters), named)
     return (rows[0][0] if rows else 0), [Logged._make(row[1:]) for row in rows if row[1] is not None]
 
 

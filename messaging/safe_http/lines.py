@@ -25,8 +25,7 @@ ECHO_SECONDS = 2.0
 IDLE_SECONDS = 15.0
 # Then the name is asked again, and every address of it looked at: a kept connection must not outlive what it means.
 AGE_SECONDS = 60.0
-# As many as ask at once: each that is closed for want of room costs a handshake soon.
-PER_ORIGIN = 32
+PER_ORIGIN = 8
 MAX_IDLE = 128
 
 Origin = tuple[str, str, int, Trust]
@@ -40,11 +39,17 @@ class _Idle:
 
 
 class Lines:
-    """Kept connections, each used only for the scheme, host and port that it was made and verified for. Thread-safe."""
+    """Kept connections, each used only for the scheme, host and port that it was made and verified for. Thread-safe.
 
-    def __init__(self, *, idle_seconds: float = IDLE_SECONDS, age_seconds: float = AGE_SECONDS) -> None:
+    `per_origin`: how many of one are kept; where more ask it at once, each that is closed costs a handshake soon.
+    """
+
+    def __init__(
+        self, *, idle_seconds: float = IDLE_SECONDS, age_seconds: float = AGE_SECONDS, per_origin: int = PER_ORIGIN
+    ) -> None:
         self._idle_seconds = idle_seconds
         self._age_seconds = age_seconds
+        self._per_origin = per_origin
         self._lock = threading.Lock()
         self._idle: deque[_Idle] = deque()  # the longest idle first
         self._of_origin: Counter[Origin] = Counter()
@@ -131,7 +136,7 @@ class Lines:
         surplus = [line]
         if line.is_quiet():
             with self._lock:
-                if not self._is_closed and self._of_origin[origin] < PER_ORIGIN:
+                if not self._is_closed and self._of_origin[origin] < self._per_origin:
                     self._idle.append(_Idle(origin, line, time.monotonic()))
                     self._of_origin[origin] += 1
                     surplus = [self._leave(self._idle[0]) for _ in range(len(self._idle) - MAX_IDLE)]

@@ -39,7 +39,7 @@ class Teller:
         self._threads = settings.WEBHOOK_THREADS
         limits = Limits(self._threads, settings.WEBHOOK_AT_ONCE, of_account=max(self._threads // 2, 1))
         self._crew: Crew[Telling] = Crew(self._tell, limits)
-        self._lines = Lines()
+        self._lines = Lines(per_origin=self._threads)
         self._wake = threading.Event()
         self._is_rung = True
         self._is_stopped = False

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 from mailboxes import statements
 from messaging import safe_http
 from messaging.events import rendering
-from messaging.events.entries import Logged
+from messaging.events.entries import COLUMNS, Logged
 from messaging.faultpoints import faultpoint
 from messaging.models import WebhookEndpoint
 from messaging.safe_http import Fetched, Lines
@@ -27,12 +27,12 @@ from .claims import Claim
 
 log = structlog.get_logger(__name__)
 
-EVENTS = """
-SELECT event.account_id, event.seq, event.id, event.kind, event.subject, event.mailbox_id, event.data, event.created_at
+EVENTS = f"""
+SELECT event.account_id, {COLUMNS}
 FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[]) AS asked (id, account_id)
 JOIN mailboxes_event AS event ON event.id = asked.id AND event.account_id = asked.account_id
 ORDER BY event.account_id, event.seq
-"""
+"""  # noqa: S608 - ours
 # What we say of an attempt in place of the receiver.
 NOT_TOLD = "not_told"  # no agent is told this event any more
 OUR_FAULT = "internal_error"

@@ -57,10 +57,7 @@ def test_one_connection_carries_many_posts_when_the_receiver_keeps_it(kept: Line
     assert "connection:" not in web.head.lower()
 
 
-def test_posts_at_once_go_over_a_connection_each_and_few_of_them_are_kept(
-    kept: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lines, "PER_ORIGIN", 8)
+def test_posts_at_once_go_over_a_connection_each_and_few_of_them_are_kept(kept: Lines) -> None:
     together = threading.Barrier(12)
 
     def slowly(peer: socket.socket) -> None:
