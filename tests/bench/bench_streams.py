@@ -96,8 +96,8 @@ def test_idle_streams_weigh_little_and_hold_nothing(stack: Stack) -> None:
 
     async def weigh() -> tuple[list[float], list[int], list[int]]:
         crowd = Listeners(port, key=ours.tenant.key_text)
-        # What grows once, with the first requests, is no stream's: as many threads answer as are ever going to, and each
-        # has had a connection.
+        # What grows once, with the first requests, is no stream's: as many threads answer as are ever going to, and
+        # each has had a connection.
         await crowd.open(min(1000, IDLE // 2))
         await asyncio.sleep(3)
         before = await sync_to_async(look)(stack.pids["web"])
