@@ -21,6 +21,7 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.HELD, Status.CANCELLED, Status.SENDING}),
     Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNKNOWN}),
     Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED}),
+    Status.RETURNED: frozenset({Status.HELD, Status.EXPIRED, Status.CANCELLED}),
     Status.ARRIVED: frozenset({Status.RELEASED, Status.HELD}),
 }
 FINAL = frozenset(

@@ -53,10 +53,11 @@ class ReviewOver(Gone):
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """A member who decides, and the door they came in by."""
+    """A member who decides, the door they came in by, and when they last proved with a second step who they are."""
 
     principal: Principal
     door: Door
+    second_step_at: datetime | None = None
 
 
 def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: str = "", now: datetime) -> Decision:

@@ -33,6 +33,9 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
         message=message,
         reason_code=verdict.code,
         reason_text=verdict.text,
+        lane=verdict.lane,
+        risk=verdict.risk,
+        people_needed=verdict.people,
         opened_at=now,
         expires_at=now + timedelta(days=settings.REVIEW_EXPIRES_DAYS),
     )

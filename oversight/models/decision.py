@@ -14,8 +14,13 @@ from .review import Review
 
 
 class DecisionKind(models.TextChoices):
+    """APPROVE is one person's yes to the sealed bytes; where several are needed, the last one lets the message leave.
+    EDIT made a new revision, whose seal it holds: what was approved before counts no more."""
+
     APPROVE = "approve"
     REJECT = "reject"
+    EDIT = "edit"
+    REQUEST_CHANGES = "request_changes"
     UNDO = "undo"
 
 
@@ -36,7 +41,7 @@ class Decision(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="decisions", db_index=False)
     version = models.IntegerField()
-    kind = models.CharField(max_length=7, choices=DecisionKind)
+    kind = models.CharField(max_length=15, choices=DecisionKind)
     seal = models.CharField(max_length=64)
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
     key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -8,16 +8,22 @@ from django.db import models
 from django.db.models import Q
 
 from mailboxes.ids import new_id
-from mailboxes.models import Account, Mailbox
+from mailboxes.models import Account, Mailbox, Member
 from messaging.models import Message
+from oversight.policy.types import Risk
+
+RISKS = [(risk.value, risk.value) for risk in Risk]
 
 
 class ReviewState(models.TextChoices):
-    """OPEN waits. APPROVED: a human cleared it; it may still be undone until it is claimed. EXPIRED never sends."""
+    """OPEN waits for people. APPROVED: enough of them cleared it; it may still be undone until it is claimed. RETURNED:
+    the author was asked for changes, and the message waits for them. EXPIRED never sends.
+    """
 
     OPEN = "open"
     APPROVED = "approved"
     REJECTED = "rejected"
+    RETURNED = "returned"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
@@ -25,7 +31,11 @@ class ReviewState(models.TextChoices):
 class Review(models.Model):
     """One held message. `version` rises with every decision, undo included: who decides names the version they saw.
 
-    `decided_by` is the label of whoever closed it, for people; the Decision rows say it exactly.
+    `people_needed` different members must approve the same bytes. Whoever has claimed it looks at it until
+    `claimed_until`: a word to the others, no lock. `lane` and `risk` are the policy's. `instructions` are what the
+    author was asked to change. At `release_at` an approved message is looked at once more, and leaves or comes back
+    here; `released_at`: that has been done. `decided_by` is the label of whoever closed it, for people; the Decision
+    rows say it exactly.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -36,6 +46,14 @@ class Review(models.Model):
     reason_code = models.CharField(max_length=60)
     reason_text = models.TextField()
     version = models.IntegerField(default=1)
+    # With defaults in the database: the release before writes whole rows without them while both run.
+    lane = models.CharField(max_length=40, blank=True, default="", db_default="")
+    risk = models.CharField(max_length=6, choices=RISKS, default=Risk.LOW.value, db_default=Risk.LOW.value)
+    people_needed = models.IntegerField(default=1, db_default=1)
+    claimed_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    instructions = models.TextField(blank=True, default="", db_default="")
     opened_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -44,11 +62,14 @@ class Review(models.Model):
     release_at = models.DateTimeField(
         null=True, blank=True, help_text="An approval may be undone until then, or until the claim."
     )
+    released_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("message", condition=Q(state="open"), name="review_one_open_per_message"),
             models.CheckConstraint(condition=Q(state__in=ReviewState.values), name="review_state_known"),
+            models.CheckConstraint(condition=Q(risk__in=[risk.value for risk in Risk]), name="review_risk_known"),
+            models.CheckConstraint(condition=Q(people_needed__gte=1), name="review_needs_somebody"),
             models.CheckConstraint(
                 condition=Q(state="open", decided_at__isnull=True) | ~Q(state="open") & Q(decided_at__isnull=False),
                 name="review_closed_has_time",
