@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from uuid import UUID
 
 from . import statements
@@ -31,7 +32,10 @@ RECORDED = """given AS (
     ), 'UTF8')), 'hex')
     FROM chain JOIN given ON given.place = chain.place + 1
 ), moved AS (
-    UPDATE mailboxes_eventcounter SET last_seq = newest.seq, last_hash = newest.hash
+    UPDATE mailboxes_eventcounter SET last_seq = newest.seq, last_hash = newest.hash,
+        hidden_to = CASE WHEN %(hidden)s::int > 0 THEN newest.seq END,
+        hidden_from = CASE WHEN %(hidden)s = 0 THEN NULL WHEN NOT %(is_shown)s AND hidden_to = last_seq THEN hidden_from
+            ELSE newest.seq - %(hidden)s + 1 END
     FROM (SELECT seq, hash FROM chain ORDER BY place DESC LIMIT 1) AS newest
     WHERE account_id = %(account)s
 )"""
@@ -47,8 +51,12 @@ RETURNING seq, hash
 NOTHING_ELSE = Step("done AS (SELECT)", {})
 
 # In the data of what no agent is ever told of, not even by a place in the log: what became of received mail before a
-# human let it be seen.
+# human let it be seen. In canonical JSON nothing else reads so: a quote within a text has a backslash before it.
 HIDDEN: Mapping[str, object] = {"hidden": True}
+HIDDEN_TEXT = '"hidden":true'
+# Conditions on an event's `data`, and the place of the last event that agents may learn of, from the account's counter.
+IS_SHOWN = f"position('{HIDDEN_TEXT}' in data) = 0"
+LAST_SHOWN = "CASE WHEN hidden_to = last_seq THEN hidden_from - 1 ELSE last_seq END"
 
 # The hash of RECORDED, made anew from each row and its predecessor; the ids of those rows where it differs.
 EXPECTED_HASH = """encode(sha256(convert_to(concat_ws(E'\\n',
@@ -120,7 +128,14 @@ def record_all(
         }
         for event in recorded
     ]
-    named = {"account": account_id, "given": json.dumps(given), "at": moment_text(now)}
+    hidden_count = _hidden_at_the_end(recorded)
+    named = {
+        "account": account_id,
+        "given": json.dumps(given),
+        "at": moment_text(now),
+        "hidden": hidden_count,
+        "is_shown": hidden_count < len(recorded),
+    }
     places = statements.run_steps([told_of, Step(RECORDED, named)], TELL_RECORDED)
     if not places:
         return []
@@ -129,6 +144,15 @@ def record_all(
     for event in recorded:
         event_recorded.send(sender=Event, event=event)
     return recorded
+
+
+def is_hidden(data: str) -> bool:
+    """Whether no agent may learn of an event with this data."""
+    return HIDDEN_TEXT in data
+
+
+def _hidden_at_the_end(recorded: Sequence[Event]) -> int:
+    return len(list(takewhile(lambda event: is_hidden(event.data), reversed(recorded))))
 
 
 def after(account: Account, cursor: int, *, limit: int) -> list[Event]:

@@ -116,7 +116,10 @@ register(
     ),
     Table("suppressions", of_account(Suppression)),
     Table(
-        "webhooks", of_account(WebhookEndpoint), leave_out=frozenset({"headers", "secret_at"}), along=[_header_names]
+        "webhooks",
+        of_account(WebhookEndpoint),
+        leave_out=frozenset({"headers", "secret_at", "cursor"}),
+        along=[_header_names],
     ),
-    Table("webhook_deliveries", _deliveries, leave_out=frozenset({"leased_until"}), along=[_tries]),
+    Table("webhook_deliveries", _deliveries, leave_out=frozenset({"leased_until", "event_seq"}), along=[_tries]),
 )

@@ -92,6 +92,13 @@ class Account(models.Model):
     departed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Deleted: nothing of it is left in a while. No way back."
     )
+    oversight_email = models.EmailField(
+        max_length=254,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where copies of monitored mailboxes' mail go. Empty: to the owner's address.",
+    )
     welcomed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was sent the welcome mail.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

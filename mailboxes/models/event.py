@@ -38,11 +38,17 @@ class Event(models.Model):
 
 
 class EventCounter(models.Model):
-    """The head of an account's log. Its row lock puts the account's writers in order; lock it last."""
+    """The head of an account's log. Its row lock puts the account's writers in order; lock it last.
+
+    The log ends with events that no agent may learn of (`events.HIDDEN`), from `hidden_from` on, if `hidden_to` is its
+    last: the release before does not write them.
+    """
 
     account = models.OneToOneField(Account, primary_key=True, on_delete=models.CASCADE, related_name="event_counter")
     last_seq = models.BigIntegerField(default=0)
     last_hash = models.CharField(max_length=64, default="")
+    hidden_from = models.BigIntegerField(null=True, blank=True)
+    hidden_to = models.BigIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.account_id}: {self.last_seq}"

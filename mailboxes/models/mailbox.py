@@ -33,6 +33,13 @@ class Mailbox(models.Model):
     full_address = models.CharField(max_length=254, editable=False, help_text="Canonical, lower case.")
     display_name = models.CharField(max_length=255, blank=True)
     mode = models.CharField(max_length=10, choices=[(mode, mode) for mode in OversightMode])
+    floor = models.CharField(
+        max_length=10,
+        null=True,
+        blank=True,
+        choices=[(mode, mode) for mode in OversightMode],
+        help_text="At least so strict are sends that a received mail made the agent do, or that do not say what did.",
+    )
     status = models.CharField(max_length=10, choices=MailboxStatus, default=MailboxStatus.ACTIVE)
     paused_by_billing = models.BooleanField(default=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -49,6 +56,9 @@ class Mailbox(models.Model):
                 Lower("full_address"), condition=Q(deleted_at__isnull=True), name="mailbox_address_unique"
             ),
             models.CheckConstraint(condition=Q(mode__in=list(OversightMode)), name="mailbox_mode_known"),
+            models.CheckConstraint(
+                condition=Q(floor__isnull=True) | Q(floor__in=list(OversightMode)), name="mailbox_floor_known"
+            ),
             models.CheckConstraint(condition=Q(status__in=MailboxStatus.values), name="mailbox_status_known"),
         ]
         indexes: ClassVar = [

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from mailboxes import statements
+from mailboxes import events, statements
 from mailboxes.ids import parse_id
 
 UNKNOWN, EXPIRED = "unknown", "expired"
@@ -39,8 +39,12 @@ WITH RECURSIVE halved(low, high) AS (
 )
 SELECT max(low) FROM halved
 """
-NEWEST = "SELECT last_seq FROM mailboxes_eventcounter WHERE account_id = %(account)s"
-ID = "SELECT id FROM mailboxes_event WHERE account_id = %(account)s AND seq = %(seq)s"
+NEWEST = f"SELECT {events.LAST_SHOWN} FROM mailboxes_eventcounter WHERE account_id = %(account)s"
+SHOWN = f"""
+SELECT seq, id FROM mailboxes_event
+WHERE account_id = %(account)s AND seq <= %(seq)s AND {events.IS_SHOWN}
+ORDER BY seq DESC LIMIT 1
+"""  # noqa: S608 - ours
 
 
 class Lost(Exception):
@@ -72,15 +76,21 @@ def oldest(account_id: UUID, *, now: datetime) -> int:
 
 
 def newest(account_id: UUID) -> int:
-    """The number of the account's last event."""
+    """The number of the account's last event that agents may learn of."""
     rows = statements.run(NEWEST, {"account": account_id})
     return int(rows[0][0]) if rows else 0
 
 
 def text_of(account_id: UUID, seq: int) -> str:
-    """The id of the event of that number, as `find` takes it; START for 0."""
-    rows = statements.run(ID, {"account": account_id, "seq": seq})
-    return str(rows[0][0]) if rows else START
+    """The id of the event of that number, as `find` takes it, or of the last before it that agents may learn of; START
+    for none."""
+    return shown(account_id, seq)[1]
+
+
+def shown(account_id: UUID, seq: int) -> tuple[int, str]:
+    """Number and id of that event, or of the last before it that agents may learn of; 0 and START for none."""
+    rows = statements.run(SHOWN, {"account": account_id, "seq": seq})
+    return (rows[0][0], str(rows[0][1])) if rows else (0, START)
 
 
 def _since(now: datetime) -> datetime:

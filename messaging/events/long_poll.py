@@ -36,5 +36,9 @@ async def parts(asked: Asked, lease: Lease, *, key_id: UUID | None, seconds: flo
 
 
 def _answer(asked: Asked, *, is_shut_out: bool) -> bytes:
-    page = Page([], asked.after, has_more=False) if is_shut_out else log.read(asked, now=clock.now())
+    page = (
+        Page([], asked.after, has_more=False, last_shown=asked.after)
+        if is_shut_out
+        else log.read(asked, now=clock.now())
+    )
     return log.answer(asked.account_id, page).encode()

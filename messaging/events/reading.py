@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from mailboxes import statements
+from mailboxes import events, statements
 
 from .entries import COLUMNS, Logged
 from .rendering import Told, render
@@ -20,11 +20,11 @@ FIRST_SLICE, GROWTH = 50, 4
 
 # One statement, so that the end of the log is the one that its events are read from.
 EVENTS = """
-SELECT head.last_seq, {columns}
-FROM (SELECT last_seq FROM mailboxes_eventcounter WHERE account_id = %(account)s) AS head
+SELECT head.last_seq, head.last_shown, {columns}
+FROM (SELECT last_seq, {last_shown} AS last_shown FROM mailboxes_eventcounter WHERE account_id = %(account)s) AS head
 LEFT JOIN LATERAL (
     SELECT {columns} FROM mailboxes_event AS event
-    WHERE account_id = %(account)s AND seq > %(after)s AND seq <= %(until)s {filters}
+    WHERE account_id = %(account)s AND seq > %(after)s AND seq <= %(until)s AND {is_shown} {filters}
     ORDER BY seq LIMIT %(limit)s
 ) AS event ON true
 ORDER BY event.seq
@@ -35,11 +35,16 @@ OF_MAILBOXES = "AND mailbox_id = ANY(%(mailboxes)s)"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in their order. The log was looked at up to `last`; `has_more` if it goes on behind that."""
+    """Events in their order. The log was looked at up to `last`; `has_more` if it goes on behind that.
+
+    `last_shown` is the end of the log for those who may not learn of what is hidden: what they are told of places is
+    told with it.
+    """
 
     told: list[Told]
     last: int
     has_more: bool
+    last_shown: int
 
 
 def page(
@@ -55,11 +60,11 @@ def page(
 
     May be empty, or short, with more behind it: read on from `last`.
     """
-    head, found = _find(account_id, after=after, limit=limit, kinds=kinds, mailbox_ids=mailbox_ids)
+    head, last_shown, found = _find(account_id, after=after, limit=limit, kinds=kinds, mailbox_ids=mailbox_ids)
     told, seen = _rendered(account_id, found, now=now)
     is_cut_short = seen < len(found) or len(found) == limit
     last = found[seen - 1].seq if is_cut_short else max(after, min(head, after + WINDOW))
-    return Page(told, last, has_more=last < head)
+    return Page(told, last, has_more=last < head, last_shown=last_shown)
 
 
 def _find(
@@ -69,13 +74,15 @@ def _find(
     limit: int,
     kinds: Collection[str] | None,
     mailbox_ids: Collection[UUID] | None,
-) -> tuple[int, list[Logged]]:
-    """The number of the log's last event, and the events."""
+) -> tuple[int, int, list[Logged]]:
+    """The number of the log's last event, that of the last which agents may learn of, and the events."""
     filters = " ".join([OF_KINDS if kinds is not None else "", OF_MAILBOXES if mailbox_ids is not None else ""])
     named = {"account": account_id, "after": after, "until": after + WINDOW, "limit": limit}
     named |= {"kinds": list(kinds or ()), "mailboxes": list(mailbox_ids or ())}
-    rows = statements.run(EVENTS.format(columns=COLUMNS, filters=filters), named)
-    return (rows[0][0] if rows else 0), [Logged._make(row[1:]) for row in rows if row[1] is not None]
+    text = EVENTS.format(columns=COLUMNS, filters=filters, last_shown=events.LAST_SHOWN, is_shown=events.IS_SHOWN)
+    rows = statements.run(text, named)
+    head, last_shown = rows[0][:2] if rows else (0, 0)
+    return head, last_shown, [Logged._make(row[2:]) for row in rows if row[2] is not None]
 
 
 def _rendered(account_id: UUID, found: Sequence[Logged], *, now: datetime) -> tuple[list[Told], int]:

@@ -1,7 +1,7 @@
 """Events as agents are told them: once for all who listen to an account, in a fixed number of statements.
 
-Left out is what no agent may know: kinds outside the catalog, arrived mail that was not released, the platform's own
-mail. What is gone meanwhile, and what can't be rendered by a fault of ours, is told as it was recorded: by its ids.
+Left out is what no agent may know: kinds outside the catalog, what became of received mail before a human let it be
+seen, arrived mail that was not released, the platform's own mail. What is gone meanwhile, and what can't be rendered by a fault of ours, is told as it was recorded: by its ids.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from mailboxes import inbound_usage, statements
+from mailboxes.events import is_hidden
 from mailboxes.models import Account
 
 from . import catalog, envelope, message_rows
@@ -46,7 +47,7 @@ def render(account_id: UUID, events: Sequence[Entry], *, now: datetime) -> list[
 
     For everybody who listens to the account: what a listener's key sees of it is said by mailbox and tags afterwards.
     """
-    shown = [event for event in events if event.kind in catalog.KINDS]
+    shown = [event for event in events if event.kind in catalog.KINDS and not is_hidden(event.data)]
     if not shown or _is_platform(account_id):
         return []
     about = [_message_id(event) for event in shown]

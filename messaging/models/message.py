@@ -84,6 +84,12 @@ class Message(models.Model):
     body_html = models.TextField(null=True, blank=True)
     headers = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    provenance = models.CharField(
+        max_length=8, null=True, blank=True, help_text="What made the agent send, by its own word; empty: nothing said."
+    )
+    trigger_id = models.UUIDField(
+        null=True, blank=True, help_text="The received message that made the agent send, by its own word."
+    )
     # Null and not empty: the release before writes whole rows without it while both run.
     tags = ArrayField(models.CharField(max_length=50), null=True, blank=True)
     has_attachments = models.BooleanField(default=False)

@@ -7,20 +7,21 @@ that could be looked at, it looks at those of the message and of the one of ours
 
 from __future__ import annotations
 
+from mailboxes import events
 from messaging.events import catalog
 
 PINGED = "webhook.pinged"
 # A ping is told to whom it is for, by who asked for it.
 KINDS = tuple(kind for kind in catalog.KINDS if kind != PINGED)
 # From `found` (endpoint_id, only_mailbox, events, tags, and an event's columns): what the endpoint is subscribed to.
-WANTED = """wanted AS (
+WANTED = f"""wanted AS (
     SELECT found.*, CASE
         WHEN kind LIKE 'message.%%' THEN subject::uuid
         WHEN kind LIKE 'review.%%' THEN (data::json ->> 'message_id')::uuid END AS message_id
     FROM found
-    WHERE kind = ANY(%(kinds)s) AND (kind = ANY(events) OR %(everything)s = ANY(events))
+    WHERE {events.IS_SHOWN} AND kind = ANY(%(kinds)s) AND (kind = ANY(events) OR %(everything)s = ANY(events))
         AND (only_mailbox IS NULL OR mailbox_id = only_mailbox)
-)"""
+)"""  # noqa: S608 - ours
 INTO = """INSERT INTO messaging_webhookdelivery (
     id, endpoint_id, event_id, event_seq, event, status, attempts, attempts_before, next_at, code, created_at)"""
 # A UUIDv7 with the event's time: the newest first is the order of the log, within a batch too. LATERAL with LIMIT: by

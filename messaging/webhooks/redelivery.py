@@ -127,7 +127,8 @@ def redeliver_range(actor: Principal, endpoint_id: object, asked: Range, *, now:
         }
         transaction.on_commit(doorbell.ring, robust=True)
         count = len(statements.run(GIVEN_UP if asked.is_failed_only else ALL, named))
-    return Redelivered(count, until < end, cursors.text_of(account_id, max(after, until)))
+    last_shown = cursors.newest(account_id)  # what is hidden behind it is no reason to ask once more
+    return Redelivered(count, until < min(end, last_shown), cursors.text_of(account_id, max(after, until)))
 
 
 def _place(actor: Principal, text: str, *, field: str, now: datetime) -> int:
