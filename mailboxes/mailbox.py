@@ -119,6 +119,31 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
     return True
 
 
+def set_floor(mailbox: Mailbox, floor: OversightMode | None, *, by: str, reason: str = "", now: datetime) -> bool:
+    """Set how strict at least sends are that a received mail made the agent do; None: no floor. False if it was that.
+
+    `by` names the human or operator: no key may call this.
+    """
+    with transaction.atomic():
+        old = Mailbox.objects.select_for_update().values_list("floor", flat=True).get(pk=mailbox.pk)
+        if old == floor:
+            return False
+        Mailbox.objects.filter(pk=mailbox.pk).update(floor=floor, updated_at=now)
+        mailbox.floor = floor
+        data = {"mailbox_id": str(mailbox.pk), "from": old, "to": floor, "by": by}
+        if reason:
+            data["reason"] = reason
+        events.record(
+            mailbox.account_id,
+            "mailbox.floor_changed",
+            subject=str(mailbox.pk),
+            data=data,
+            now=now,
+            mailbox_id=mailbox.pk,
+        )
+    return True
+
+
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
     """Hide the mailbox for good, and have its mail erased. What waits in it is cancelled by oversight's sweep
     and is claimed by nobody meanwhile. The row stays: it holds the address."""

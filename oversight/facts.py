@@ -8,7 +8,7 @@ from mailboxes.models import Mailbox
 from mailboxes.modes import OversightMode
 from messaging.models import Message
 
-from .policy.types import Facts, File
+from .policy.types import Facts, File, Provenance
 
 
 def gather(message: Message, *, mailbox: Mailbox, mode: OversightMode, files: Iterable[File] = ()) -> Facts:
@@ -21,4 +21,7 @@ def gather(message: Message, *, mailbox: Mailbox, mode: OversightMode, files: It
         reply_to=message.reply_to,
         files=tuple(files),
         is_platform_mail=mailbox.account.is_platform,
+        provenance=Provenance(message.provenance or Provenance.UNKNOWN),
+        trigger_id=str(message.trigger_id or ""),
+        floor=mailbox.floor or "",
     )

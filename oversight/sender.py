@@ -25,7 +25,7 @@ from messaging.mime.types import Draft
 from messaging.recipients import refused_domains, suppressions
 
 # In the order of their models' fields; what is not read here is loaded by Django should anybody ask for it.
-MAILBOX = ("id", "account_id", "agent_id", "domain_id", "full_address", "display_name", "mode", "status")
+MAILBOX = ("id", "account_id", "agent_id", "domain_id", "full_address", "display_name", "mode", "floor", "status")
 ACCOUNT = ("id", "is_platform", "suspended_at", "suspended_reason")
 DOMAIN = ("id", "name")
 

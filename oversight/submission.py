@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -20,11 +20,12 @@ from messaging.mime.types import Draft
 from messaging.models import Direction, Message, Recipient, Status
 from messaging.outbound import drafts, linking, outbox
 from messaging.outbound.clearance import Clearance
+from messaging.visibility import RECEIVED
 
 from . import facts, quota_return, reviews, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
-from .policy.types import Facts, File, Outcome, Verdict
+from .policy.types import Facts, File, Outcome, Provenance, Verdict
 from .sender import Sender
 
 EVALUATED = """evaluated AS (
@@ -59,6 +60,7 @@ def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitte
     with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         who.check()
+        draft = _with_provenance(draft, actor=actor)
         mode = _effective_mode(who.mailbox, draft.oversight_mode)
         submitted = _accept(draft, who=who, author=drafts.Author(actor, mode), now=now)
         faultpoint_after_commit("accept.after_commit")
@@ -199,6 +201,22 @@ def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Revie
     for recipient in composed.recipients:
         recipient.next_at = now
     return None
+
+
+def _with_provenance(draft: Draft, *, actor: Principal) -> Draft:
+    """The draft with what made the agent send. What is named must be a mail that it may read: of any other, hidden or
+    not there, the same is said."""
+    if draft.trigger_id is None:
+        return draft
+    shown = Message.objects.filter(RECEIVED, pk=draft.trigger_id, mailbox__in=actor.mailboxes())
+    if not shown.exists():
+        raise Invalid(
+            "triggerId: there is no such received message.",
+            code="unknown_trigger",
+            fix="Name the id of a received message that your key can read, or leave it out.",
+            field="triggerId",
+        )
+    return replace(draft, provenance=draft.provenance or Provenance.INBOUND.value)
 
 
 def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:

@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from mailboxes import clock, limits, suspensions
+from mailboxes import clock, limits, oversight_address, suspensions
+from mailboxes.errors import Problem
 from mailboxes.models import Account, Limit, LimitKind, Member, Usage
 
 from .base import OperatorAdmin, ReadOnlyInline, operator
@@ -17,14 +18,22 @@ from .deleting import ask_or_delete
 
 
 class SuspensionForm(forms.ModelForm[Account]):
-    """Suspends or reactivates: nothing else of an account is an operator's to change."""
+    """Suspends or reactivates, and says where copies go: nothing else of an account is an operator's to change."""
 
     is_suspended = forms.BooleanField(required=False, help_text="Nothing of the account leaves. Nothing is deleted.")
     reason = forms.CharField(required=False, max_length=200, help_text="The account's owner reads it.")
 
     class Meta:
         model = Account
-        fields: tuple[str, ...] = ()
+        fields = ("oversight_email",)
+
+    def clean_oversight_email(self) -> str:
+        address = str(self.cleaned_data["oversight_email"]).strip().lower()
+        try:
+            oversight_address.check(address)
+        except Problem as problem:
+            raise forms.ValidationError(f"{problem.sentence} {problem.fix}") from problem
+        return address
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,6 +82,7 @@ class AccountAdmin(OperatorAdmin[Account]):
         "stopped_by",
         "stop_reason",
         "departed_at",
+        "oversight_email",
     )
     readonly_fields = (
         "slug",
@@ -100,6 +110,7 @@ class AccountAdmin(OperatorAdmin[Account]):
         return ask_or_delete(self, request, queryset)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        oversight_address.change(obj, form.cleaned_data["oversight_email"], by=operator(request), now=clock.now())
         if form.cleaned_data["is_suspended"]:
             suspensions.suspend(obj, reason=form.cleaned_data["reason"], by=operator(request), now=clock.now())
         else:

@@ -18,23 +18,31 @@ from .base import OperatorAdmin, ReadOnlyInline, operator
 
 
 class ModeForm(forms.ModelForm[Mailbox]):
-    """The oversight mode. Loosening it asks for a reason, which stands in the account's event log."""
+    """The oversight mode and its floor. Loosening one asks for a reason, which stands in the account's event log."""
 
-    reason = forms.CharField(required=False, max_length=200, help_text="Needed when the mode becomes freer.")
+    reason = forms.CharField(required=False, max_length=200, help_text="Needed when the mode or the floor is freer.")
 
     class Meta:
         model = Mailbox
-        fields = ("mode",)
+        fields = ("mode", "floor")
 
     def clean_mode(self) -> OversightMode:
         return OversightMode(self.cleaned_data["mode"])
 
+    def clean_floor(self) -> OversightMode | None:
+        floor = self.cleaned_data["floor"]
+        return OversightMode(floor) if floor else None
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        mode = cleaned.get("mode")
-        if mode and mode.strictness < OversightMode(self.initial["mode"]).strictness and not cleaned.get("reason"):
+        is_freer = any(_strictness(cleaned.get(name)) < _strictness(self.initial[name]) for name in ("mode", "floor"))
+        if is_freer and not self.errors and not cleaned.get("reason"):
             self.add_error("reason", "Say why this mailbox may act more freely.")
         return cleaned
+
+
+def _strictness(mode: str | None) -> int:
+    return OversightMode(mode).strictness if mode else -1
 
 
 @admin.register(Mailbox)
@@ -58,18 +66,20 @@ class MailboxAdmin(OperatorAdmin[Mailbox]):
         "created_at",
         "updated_at",
     )
-    fields = (*readonly_fields, "mode", "reason")
+    fields = (*readonly_fields, "mode", "floor", "reason")
     actions = ("pause", "resume")
 
     def has_change_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:
         return self.has_operate_permission(request) and (obj is None or obj.deleted_at is None)
 
     def get_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> tuple[str, ...]:
-        return self.fields if self.has_change_permission(request, obj) else (*self.readonly_fields, "mode")
+        return self.fields if self.has_change_permission(request, obj) else (*self.readonly_fields, "mode", "floor")
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
         mode, reason = form.cleaned_data["mode"], form.cleaned_data["reason"]
-        mailbox.set_mode(obj, mode, by=operator(request), reason=reason, now=clock.now())
+        by, now = operator(request), clock.now()
+        mailbox.set_mode(obj, mode, by=by, reason=reason, now=now)
+        mailbox.set_floor(obj, form.cleaned_data["floor"], by=by, reason=reason, now=now)
 
     @admin.action(description="Pause: send nothing", permissions=["operate"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Mailbox]) -> None:

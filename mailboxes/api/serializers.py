@@ -45,7 +45,7 @@ class AgentSerializer(serializers.Serializer[Any]):
 
 
 class MailboxSerializer(serializers.Serializer[Any]):
-    """An agent's address. `mode`, `agent` and `metadata` are ours."""
+    """An agent's address. `mode`, `floor`, `agent` and `metadata` are ours."""
 
     id = serializers.UUIDField(source="mailbox.pk")
     userId = serializers.CharField(source="mailbox.account_id")
@@ -67,6 +67,13 @@ class MailboxSerializer(serializers.Serializer[Any]):
     updatedAt = Moment(source="mailbox.updated_at")
     mode = serializers.ChoiceField(
         source="mailbox.mode", choices=[mode.value for mode in OversightMode], help_text="How far the agent is trusted."
+    )
+    floor = serializers.ChoiceField(
+        source="mailbox.floor",
+        choices=[mode.value for mode in OversightMode],
+        allow_null=True,
+        help_text="At least so strict are sends that a received mail made the agent do, or that do not say what did. "
+        "A human's to set.",
     )
     agent = AgentSerializer(source="mailbox.agent", allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField(), source="mailbox.metadata")

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from mailboxes.api.fields import NULLABLE_TEXT, Constant, Moment
 from mailboxes.inbound_usage import InboundUsage
+from messaging.mime.types import PROVENANCES
 from messaging.models import Attachment, Direction, Message, Recipient, RecipientState, Status
 
 from .wire_status import WIRE_STATUSES, wire_status
@@ -115,6 +116,12 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
     replyTo = serializers.SerializerMethodField()
     metadata = serializers.DictField(child=serializers.CharField())
     tags = serializers.SerializerMethodField()
+    provenance = serializers.SerializerMethodField(
+        help_text="Of a sent mail: what made its agent send, by the agent's word; `unknown` where it said nothing."
+    )
+    triggerId = serializers.UUIDField(
+        source="trigger_id", allow_null=True, help_text="The received message that made its agent send, by its word."
+    )
     answers = serializers.SerializerMethodField(help_text="Of received mail: your message that it answers.")
 
     @extend_schema_field(serializers.ChoiceField(choices=WIRE_STATUSES))
@@ -144,6 +151,10 @@ class PlainMessageSerializer(serializers.Serializer[Any]):
 
     def get_tags(self, message: Message) -> list[str]:
         return list(message.tags or ())
+
+    @extend_schema_field({**NULLABLE_TEXT, "enum": [*PROVENANCES, "unknown", None]})
+    def get_provenance(self, message: Message) -> str | None:
+        return None if message.direction == Direction.INBOUND else message.provenance or "unknown"
 
     @extend_schema_field(AnsweredSerializer(allow_null=True))
     def get_answers(self, message: Message) -> dict[str, Any] | None:

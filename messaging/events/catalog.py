@@ -165,6 +165,12 @@ _PLACES = (
         "`mailbox_id`, `from`, `to`, `by`, `reason`",
     ),
     Kind(
+        "mailbox.floor_changed",
+        "A human changed how strict at least sends are that a received mail made the agent do.",
+        "That what waits is judged anew: it goes on waiting.",
+        "`mailbox_id`, `from`, `to` (null: no floor), `by`, `reason`",
+    ),
+    Kind(
         "mailbox.deleted",
         "The mailbox is gone for good, and its mail with it.",
         "That the mail is erased at this moment: it takes a while.",

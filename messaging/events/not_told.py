@@ -10,6 +10,7 @@ NOT_TOLD = {
     "account.welcome_requested": "A mail of the house to a human.",
     "account.exported": "What its owner takes away is the owner's.",
     "account.deleted": "Nobody is left to listen.",
+    "account.oversight_email_changed": "Where the humans watch from is theirs.",
     "billing.": "Between the account's humans and their bank.",
     "limit.changed": "Follows from the plan; GET /v1/account tells limits.",
     "member.": "The people who watch over agents are not told about to them.",

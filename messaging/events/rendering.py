@@ -1,7 +1,8 @@
 """Events as agents are told them: once for all who listen to an account, in a fixed number of statements.
 
 Left out is what no agent may know: kinds outside the catalog, what became of received mail before a human let it be
-seen, arrived mail that was not released, the platform's own mail. What is gone meanwhile, and what can't be rendered by a fault of ours, is told as it was recorded: by its ids.
+seen, arrived mail that was not released, the platform's own mail. What is gone meanwhile, and what can't be rendered by
+a fault of ours, is told as it was recorded: by its ids.
 """
 
 from __future__ import annotations

@@ -29,6 +29,14 @@ UPDATE messaging_rawmessage SET due_at = received_at WHERE id IN (
     FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
+# What waits unread when its mailbox begins to hold what arrives is held, whatever the mode is when it is filed. Who is
+# just filing a mail has locked the mailbox, and so comes before that.
+GATE = """
+UPDATE messaging_rawmessage SET is_gated = true WHERE id IN (
+    SELECT raw.id FROM messaging_rawmessage AS raw JOIN mailboxes_mailbox AS box ON box.id = raw.mailbox_id
+    WHERE box.id = %(mailbox)s AND box.mode = 'gated_all' AND raw.processed_at IS NULL AND NOT raw.is_gated
+    FOR NO KEY UPDATE OF raw SKIP LOCKED)
+"""
 SETTLE = """
 UPDATE messaging_rawmessage SET due_at = CASE WHEN due_at IS NULL THEN received_at END WHERE id IN (
     SELECT raw.id FROM messaging_rawmessage AS raw JOIN mailboxes_mailbox AS box ON box.id = raw.mailbox_id
@@ -49,6 +57,12 @@ def on_mailbox_changed(*, event: Event, **_: object) -> None:
     freed = statements.run(HOLD if is_paused else FREE, {"mailbox": event.mailbox_id})
     if freed:
         wakeup.ring(wakeup.PROCESS_INTAKE)
+
+
+@receiver(event_recorded)
+def on_mode_changed(*, event: Event, **_: object) -> None:
+    if event.kind == "mailbox.mode_changed":
+        statements.run(GATE, {"mailbox": event.mailbox_id})
 
 
 def settle() -> int:

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+# What may have made an agent send, by its own word.
+PROVENANCES = ("human", "schedule", "inbound")
+
 
 class RecipientKind(StrEnum):
     TO = "to"
@@ -36,7 +39,10 @@ class OutgoingFile:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an agent asked to send; every address is canonical already. Becomes a sealed message by `drafts.compose`."""
+    """What an agent asked to send; every address is canonical already. Becomes a sealed message by `drafts.compose`.
+
+    `provenance` (of PROVENANCES) and `trigger_id`, the received message that made it send, are its own word.
+    """
 
     mailbox_id: UUID
     to: tuple[str, ...]
@@ -53,6 +59,8 @@ class Draft:
     tags: tuple[str, ...] = ()
     oversight_mode: str | None = None
     files: tuple[OutgoingFile, ...] = ()
+    provenance: str | None = None
+    trigger_id: UUID | None = None
 
     def recipients(self) -> tuple[tuple[RecipientKind, str], ...]:
         """Every envelope recipient once, under the first kind that names it (to before cc before bcc)."""

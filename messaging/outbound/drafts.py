@@ -93,6 +93,8 @@ def compose(draft: Draft, *, mailbox: Mailbox, author: Author, now: datetime) ->
         headers=dict(draft.headers),
         metadata=dict(draft.metadata),
         tags=list(draft.tags) or None,
+        provenance=draft.provenance,
+        trigger_id=draft.trigger_id,
         has_attachments=bool(draft.files),
         created_at=now,
     )

@@ -85,6 +85,8 @@ def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
         metadata=asked.get("metadata") or {},
         tags=tuple(dict.fromkeys(asked.get("tags") or ())),
         oversight_mode=asked.get("oversightMode"),
+        provenance=asked.get("provenance"),
+        trigger_id=asked.get("triggerId"),
     )
     return Drafted(draft, tuple(asked.get("attachments") or ()), dropped)
 

@@ -35,6 +35,7 @@ CODES: dict[int, dict[str, str]] = {
         "refused_recipient": "A recipient is at a test or throw-away domain, and this server writes to none.",
         "attachment_gone": "An attachment was deleted at the same moment.",
         "malformed_multipart": "The body of an upload is not multipart/form-data, or ends too early.",
+        "unknown_trigger": "triggerId is no received message that the key can read.",
         "unknown_attachment": "There is no such attachment in the account; `field` says which.",
         "attachment_twice": "An attachment is named twice.",
         "too_many_attachments": "A message has 10 attachments at most.",

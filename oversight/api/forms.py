@@ -19,6 +19,7 @@ from messaging.api.forms import Tag
 from messaging.mime import addresses, conversation, headers
 from messaging.mime.entities import CONTENT_ID
 from messaging.mime.refusals import Refused
+from messaging.mime.types import PROVENANCES
 from oversight.decisions import NOTE_LENGTH, REASON_LENGTH, REJECT_REASONS
 
 MAX_RECIPIENTS = 50
@@ -154,6 +155,20 @@ class SendRequest(Form):
         required=False,
         allow_null=True,
         help_text="The mailbox's mode or a stricter one, for this message only.",
+    )
+
+    provenance = serializers.ChoiceField(
+        choices=PROVENANCES,
+        required=False,
+        allow_null=True,
+        help_text="What made you send: a person's turn, your schedule, or a received mail. Nothing said is trusted "
+        "least. It stands on the message as your claim.",
+    )
+    triggerId = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="The received message that made you send: `message.id`. With nothing else said, the provenance is "
+        "`inbound`.",
     )
 
     def validate(self, attrs: Mapping[str, Any]) -> Mapping[str, Any]:

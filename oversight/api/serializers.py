@@ -23,7 +23,7 @@ from messaging.api.serializers import (
     ReasonSerializer,
     ThreadSerializer,
 )
-from messaging.models import Message
+from messaging.models import Direction, Message
 from oversight.models import Review, ReviewState
 
 ACTIONS = ["approve", "reject", "undo"]
@@ -93,6 +93,8 @@ class WithReview(serializers.Serializer[Any]):
     @extend_schema_field(ReviewSerializer(allow_null=True))
     def get_review(self, message: Message) -> dict[str, Any] | None:
         newest: list[Review] = message.newest_reviews  # type: ignore[attr-defined]
+        if message.direction == Direction.INBOUND:  # what people did before it was shown is not the agent's to know
+            return None
         return dict(_REVIEW.to_representation(newest[0])) if newest else None
 
 

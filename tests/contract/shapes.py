@@ -81,6 +81,7 @@ MAILBOX = {
     "createdAt": MOMENT,
     "updatedAt": MOMENT,
     "mode": one_of("read_only", "gated_all", "gated_send", "monitored", "autonomous"),
+    "floor": Maybe(one_of("read_only", "gated_all", "gated_send", "monitored", "autonomous")),
     "agent": Maybe(AGENT),
     "metadata": pairs(),
 }
@@ -150,6 +151,8 @@ PLAIN_MESSAGE = {
     "replyTo": Maybe(TEXT),
     "metadata": pairs(),
     "tags": [TEXT],
+    "provenance": Maybe(one_of("human", "schedule", "inbound", "unknown")),
+    "triggerId": Maybe(ID),
     "answers": Maybe({"id": ID, "messageId": TEXT, "metadata": pairs(), "tags": [TEXT]}),
 }
 SENT_MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "droppedHeaders": [TEXT], "attachments": Absent()}
