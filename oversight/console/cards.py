@@ -127,7 +127,7 @@ class ThreadCard:
 
 @dataclass(frozen=True, slots=True)
 class Initiator:
-    """Who asked for a message."""
+    """Who asked for a message; `provenance` and `trigger_url` are what the agent says made it ask."""
 
     agent_name: str
     mailbox_address: str
@@ -137,6 +137,8 @@ class Initiator:
     channel: str = ""
     request_id: str = ""
     note: str = ""
+    provenance: str = ""
+    trigger_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from .visit import Visit
 SNIPPET = 400
 THREAD_MESSAGES = 5
 RULE_NAMES = {"oversight_mode": "Oversight mode"}
+PROVENANCE_WORDS = {"human": "a person's turn", "schedule": "its schedule", "inbound": "a received mail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class ReviewCard:
     release_at: datetime | None = None
     reason_label: str = ""
     note: str = ""
+    is_inbound: bool = False
 
     @property
     def recipient_count(self) -> int:
@@ -129,6 +131,7 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         release_at=review.release_at,
         reason_label=decisions.REJECT_REASONS.get(rejected_for, rejected_for),
         note=review.note,
+        is_inbound=review.message.direction == Direction.INBOUND,
     )
 
 
@@ -174,6 +177,7 @@ def thread_around(message: Message, *, limit: int = THREAD_MESSAGES) -> tuple[Th
 def initiator(message: Message) -> Initiator:
     """Who asked for it, and by which door."""
     author = message.member.user.name or message.member.user.email if message.member else ""
+    trigger = reverse("console:message", args=[message.trigger_id]) if message.trigger_id else ""
     return Initiator(
         agent_name=message.agent.name if message.agent else author or message.from_address,
         mailbox_address=message.mailbox.full_address,
@@ -181,6 +185,8 @@ def initiator(message: Message) -> Initiator:
         requested_at=message.created_at,
         key_prefix=message.key.prefix if message.key else "",
         channel="the API" if message.key else "",
+        provenance=PROVENANCE_WORDS.get(message.provenance or "", "") if message.agent else "",
+        trigger_url=trigger,
     )
 
 
@@ -202,6 +208,8 @@ def readiness(message: Message, visit: Visit) -> list[Check]:
 
 
 def _why(review: Review) -> str:
+    if review.message.direction == Direction.INBOUND:
+        return "No agent can read it, or learns that it came, before a person has approved it."
     trace: list[dict[str, Any]] = getattr(review, "trace", None) or []
     deciding = next((line for line in trace if line.get("code") == review.reason_code), None)
     rule = (

@@ -20,7 +20,13 @@ ORDER = ("to", "cc", "bcc")
 
 
 def of(message: Message, *, actor: Principal, replies: dict[str, datetime]) -> list[Person]:
-    """The recipients in the order to, cc, bcc. `replies`: when each address last wrote into this thread."""
+    """The recipients in the order to, cc, bcc. `replies`: when each address last wrote into this thread.
+
+    Of received mail those that its header names: to them nothing goes.
+    """
+    if message.direction == Direction.INBOUND:
+        named = {"to": message.to_addresses, "cc": message.cc_addresses}
+        return [Person(address, kind=kind) for kind, addresses in named.items() for address in addresses]
     found = sorted(_recipients(message, actor), key=lambda person: (ORDER.index(person.kind), person.address))
     suppressed = {row.key: row for row in suppressions.find(message.account_id, [one.address for one in found])}
     return [_person(one, message, suppressed, replies) for one in found]

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Recipient
+from messaging.models import Direction, Recipient
 from oversight import reviews
 from oversight.counting import Counted, count
 from oversight.models import Review
@@ -61,7 +61,8 @@ def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
         found = found.filter(message__agent__in=_ids(filters.agent))
     if filters.text:
         named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=filters.text)
-        found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named))
+        written = Q(message__direction=Direction.INBOUND, message__from_address__icontains=filters.text)
+        found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named) | written)
     return found
 
 
@@ -77,9 +78,16 @@ def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
 
 
 def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
-    """One review as a row; without `allowed_actions` it holds no form. Needs `message`, its agent, and `mailbox`."""
+    """One review as a row; without `allowed_actions` it holds no form. Needs `message`, its agent, and `mailbox`.
+
+    Of received mail the row goes from its sender to the mailbox.
+    """
     message = review.message
-    addresses = [*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]
+    if message.direction == Direction.INBOUND:
+        addresses, sender = [review.mailbox.full_address], message.from_address or message.from_name
+    else:
+        addresses = [*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]
+        sender = message.agent.name if message.agent else review.mailbox.full_address
     return Row(
         id=review.pk,
         version=review.version,
@@ -87,7 +95,7 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
         subject=message.subject,
         recipients=[Person(addresses[0], is_first_contact=is_first_contact)] if addresses else [Person("")],
         recipient_count=len(addresses),
-        agent_name=message.agent.name if message.agent else review.mailbox.full_address,
+        agent_name=sender,
         mailbox_address=review.mailbox.full_address,
         reason_text=review.reason_text,
         expires_at=review.expires_at,
@@ -191,4 +199,6 @@ def _first_of_each(**lists: QuerySet[Any]) -> dict[str, Neighbour]:
 
 def _first(review: Review) -> str:
     message = review.message
+    if message.direction == Direction.INBOUND:
+        return message.from_address
     return next(iter([*message.to_addresses, *message.cc_addresses, *message.bcc_addresses]), "")

@@ -102,7 +102,8 @@ class Reading:
 
     def signals(self) -> list[Signal]:
         names = [self.message.subject, self.message.from_name, *(file.name for file in self.files)]
-        return suspicions.find(self.mail, names=names, links=self.links, is_cut=self.document.is_cut)
+        found = suspicions.find(self.mail, names=names, links=self.links, is_cut=self.document.is_cut)
+        return suspicions.of_arrival(self.message.sender_checks, self.message.defects) + found
 
 
 def _file_url(message: Message, index: int) -> str:

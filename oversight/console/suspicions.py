@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lxml import etree
 
 from messaging.mime.characters import strip_tags
+from messaging.mime.defects import Defect
 from oversight.templatetags.console_tags import HIDDEN_CHARACTERS
 
 from .cards import Signal
@@ -73,6 +75,20 @@ def _hides(element: etree._Element) -> bool:
         return True
     color, background = COLOR.search(style), BACKGROUND.search(style)
     return bool(color and background and color.group(1).strip().lower() == background.group(1).strip().lower())
+
+
+def of_arrival(checks: Mapping[str, Any], defects: Sequence[str]) -> list[Signal]:
+    """What was noted of a received mail when it came: what was taken out of it, and who vouches for its author."""
+    signals = []
+    if Defect.TAG_CHARACTERS in defects:
+        signals.append(Signal("high", "Tag characters were taken out: words that no person sees and a machine reads."))
+    if not checks:
+        return signals
+    if checks["is_authenticated"]:
+        return [*signals, Signal("low", "The sender's domain vouches for this mail.")]
+    signatures = ", ".join(one["result"] for one in checks["dkim"]) or "none"
+    told = f"SPF {checks['spf']}, DKIM {signatures}, DMARC {checks['dmarc']}"
+    return [*signals, Signal("medium", f"Nobody vouches for the sender, who may be anybody: {told}.")]
 
 
 def _in_names(names: Sequence[str]) -> list[Signal]:
