@@ -10,6 +10,7 @@ class OversightConfig(AppConfig):
         # Tasks are woken by name, so someone has to load them; nobody imports them (.importlinter, "tasks").
         import_module("oversight.tasks")
         import_module("oversight.admission")  # hears of arrived mail
+        import_module("oversight.copies")  # hears of what people let go
         import_module("oversight.notices")  # hears events
         import_module("oversight.exporting")  # registers its tables
         import_module("oversight.departures")  # hears of messages that are erased

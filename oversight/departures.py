@@ -14,10 +14,11 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from mailboxes import statements
+from messaging import erasing
 from messaging.models import IRREVOCABLE, Attempt, Message, Recipient, Status
 from messaging.signals import messages_departing
 
-from .models import Review, ReviewState
+from .models import Copy, Review, ReviewState
 from .submission import cancel_waiting
 
 LOCK_REVIEWS = "SELECT id FROM oversight_review WHERE message_id = ANY(%(messages)s) ORDER BY id FOR UPDATE"
@@ -47,6 +48,12 @@ def cancel_due(*, now: datetime, limit: int = 100) -> int:
 
 @receiver(messages_departing)
 def on_messages_departing(*, ids: Sequence[UUID], **_: object) -> None:
-    """The decisions go by a function of the database's owner; the reviews and verdicts go with their messages."""
+    """The decisions go by a function of the database's owner; the reviews and verdicts go with their messages.
+
+    What the humans were sent as copies holds the same words, so that goes too.
+    """
     statements.run(LOCK_REVIEWS, {"messages": list(ids)})
     statements.run(ERASE_DECISIONS, {"messages": list(ids)})
+    copies = list(Copy.objects.filter(message__in=ids, copy__isnull=False).values_list("copy_id", flat=True))
+    if copies:
+        erasing.erase(copies)

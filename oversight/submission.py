@@ -22,7 +22,7 @@ from messaging.outbound import drafts, linking, outbox
 from messaging.outbound.clearance import Clearance
 from messaging.visibility import RECEIVED
 
-from . import facts, quota_return, reviews, sender
+from . import copies, facts, quota_return, reviews, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
 from .policy.types import Facts, File, Outcome, Provenance, Verdict
@@ -198,6 +198,8 @@ def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Revie
         outbox.hold(message, reason=reason, now=now)
         return reviews.open(message, verdict=verdict, now=now)
     outbox.enqueue(message, clearance=Clearance(seal=composed.seal), not_before=now, now=now)
+    if message.oversight_mode == OversightMode.MONITORED:
+        copies.want(message.pk, now=now)
     for recipient in composed.recipients:
         recipient.next_at = now
     return None

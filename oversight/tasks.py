@@ -7,12 +7,17 @@ from celery import shared_task
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 
-from . import departures, reviews
+from . import copies, copying, departures, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
 def expire_reviews() -> None:
     reviews.expire_due(now=clock.now())
+
+
+@shared_task(name=copies.COPY_MONITORED)
+def copy_monitored() -> None:
+    copying.send_due(now=clock.now())
 
 
 @shared_task(name="oversight.cancel_departed")

@@ -1,6 +1,12 @@
-"""What the database itself refuses: to show received mail that was held, unless a human approved exactly its bytes."""
+"""What the database itself refuses: to show received mail that was held, unless a human approved exactly its bytes.
 
-from django.db import migrations
+And copies of what monitored mailboxes send.
+"""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+import mailboxes.ids
 
 # Whatever was held, and whatever arrived at a mailbox that holds what arrives: also by a worker that does not know of it
 # (the release before this one, while both run).
@@ -28,6 +34,35 @@ CREATE TRIGGER message_shown_needs_decision BEFORE UPDATE OF status ON messaging
     EXECUTE FUNCTION oversight_admission_guard();
 """
 
+# A copy that was sent to people who watch holds the words of the message, so it goes with it.
+ERASING = """
+CREATE FUNCTION oversight_is_copy_of_departed(message uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM oversight_copy c JOIN messaging_message m ON m.id = c.message_id
+        WHERE c.copy_id = message AND mailboxes_may_erase(m.account_id, m.mailbox_id)
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION messaging_may_erase(messages uuid[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM messaging_message m
+        WHERE m.id = ANY(messages) AND NOT mailboxes_may_erase(m.account_id, m.mailbox_id)
+            AND NOT messaging_is_to_departed(m.id) AND NOT oversight_is_copy_of_departed(m.id)
+    )
+$$;
+"""
+
+NOT_ERASING = """
+CREATE OR REPLACE FUNCTION messaging_may_erase(messages uuid[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM messaging_message m
+        WHERE m.id = ANY(messages) AND NOT mailboxes_may_erase(m.account_id, m.mailbox_id)
+            AND NOT messaging_is_to_departed(m.id)
+    )
+$$;
+DROP FUNCTION oversight_is_copy_of_departed(uuid);
+"""
+
 UNDO = """
 DROP TRIGGER message_shown_needs_decision ON messaging_message;
 DROP FUNCTION oversight_admission_guard();
@@ -35,5 +70,54 @@ DROP FUNCTION oversight_admission_guard();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("oversight", "0005_room_for_people"), ("messaging", "0024_inbound")]
-    operations = [migrations.RunSQL(GUARD, UNDO)]
+    dependencies = [("oversight", "0005_room_for_people"), ("messaging", "0024_inbound"), ("mailboxes", "0012_inbound")]
+    operations = [
+        migrations.RunSQL(GUARD, UNDO),
+        migrations.CreateModel(
+            name="Copy",
+            fields=[
+                ("id", models.UUIDField(default=mailboxes.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("failures_count", models.IntegerField(default=0)),
+                ("outcome", models.CharField(blank=True, max_length=12)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "copy",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="messaging.message",
+                    ),
+                ),
+                (
+                    "message",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="copy_for_people",
+                        to="messaging.message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "copies",
+                "indexes": [
+                    models.Index(
+                        models.F("due_at"), condition=models.Q(("due_at__isnull", False)), name="copy_due"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("due_at__isnull", False), ("outcome", "")),
+                            models.Q(("due_at__isnull", True), models.Q(("outcome", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="copy_done_says_how",
+                    )
+                ],
+            },
+        ),
+        migrations.RunSQL(ERASING, NOT_ERASING),
+    ]

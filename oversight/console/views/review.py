@@ -82,9 +82,7 @@ def context_of(visit: Visit, found: Review, read: Reading) -> dict[str, Any]:
         "message_state": message.status if found.state == ReviewState.APPROVED else "",
         "message_id": message.pk,
         "initiator": detail.initiator(message),
-        "readiness": detail.readiness(message, visit)
-        if found.state == ReviewState.OPEN and not card.is_inbound
-        else [],
+        "readiness": detail.readiness(message, visit) if found.state == ReviewState.OPEN else [],
         "thread": thread,
         "way": timeline.of(message, actor=visit.actor),
     }
