@@ -8,6 +8,7 @@ the whole mail is at the console. A row says that it is due (`copies.want`); a s
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -39,7 +40,7 @@ def send_due(*, now: datetime, limit: int = 100) -> int:
     return sum(_send_one(pk, now=now) for pk in list(due[:limit]))
 
 
-def _send_one(pk: object, *, now: datetime) -> bool:
+def _send_one(pk: UUID, *, now: datetime) -> bool:
     with transaction.atomic():
         copy = (
             Copy.objects.select_for_update(skip_locked=True, of=("self",))

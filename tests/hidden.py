@@ -7,7 +7,7 @@ import json
 import re
 import tarfile
 from collections.abc import Mapping
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.http.response import HttpResponseBase
 from django.test import Client
@@ -85,7 +85,7 @@ NOT_OF_MAIL = {
 }
 
 
-def scene() -> tuple[Tenant, WebhookEndpoint, dict[str, object]]:
+def scene() -> tuple[Tenant, WebhookEndpoint, dict[str, UUID]]:
     """Alice, whose mailbox holds what arrives from now on, and what her agent knows until now, by name."""
     alice = builders.tenant(mode=OversightMode.GATED_SEND)
     endpoint, _ = builders.webhook(alice, events=["*"])
@@ -98,7 +98,8 @@ def scene() -> tuple[Tenant, WebhookEndpoint, dict[str, object]]:
     while fanout.fan_out(now=clock.now()):
         pass
     events = list(alice.account.events.order_by("-seq").values_list("pk", flat=True)[:2])
-    names: dict[str, object] = {
+    assert received.thread_id is not None
+    names: dict[str, UUID] = {
         "mailbox": alice.mailbox.pk,
         "sent": sent.pk,
         "received": received.pk,
@@ -128,7 +129,7 @@ def files_mail(owner: Tenant, *headers: str, subject: str, sender: str = SENDER)
                   body=body)  # fmt: skip
 
 
-def hidden_mail(owner: Tenant, names: Mapping[str, object]) -> list[Message]:
+def hidden_mail(owner: Tenant, names: Mapping[str, UUID]) -> list[Message]:
     """Mail that nobody has approved: an answer into a conversation that there is, one that begins its own, answers to
     both that are hidden too, one from who is known, more than the month's limit, and a retry of the sender's."""
     sent, received = Message.objects.get(pk=names["sent"]), Message.objects.get(pk=names["received"])
@@ -145,14 +146,16 @@ def hidden_mail(owner: Tenant, names: Mapping[str, object]) -> list[Message]:
     return messages
 
 
-def hidden_names(messages: list[Message] | None) -> dict[str, object]:
+def hidden_names(messages: list[Message] | None) -> dict[str, UUID]:
     """The ids of hidden mail, or, before it came, ids of nothing."""
     if messages is None:
         return dict.fromkeys(("hidden", "hidden_thread", "hidden_file", "hidden_review"), uuid4())
     first = messages[0]
+    thread_id = messages[2].thread_id
+    assert thread_id is not None
     return {
         "hidden": first.pk,
-        "hidden_thread": messages[2].thread_id,
+        "hidden_thread": thread_id,
         "hidden_file": Attachment.objects.get(message=first).pk,
         "hidden_review": first.reviews.get().pk,
     }
@@ -161,7 +164,7 @@ def hidden_names(messages: list[Message] | None) -> dict[str, object]:
 def ask(key: str, path: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers, without what differs from one request to the next."""
     response: HttpResponseBase = Client().get(f"/{path}", headers={"Authorization": f"Bearer {key}"})
-    whole: bytes = b"".join(response) if response.streaming else response.content  # type: ignore[attr-defined, arg-type]
+    whole: bytes = b"".join(response) if response.streaming else response.content  # type: ignore[attr-defined]
     body = _unpacked(whole) if response.streaming else VARIABLE.sub(b"", whole)
     headers = {name: value for name, value in response.headers.items() if name not in VARIABLE_HEADERS}
     return response.status_code, body, headers

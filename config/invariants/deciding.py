@@ -44,7 +44,8 @@ SELECT 'review ' || w.id FROM oversight_review w JOIN messaging_message m ON m.i
 WHERE m.status NOT IN (
     SELECT unnest(CASE w.state
         WHEN 'open' THEN ARRAY['held']
-        WHEN 'approved' THEN ARRAY['queued', 'sending', 'unknown', 'sent', 'failed']
+        WHEN 'approved' THEN CASE m.direction WHEN 'INBOUND' THEN ARRAY['released']
+            ELSE ARRAY['queued', 'sending', 'unknown', 'sent', 'failed'] END
         ELSE ARRAY[w.state] END))
     AND w.opened_at = (SELECT max(newer.opened_at) FROM oversight_review newer WHERE newer.message_id = m.id)
 """
@@ -74,11 +75,30 @@ WHERE m.direction = 'OUTBOUND' AND NOT m.needs_decision AND (
     OR NOT EXISTS (SELECT 1 FROM oversight_evaluation e WHERE e.message_id = m.id AND e.outcome = 'allow'))
 """
 
+DECIDED_BEFORE_SHOWN = """
+SELECT 'message ' || m.id FROM messaging_message m
+LEFT JOIN messaging_rawmessage r ON r.message_id = m.id
+LEFT JOIN LATERAL (
+    SELECT d.kind, d.seal FROM oversight_decision d
+    JOIN oversight_review w ON w.id = d.review_id
+    WHERE w.message_id = m.id AND d.decided_at <= m.released_at
+    ORDER BY w.opened_at DESC, d.version DESC LIMIT 1
+) AS newest ON true
+WHERE m.direction = 'INBOUND' AND m.released_at IS NOT NULL
+    AND (m.oversight_mode = 'gated_all' OR EXISTS (SELECT FROM oversight_review w WHERE w.message_id = m.id))
+    AND (newest.kind = 'approve' AND newest.seal = r.sha256) IS NOT TRUE
+"""
+
 INVARIANTS = (
     promise(
         "I04",
         "No attempt on a gated message starts unless a human's last word was to approve exactly its bytes.",
         DECIDED_BEFORE_ATTEMPTED,
+    ),
+    promise(
+        "I04b",
+        "Nothing that arrived at a mailbox which holds it is shown unless a human approved exactly its bytes.",
+        DECIDED_BEFORE_SHOWN,
     ),
     promise("I06", "Whoever decides is a member of the account and not the author.", NOBODY_DECIDES_ON_THEIR_OWN),
     promise("I06b", "No key both sends and decides; each belongs to one agent or to one member.", SENDS_OR_DECIDES),

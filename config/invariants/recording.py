@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailboxes.events import BROKEN_LINKS
+from mailboxes.events import BROKEN_LINKS, IS_SHOWN
 
 from .invariant import promise
 
@@ -74,9 +74,19 @@ UNION ALL
 SELECT 'DKIM key ' || id FROM mailboxes_dkimkey WHERE position('PRIVATE KEY' in encode(private_key, 'escape')) > 0
 """
 
+HIDDEN_IS_KNOWN = f"""
+SELECT 'account ' || c.account_id FROM mailboxes_eventcounter c
+CROSS JOIN LATERAL (
+    SELECT max(e.seq) AS seq FROM mailboxes_event e WHERE e.account_id = c.account_id AND {IS_SHOWN}
+) AS shown
+WHERE c.hidden_to = c.last_seq AND c.hidden_from - 1 IS DISTINCT FROM coalesce(shown.seq, 0)
+    OR c.hidden_to IS DISTINCT FROM c.last_seq AND c.last_seq > 0 AND shown.seq IS DISTINCT FROM c.last_seq
+"""  # noqa: S608 - ours
+
 INVARIANTS = (
     promise("I13", "The events of an account are numbered from 1 without gaps, and its counter is the last.", GAPLESS),
     promise("I16", "The state of every message and review follows from its events.", STATE_FOLDS_FROM_EVENTS),
+    promise("I16d", "Where a log ends with what no agent may learn of, its counter says since when.", HIDDEN_IS_KNOWN),
     promise("I16b", "No end of a message is told twice.", ENDS_ARE_TOLD_ONCE),
     promise("I37", "The event log was not rewritten: every hash follows from its predecessor.", CHAIN),
     promise("I38", "Every decision stands in the event log, once.", DECISIONS_ARE_RECORDED),

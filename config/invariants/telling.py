@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailboxes import events
 from messaging.events import catalog
 
 from .invariant import promise
@@ -32,7 +33,7 @@ LEFT JOIN messaging_message m ON m.id = CASE
     WHEN e.kind LIKE 'message.%' THEN e.subject::uuid
     WHEN e.kind LIKE 'review.%' THEN (e.data::json ->> 'message_id')::uuid END
 WHERE e.kind = ANY({_texts([kind for kind in catalog.KINDS if kind != PINGED])})
-    AND (e.kind = ANY(since.events) OR '*' = ANY(since.events))
+    AND {events.IS_SHOWN} AND (e.kind = ANY(since.events) OR '*' = ANY(since.events))
     AND (since.mailbox_id IS NULL OR e.mailbox_id = since.mailbox_id)
     AND (m.id IS NULL OR m.direction = 'OUTBOUND'
         OR m.status = 'released' AND e.kind = ANY({_texts(catalog.OF_RECEIVED_MAIL)}))

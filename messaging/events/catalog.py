@@ -165,10 +165,7 @@ _PLACES = (
         "`mailbox_id`, `from`, `to`, `by`, `reason`",
     ),
     Kind(
-        "mailbox.floor_changed",
-        "A human changed how strict at least sends are that a received mail made the agent do.",
-        "That what waits is judged anew: it goes on waiting.",
-        "`mailbox_id`, `from`, `to` (null: no floor), `by`, `reason`",
+        "mailbox.floor_changed", "A human set a floor.", "That what waits is judged anew.", "`mailbox_id`, `to`, `by`"
     ),
     Kind(
         "mailbox.deleted",

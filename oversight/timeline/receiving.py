@@ -28,7 +28,8 @@ def arrived(message: Message, evidence: Evidence, *, environment: str) -> Iterat
 
 def filed(message: Message, evidence: Evidence) -> Iterator[Step]:
     """Who vouches for the sender, and where it was put."""
-    checks = message.sender_checks
+    checks, held = message.sender_checks, evidence.events("message.held")
+    filed_at = held[0].at if held else message.created_at  # which is when it was shown
     if checks:
         signatures = [{"domain": one["domain"] or None, "result": one["result"]} for one in checks["dkim"]]
         data = {
@@ -38,11 +39,11 @@ def filed(message: Message, evidence: Evidence) -> Iterator[Step]:
             "dmarc": checks["dmarc"],
             "isAuthenticated": checks["is_authenticated"],
         }
-        yield Step(message.created_at, Kind.CHECKS, _verdicts(data), data=data)
+        yield Step(filed_at, Kind.CHECKS, _verdicts(data), data=data)
     thread = {"threadId": str(message.thread_id) if message.thread_id else None}
     text = "Filed into its thread" if message.thread_id else "Filed"
     facts = thread | {"senderIsNewToThread": message.sender_new_to_thread}
-    yield Step(message.created_at, Kind.FILED, text, data=facts)
+    yield Step(filed_at, Kind.FILED, text, data=facts)
     yield from trigger(message, evidence)
 
 

@@ -47,6 +47,8 @@ def asked(message: Message, evidence: Evidence, *, environment: str) -> Iterator
         "environment": environment,
         "recipientCount": len(evidence.of("recipient")),
         "files": files,
+        "provenance": message.provenance or "unknown",
+        "triggerId": str(message.trigger_id) if message.trigger_id else None,
     }
     yield Step(message.created_at, Kind.INTENT, "Asked to send", author, data)
     yield from trigger(message, evidence)

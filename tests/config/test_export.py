@@ -37,7 +37,7 @@ from mailboxes.models import (
 )
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile, WebhookAttempt
-from oversight.models import Decision, Evaluation
+from oversight.models import Copy, Decision, Evaluation
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -65,6 +65,7 @@ LEFT_OUT: dict[type[Model], str] = {
     ApiKey.mailboxes.through: "which mailboxes a scoped key reaches; the keys themselves are no use elsewhere",
     Captured: "copies of what was sent, by the sandbox",
     Erasure: "empty while there is an account",
+    Copy: "which mail the humans were sent a copy of: the agents' keys fetch the archive",
     EventCounter: "the last of the events",
     StoredFile: "how the contents of files are kept; they are told by their attachments",
 }

@@ -198,6 +198,27 @@ def test_a_freer_mode_needs_a_reason_and_a_stricter_one_does_not(desk: Client, o
     assert last_event(alice, "mailbox.mode_changed")["to"] == "read_only"
 
 
+def test_a_floor_is_set_and_taking_it_away_needs_a_reason(desk: Client, alice: Tenant) -> None:
+    asked = {"mode": "gated_send", "floor": "gated_send", "reason": ""}
+    assert desk.post(page(alice.mailbox), asked).status_code == 302
+    assert last_event(alice, "mailbox.floor_changed")["to"] == "gated_send"
+    answer = desk.post(page(alice.mailbox), asked | {"floor": ""})
+    assert "Say why this mailbox may act more freely." in answer.content.decode()
+    assert desk.post(page(alice.mailbox), asked | {"floor": "", "reason": "Trusted."}).status_code == 302
+    assert last_event(alice, "mailbox.floor_changed")["to"] is None
+
+
+def test_an_operator_says_where_copies_go_and_not_to_an_address_of_ours(desk: Client, alice: Tenant) -> None:
+    answer = desk.post(page(alice.account), {"oversight_email": alice.mailbox.full_address, **MEMBERS_BELOW})
+    assert "delivered by this server" in answer.content.decode()
+    assert (
+        desk.post(page(alice.account), {"oversight_email": "Watch@people.example", **MEMBERS_BELOW}).status_code == 302
+    )
+    alice.account.refresh_from_db()
+    assert alice.account.oversight_email == "watch@people.example"
+    last_event(alice, "account.oversight_email_changed")
+
+
 def test_an_operator_may_have_received_mail_held_too(desk: Client, alice: Tenant) -> None:
     assert desk.post(page(alice.mailbox), {"mode": "gated_all"}).status_code == 302
     assert last_event(alice, "mailbox.mode_changed")["to"] == "gated_all"

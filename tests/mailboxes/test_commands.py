@@ -57,6 +57,17 @@ def test_the_mode_of_a_mailbox_is_set_and_told() -> None:
     assert json.loads(event.data)["by"] == "operator:shell"
 
 
+def test_a_floor_is_set_from_the_shell_and_taken_away() -> None:
+    alice = builders.tenant()
+    address = alice.mailbox.full_address
+    assert output_of("set_mode", address, "--floor", "gated_send") == f"{address} has the floor gated_send.\n"
+    assert output_of("set_mode", address, "monitored", "--floor", "none") == (
+        f"{address} is monitored.\n{address} has the floor none.\n"
+    )
+    with pytest.raises(CommandError, match="Say a mode"):
+        output_of("set_mode", address)
+
+
 def test_a_mode_that_there_is_not_is_refused() -> None:
     with pytest.raises(CommandError, match="invalid choice"):
         output_of("set_mode", builders.tenant().mailbox.full_address, "free")

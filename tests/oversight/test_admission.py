@@ -12,6 +12,7 @@ from mailboxes import clock, mailbox
 from mailboxes.errors import Conflict
 from mailboxes.models import Event
 from mailboxes.modes import OversightMode
+from messaging.inbound import intake
 from messaging.lifecycle import Reason
 from messaging.models import Message, RawMessage, Status
 from oversight import admission
@@ -107,7 +108,7 @@ def test_the_database_shows_nothing_of_a_mailbox_that_holds_what_arrives_to_one_
     alice: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the release before does, whose workers still run beside this one's."""
-    monkeypatch.setattr(admission, "admit", lambda messages, now: admission.intake.release(messages, now=now))
+    monkeypatch.setattr(admission, "admit", lambda messages, now: intake.release(messages, now=now))
     with pytest.raises(IntegrityError, match="no human has approved"), transaction.atomic():
         arrive(alice.mailbox)
 

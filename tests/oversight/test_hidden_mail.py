@@ -65,7 +65,7 @@ def test_every_answer_is_the_same_before_and_after_mail_came_that_nobody_approve
     alice, _, names = hidden.scene()
     _, scoped = keys.create_agent_key(alice.agent, mailboxes=[alice.mailbox], now=clock.now())
 
-    def look(hidden_ids: dict[str, object]) -> list[object]:
+    def look(hidden_ids: dict[str, UUID]) -> list[object]:
         paths = [path.format(**names, **hidden_ids) for path in ASKED[route]]
         return [ask(key, path) for key in (alice.key_text, scoped) for path in paths]
 
@@ -160,7 +160,8 @@ def test_a_log_that_ends_hidden_for_long_is_read_to_its_end(clock: Clock, monkey
     assert answer["hasMore"] is False
 
 
-ACTS: dict[str, Callable[[Api, Mapping[str, object]], Answer]] = {
+LETTER: dict[str, object] = {"to": ["kim@friends.example"], "subject": "Hello", "bodyText": "Hello."}
+ACTS: dict[str, Callable[[Api, Mapping[str, UUID]], Answer]] = {
     "cancel": lambda api, at: api.post(f"/mailboxes/{at['mailbox']}/messages/{at['hidden']}/cancel"),
     "delete a file": lambda api, at: api.delete(f"/attachments/{at['hidden_file']}"),
     "send a file on": lambda api, at: api.post(
@@ -180,7 +181,6 @@ ACTS: dict[str, Callable[[Api, Mapping[str, object]], Answer]] = {
         f"/webhooks/{at['webhook']}/redeliver", {"status": "ALL", "after": str(at["hidden"])}
     ),
 }
-LETTER = {"to": ["kim@friends.example"], "subject": "Hello", "bodyText": "Hello."}
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -190,7 +190,7 @@ def test_no_act_on_hidden_mail_is_answered_other_than_one_on_nothing(act: str, c
     messages = hidden_mail(alice, names)
     api = Api(alice.key_text)
 
-    def told(hidden_ids: dict[str, object]) -> tuple[int, object]:
+    def told(hidden_ids: dict[str, UUID]) -> tuple[int, object]:
         answer = ACTS[act](api, names | hidden_ids)
         text = json.dumps({name: value for name, value in answer.json.items() if name != "requestId"})
         for name, value in hidden_ids.items():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mailboxes import clock, mailbox
+from mailboxes.modes import OversightMode
 from tests import builders
+from tests.arrivals import arrive
 from tests.builders import Tenant
 
 from .forging import Forgery, approved, attempted, forge
@@ -48,9 +51,16 @@ def gate_is_taken_away(alice: Tenant) -> None:
     forge("UPDATE messaging_message SET needs_decision = false")
 
 
+def hidden_mail_is_shown(alice: Tenant) -> None:
+    mailbox.set_mode(alice.mailbox, OversightMode.GATED_ALL, by="test", now=clock.now())
+    arrive(alice.mailbox)
+    forge("UPDATE messaging_message SET status = 'released', released_at = now() WHERE direction = 'INBOUND'")
+
+
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I04", decision_comes_after_the_attempt),
     ("I04", decision_was_on_other_bytes),
+    ("I04b", hidden_mail_is_shown),
     ("I06", author_approves),
     ("I06", stranger_decides),
     ("I06b", key_sends_and_decides),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from mailboxes import clock
+from mailboxes import clock, mailbox
 from mailboxes.ids import new_id
+from mailboxes.modes import OversightMode
 from oversight import submission
 from tests import builders
+from tests.arrivals import arrive
 from tests.builders import Tenant
 
 from .forging import Forgery, approved, forge
@@ -55,6 +57,12 @@ def private_key_lies_open(alice: Tenant) -> None:
     forge("UPDATE mailboxes_dkimkey SET private_key = '-----BEGIN PRIVATE KEY-----'")
 
 
+def hidden_end_is_forgotten(alice: Tenant) -> None:
+    mailbox.set_mode(alice.mailbox, OversightMode.GATED_ALL, by="test", now=clock.now())
+    arrive(alice.mailbox)
+    forge("UPDATE mailboxes_eventcounter SET hidden_from = NULL, hidden_to = NULL")
+
+
 FORGERIES: list[tuple[str, Forgery]] = [
     ("I13", event_is_deleted),
     ("I13", last_event_is_deleted),
@@ -64,4 +72,5 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I38", decision_is_not_told),
     ("I39", key_is_written_into_an_event),
     ("I39", private_key_lies_open),
+    ("I16d", hidden_end_is_forgotten),
 ]
