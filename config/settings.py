@@ -32,6 +32,9 @@ DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
 # Says how far the database knows of what has left, so it must not be restored together with it (mailboxes.epoch).
 EPOCH_FILE = DATA_DIR / _text("EPOCH_FILE", "epoch")
+# Signed heads of the event logs, for verify_audit: outside of the database (mailboxes.audit.heads).
+AUDIT_HEADS_DIR = DATA_DIR / _text("AUDIT_HEADS_DIR", "audit")
+AUDIT_HEADS_MINUTES = _number("AUDIT_HEADS_MINUTES", 10)
 
 DATABASE_URL = _text("DATABASE_URL")
 EMBEDDED_POSTGRES = not DATABASE_URL
