@@ -64,6 +64,10 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# The trust ladder: wrong codes until a request is dead, requests an hour for a mailbox, hours that a code works.
+PERMIT_TRIES = _number("PERMIT_TRIES", 5)
+UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)
+UPGRADE_CODE_HOURS = _number("UPGRADE_CODE_HOURS", 24)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
