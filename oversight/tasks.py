@@ -7,7 +7,7 @@ from celery import shared_task
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 
-from . import departures, reviews
+from . import departures, review_notices, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -28,3 +28,8 @@ def erase_departed() -> None:
 @shared_task(name="oversight.forget_old_answers")
 def forget_old_answers() -> None:
     idempotency.forget_old(now=clock.now())
+
+
+@shared_task(name="oversight.send_notices")
+def send_notices() -> None:
+    review_notices.send_due(now=clock.now())

@@ -1,7 +1,18 @@
 """What waits for people, and what they decided."""
 
 from .decision import Decision, DecisionKind, Door
+from .notices import AccountNotices, NoticeSettings, NoticeStyle
 from .policy import Evaluation
 from .review import Review, ReviewState
 
-__all__ = ["Decision", "DecisionKind", "Door", "Evaluation", "Review", "ReviewState"]
+__all__ = [
+    "AccountNotices",
+    "Decision",
+    "DecisionKind",
+    "Door",
+    "Evaluation",
+    "NoticeSettings",
+    "NoticeStyle",
+    "Review",
+    "ReviewState",
+]
