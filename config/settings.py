@@ -68,6 +68,10 @@ REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
 PERMIT_TRIES = _number("PERMIT_TRIES", 5)
 UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)
 UPGRADE_CODE_HOURS = _number("UPGRADE_CODE_HOURS", 24)
+# Notices to reviewers: how long after a hold, how seldom, how long the link in them works.
+NOTICE_DELAY_SECONDS = _number("NOTICE_DELAY_SECONDS", 60)
+NOTICE_EVERY_MINUTES = _number("NOTICE_EVERY_MINUTES", 10)
+NOTICE_LINK_HOURS = _number("NOTICE_LINK_HOURS", 24)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)

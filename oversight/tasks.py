@@ -8,7 +8,7 @@ from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 from mailboxes.audit import heads
 
-from . import departures, reviews
+from . import departures, review_notices, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -34,3 +34,8 @@ def forget_old_answers() -> None:
 @shared_task(name="oversight.sign_heads")
 def sign_heads() -> None:
     heads.sign_moved(now=clock.now())
+
+
+@shared_task(name="oversight.send_notices")
+def send_notices() -> None:
+    review_notices.send_due(now=clock.now())

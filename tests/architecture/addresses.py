@@ -48,6 +48,8 @@ ADDRESSES: dict[str, Address] = {
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),
+    "n/<str:token>/": Address(Door.OPEN),  # shows nothing without a session: tests/oversight/test_review_notices
+    "settings/notices/": Address(Door.MEMBER),
     "logout/": Address(Door.OPEN, "POST"),
     "verify/again/": Address(Door.OPEN, "POST"),
     "verify/<str:token>/": Address(Door.OPEN),
