@@ -2,7 +2,22 @@
 
 from .copy import Copy
 from .decision import Decision, DecisionKind, Door
+from .notices import AccountNotices, NoticeSettings, NoticeStyle
+from .permit import Permit, PermitState
 from .policy import Evaluation
 from .review import Review, ReviewState
 
-__all__ = ["Copy", "Decision", "DecisionKind", "Door", "Evaluation", "Review", "ReviewState"]
+__all__ = [
+    "AccountNotices",
+    "Copy",
+    "Decision",
+    "DecisionKind",
+    "Door",
+    "Evaluation",
+    "NoticeSettings",
+    "NoticeStyle",
+    "Permit",
+    "PermitState",
+    "Review",
+    "ReviewState",
+]

@@ -78,6 +78,8 @@ class TestWhatWasAskedFor:
             "environment": "live",
             "recipientCount": 2,
             "files": [],
+            "provenance": "unknown",
+            "triggerId": None,
         }
         assert (verdict.kind, verdict.text) == (Kind.VERDICT, "Cleared without a person (autonomous)")
         assert verdict.data["outcome"] == "allow"
