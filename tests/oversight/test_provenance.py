@@ -117,7 +117,7 @@ def test_a_floor_is_told_and_no_key_sets_it(alice: Tenant) -> None:
     assert api.get(path).json["mailbox"]["floor"] == "gated_send"
     assert api.get("/mailboxes").json["mailboxes"][0]["floor"] == "gated_send"
     for said in ({"floor": None}, {"floor": "autonomous"}, {"mode": "autonomous"}):
-        assert api.patch(path, said).status == 400
+        assert api.patch(path, said).status in (400, 403)
     assert api.post("/mailboxes", {"address": "x", "floor": "autonomous"}).status == 400
     assert api.get(path).json["mailbox"]["floor"] == "gated_send"
     assert facts(send(alice))["floor"] == "gated_send"
