@@ -21,7 +21,7 @@ from messaging.mime import markdown
 GROUPS = {
     "Messages": ("message.",),
     "Reviews": ("review.",),
-    "Mailboxes and domains": ("mailbox.", "domain."),
+    "Mailboxes and domains": ("mailbox.", "domain.", "permit."),
     "The account": ("account.", "key.", "suppression.", "attachment.", "webhook."),
 }
 
