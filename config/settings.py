@@ -61,6 +61,10 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# A back-test of rules: how far back without being told, how far at most, and how many messages.
+BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
+BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)
+BACKTEST_MESSAGES = max(_number("BACKTEST_MESSAGES", 10_000), 1)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)

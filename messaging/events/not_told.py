@@ -16,5 +16,6 @@ NOT_TOLD = {
     "message.refused": "Answered with 403 when it was asked; no agent sees it listed.",
     "message.viewed_by_operator": "For the account's humans: the operator's looks are theirs to judge.",
     "platform.": "The house's own.",
+    "policy.": "Rules are for the people who watch over agents; an agent is told what they make of its message.",
     "support.": "Between the account's humans and the operator.",
 }

@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of condition. `needs` are the Facts that it can't do without, `needs_by_field` those that a member wants.
+    """One kind of condition. `needs` are the Facts it can't do without, `needs_by_field` those that a member wants.
 
     `turns_itself`: `isNot` is asked of each recipient or file, not of all together.
     """

@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"(\*|[^\s@*,;:<>()\"\[\]\\]{1,64})@([a-z0-9](?:[a-z0-9-]{
 
 
 class Malformed(Exception):
-    """A rule set that can't be used: `rule` is the id of the one at fault or its place, `field` the way to the value."""
+    """Rules that can't be used. `rule` is the id of the one at fault, or its place; `field` the way to the value."""
 
     def __init__(self, sentence: str, *, rule: str, field: str) -> None:
         super().__init__(sentence)
@@ -143,7 +143,8 @@ def several(read_one: Read, *, most: int) -> Read:
 
 def pattern(given: object, place: Place) -> str:
     """An address in its canonical spelling, or `*@` and a whole domain."""
-    if not isinstance(given, str) or len(given) > 320 or not _ADDRESS.fullmatch(given.lower()):
+    is_text = isinstance(given, str) and len(given) <= 320 and given.isascii() and given.isprintable()
+    if not isinstance(given, str) or not is_text or not _ADDRESS.fullmatch(given.lower()):
         raise place.wrong('Here belongs an address like "kim@friends.example", or "*@friends.example" for a domain.')
     return given.lower()
 

@@ -37,6 +37,7 @@ REFUSED = {
     "redeliverWebhookDelivery",
     "redeliverWebhookEvents",
     "sendWelcomeEmail",
+    "evaluatePolicy",  # answers as a send
 }
 # Keys, decisions, deleting, proving, paying, asking for help.
 ALLOWED = {
@@ -57,6 +58,10 @@ ALLOWED = {
     "approveReview",
     "rejectReview",
     "undoReview",
+    "proposeRules",
+    "backTestRules",
+    "publishRules",
+    "rollBackRules",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",

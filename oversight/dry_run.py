@@ -1,0 +1,44 @@
+"""What would become of a send: the same judgment on the same reading, and nothing written but that it was asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from mailboxes import events
+from mailboxes.models import Scope
+from mailboxes.principals import Principal
+from messaging.mime.types import Draft
+
+from . import submission
+from .submission import Judged
+
+
+def evaluate(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
+    """What the policy would make of the draft if it were sent now. Raises Problem where a send would.
+
+    For who may send, and for members who decide. It promises nothing of a later send: the world moves on.
+    """
+    if actor.member is None:
+        actor.require(Scope.SEND, fix="Use an agent's key that sends, or a member's decide key.")
+    else:
+        actor.require(Scope.DECIDE)
+    with transaction.atomic():
+        judged = submission.judge(draft, actor=actor, now=now)
+        _record(judged, actor=actor, now=now)
+    return judged
+
+
+def _record(judged: Judged, *, actor: Principal, now: datetime) -> None:
+    mailbox, verdict = judged.sender.mailbox, judged.verdict
+    data = {
+        "mailbox_id": str(mailbox.pk),
+        "outcome": verdict.outcome.value,
+        "code": verdict.code,
+        "versions": [one.version for one in judged.sender.rules],
+        "by": actor.identity,
+    }
+    events.record(
+        mailbox.account_id, "policy.evaluated", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
+    )
