@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from oversight.policy.types import Link
@@ -103,19 +104,39 @@ def as_browsers_read(target: str) -> str:
 
 def pretends(ascii_host: str, known: Known = NOBODY) -> bool:
     """True if the host looks like one of the known ones or of a brand, or puts such a name before its own."""
+    models = _models(known)
     domain = hosts.registered(ascii_host)
-    trusted = {hosts.registered(one) for one in known.own} | BRANDS
-    if domain in trusted:
+    if domain in models.trusted:
         return False
-    models = (trusted | {hosts.registered(one) for one in known.recipients}) - {domain}
-    own_label = hosts.to_unicode(domain).split(".")[0]
-    before = ascii_host.removesuffix(domain)
-    return any(_looks_like(own_label, domain, model) or f".{before}".endswith(f".{model}.") for model in models)
+    label = _label(domain)
+    if models.labels.get(skeleton(label), frozenset()) - {label}:
+        return True
+    before = ascii_host.removesuffix(domain).rstrip(".").split(".")
+    return any(".".join(before[at : at + size]) in models.domains for size in (2, 3) for at in range(len(before)))
 
 
-def _looks_like(label: str, domain: str, model: str) -> bool:
-    model_label = hosts.to_unicode(model).split(".")[0]
-    return len(model_label) > 2 and label != model_label and skeleton(label) == skeleton(model_label)
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Domains that are trusted, those that may be imitated, and what labels of the latter look alike."""
+
+    trusted: frozenset[str]
+    domains: frozenset[str]
+    labels: Mapping[str, frozenset[str]]
+
+
+@lru_cache(maxsize=256)
+def _models(known: Known) -> _Models:
+    trusted = frozenset(map(hosts.registered, known.own)) | BRANDS
+    domains = trusted | frozenset(map(hosts.registered, known.recipients))
+    labels: dict[str, frozenset[str]] = {}
+    for label in map(_label, domains):
+        if len(label) > 2:
+            labels[skeleton(label)] = labels.get(skeleton(label), frozenset()) | {label}
+    return _Models(trusted, domains, labels)
+
+
+def _label(domain: str) -> str:
+    return hosts.to_unicode(domain).split(".")[0]
 
 
 def _problems(seen: Destination, known: Known) -> Iterator[str]:
