@@ -147,6 +147,8 @@ class Facts:
     # The id of a message with the same recipients and content within the last 60 seconds, "" where there is none.
     duplicate_of: str | None = None
     is_mode_asked: bool = False
+    # More text than detectors look at: what they did not find may stand there all the same.
+    is_cut: bool = False
 
     def as_json(self) -> dict[str, object]:
         """What is kept beside the verdict: everything but the text, None left out."""
