@@ -16,10 +16,10 @@ from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Status
 
 from . import facts, rule_sets
-from .models import RuleSetVersion
+from .models import Evaluation, RuleSetVersion
 from .policy.evaluate import evaluate
 from .policy.rules import RuleSet, needed
-from .policy.types import Outcome, Verdict
+from .policy.types import Facts, Outcome, Verdict
 
 AT_ONCE = 250  # messages with their bodies in memory
 TOLD = 1000
@@ -120,7 +120,7 @@ def _pages(ids: Sequence[UUID]) -> Iterator[list[Message]]:
 
 def _changes(messages: Sequence[Message], live: InForce, proposed: InForce) -> Iterator[Change]:
     needs = needed((*live.values(), *proposed.values()))
-    for message, known in zip(messages, facts.gather_past(messages, needs=needs), strict=True):
+    for message, known in zip(messages, _facts(messages, needs), strict=True):
         before = evaluate(known, _of(live, message.mailbox_id))
         after = evaluate(known, _of(proposed, message.mailbox_id))
         if _what_becomes(before) != _what_becomes(after):
@@ -132,6 +132,14 @@ def _changes(messages: Sequence[Message], live: InForce, proposed: InForce) -> I
                 replace(before, trace=()),
                 replace(after, trace=()),
             )
+
+
+def _facts(messages: Sequence[Message], needs: frozenset[str]) -> Iterator[Facts]:
+    """The facts of then; that a message named its mode stands beside its verdict alone."""
+    asked = Evaluation.objects.filter(message__in=messages, facts__is_mode_asked=True)
+    named = set(asked.values_list("message_id", flat=True))
+    for message, known in zip(messages, facts.gather_past(messages, needs=needs), strict=True):
+        yield replace(known, is_mode_asked=message.pk in named)
 
 
 def _of(in_force: InForce, mailbox_id: UUID) -> tuple[RuleSet, ...]:

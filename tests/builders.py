@@ -91,9 +91,9 @@ def held(owner: Tenant, **fields: Any) -> Review:
     return Review.objects.select_related("message", "mailbox").get(message=submit(owner, **fields))
 
 
-def rule(name: str = "always", then: str = "hold", *when: dict[str, Any], **more: Any) -> dict[str, Any]:
+def rule(rule_id: str = "always", then: str = "hold", *when: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A rule as JSON; it always applies where no condition is given."""
-    return {"id": name, "name": name.title(), "when": list(when) or [{"kind": "always"}], "then": then, **more}
+    return {"id": rule_id, "name": rule_id.title(), "when": list(when) or [{"kind": "always"}], "then": then, **more}
 
 
 def rules(

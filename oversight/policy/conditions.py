@@ -23,6 +23,9 @@ class Condition:
         if any(getattr(facts, name) is None for name in self.kind.needs_of(self.given)):
             return Look(None, "not known of this message")
         look = self.kind.look(facts, Asked(self.given, self.is_not, for_every))
+        if facts.is_cut and self.kind.is_of_text and not look.is_met:
+            # It may stand in what was not looked at: who stops is met, and who lets pass is not.
+            return Look(not for_every, "more text than is looked at")
         if self.kind.turns_itself or not self.is_not:
             return look
         return Look(not look.is_met, look.found)

@@ -28,6 +28,7 @@ def evaluate(facts: Facts, rules: Sequence[RuleSet] = ()) -> Verdict:
         return Verdict(Outcome.HOLD, NO_RULE, "No rule applied to this message, so it waits for a human.", trace)
     first = heeded[0]
     stopping = [one for one in heeded if one.outcome != Outcome.ALLOW]
+    holding = stopping if first.outcome == Outcome.HOLD else []
     assert first.outcome is not None
     return Verdict(
         first.outcome,
@@ -35,9 +36,9 @@ def evaluate(facts: Facts, rules: Sequence[RuleSet] = ()) -> Verdict:
         first.text,
         trace,
         fix=first.fix,
-        lane=next((one.lane for one in stopping if one.lane), ""),
-        people=max((one.people for one in stopping), default=1),
-        risk=max((one.risk for one in stopping), key=lambda risk: risk.weight, default=Risk.LOW),
+        lane=next((one.lane for one in holding if one.lane), ""),
+        people=max((one.people for one in holding), default=1),
+        risk=max((one.risk for one in holding), key=lambda risk: risk.weight, default=Risk.LOW),
         also=_also(first, stopping),
         cleared_by=first.rule if first.outcome == Outcome.ALLOW else "",
     )

@@ -62,7 +62,8 @@ class Asked:
 class Kind:
     """One kind of condition. `needs` are the Facts it can't do without, `needs_by_field` those that a member wants.
 
-    `turns_itself`: `isNot` is asked of each recipient or file, not of all together.
+    `turns_itself`: `isNot` is asked of each recipient or file, not of all together. `is_of_text`: what it looks for may
+    stand where a text was cut off.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Kind:
     fields: Mapping[str, Field] = field(default_factory=dict)
     needs_one_of: tuple[str, ...] = ()
     turns_itself: bool = False
+    is_of_text: bool = False
     needs_by_field: Mapping[str, str] = field(default_factory=dict)
 
     def needs_of(self, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -245,7 +247,13 @@ KINDS: dict[str, Kind] = {
             needs_one_of=("perHour", "perDay"),
             needs_by_field={"perHour": "recipients_hour", "perDay": "recipients_day"},
         ),
-        Kind("amount", _amount, ("amounts",), {"over": Field(number), "currency": optional(currency)}),
+        Kind(
+            "amount",
+            _amount,
+            ("amounts",),
+            {"over": Field(number), "currency": optional(currency)},
+            is_of_text=True,
+        ),
         Kind(
             "words",
             _words,
@@ -255,6 +263,7 @@ KINDS: dict[str, Kind] = {
                 "words": optional(several(_word, most=MOST_WORDS)),
             },
             needs_one_of=("list", "words"),
+            is_of_text=True,
         ),
         Kind(
             "attachments",
@@ -271,12 +280,14 @@ KINDS: dict[str, Kind] = {
             _links,
             ("links",),
             {"problems": optional(several(choice(LINK_PROBLEMS), most=len(LINK_PROBLEMS)))},
+            is_of_text=True,
         ),
         Kind(
             "secrets",
             _secrets,
             ("secrets",),
             {"kinds": optional(several(choice(SECRET_KINDS), most=len(SECRET_KINDS)))},
+            is_of_text=True,
         ),
         Kind("duplicate", _duplicate, ("duplicate_of",)),
         Kind(

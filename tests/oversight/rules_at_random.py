@@ -125,4 +125,5 @@ facts = st.builds(
     secrets=_maybe(_several(st.builds(Secret, st.sampled_from(SECRET_KINDS), st.just("text")))),
     duplicate_of=_maybe(st.sampled_from(["", "1"])),
     is_mode_asked=st.booleans(),
+    is_cut=st.booleans(),
 )

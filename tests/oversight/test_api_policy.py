@@ -93,7 +93,7 @@ class TestEvaluate:
     def test_what_a_send_is_refused_for_before_any_policy_is_told_so_here(self, alice: Tenant) -> None:
         api = Api(alice.key_text)
         for fields, code in (
-            ({"to": []}, "invalid_field"),
+            ({"to": []}, "missing_field"),
             ({"subject": "a\nb"}, "subject_characters"),
             ({"oversightMode": "sideways"}, "invalid_field"),
             ({"color": "red"}, "unknown_field"),

@@ -126,6 +126,14 @@ def test_only_the_days_asked_for_and_so_many_messages_are_looked_at(
             tried(alice, proposed, days=days)
 
 
+def test_a_mode_that_the_message_named_is_no_rules_to_lift_in_the_past_either() -> None:
+    gated = builders.tenant(mode=OversightMode.GATED_SEND)
+    asked, plain = builders.submit(gated, oversight_mode="gated_send"), builders.submit(gated)
+    tested = tried(gated, builders.rules(gated, builders.rule("all", "allow"), is_live=False))
+    assert [change.message_id for change in tested.changes] == [plain.pk]
+    assert asked.status == Status.HELD
+
+
 def test_a_back_test_is_noted_and_changes_no_mail(alice: Tenant) -> None:
     message = builders.submit(alice)
     tried(alice, builders.rules(alice, RIVALS, is_live=False))

@@ -144,6 +144,13 @@ class TestConditions:
         for condition in ({"kind": "first_contact"}, {"kind": "first_contact", "isNot": True}):
             assert found(condition, facts(first_contacts=None)) is Result.NOT_APPLICABLE
 
+    def test_what_was_not_looked_at_to_its_end_is_taken_for_the_worst(self) -> None:
+        words = {"kind": "words", "words": ["gold"]}
+        for condition in (words, words | {"isNot": True}):
+            assert is_met(condition, text="a" * 9, is_cut=True)
+        assert not is_met(words | {"isNot": True}, "allow", text="a" * 9, is_cut=True)
+        assert not is_met({"kind": "first_contact"}, first_contacts=(), is_cut=True)
+
     def test_all_conditions_of_a_rule_must_be_met(self) -> None:
         rule = builders.rule("both", "hold", {"kind": "reply"}, {"kind": "first_contact"})
         known = facts(is_reply=True, first_contacts=("kim@friends.example",))
