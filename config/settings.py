@@ -61,6 +61,8 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# How often a minute the policy is asked, for one mailbox, what it would make of a send. 0: as often as one likes.
+EVALUATIONS_PER_MINUTE = _number("EVALUATIONS_PER_MINUTE", 60)
 # A back-test of rules: how far back without being told, how far at most, and how many messages.
 BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
 BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)

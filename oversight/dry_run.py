@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from mailboxes import events
-from mailboxes.models import Scope
+from mailboxes.errors import LimitReached
+from mailboxes.models import Event, Mailbox, Scope
 from mailboxes.principals import Principal
 from messaging.mime.types import Draft
 
 from . import submission
 from .submission import Judged
+
+EVALUATED = "policy.evaluated"
+MINUTE = timedelta(minutes=1)
 
 
 def evaluate(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
@@ -26,8 +31,24 @@ def evaluate(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
         actor.require(Scope.DECIDE)
     with transaction.atomic():
         judged = submission.judge(draft, actor=actor, now=now)
+        _check_rate(judged.sender.mailbox, now=now)
         _record(judged, actor=actor, now=now)
     return judged
+
+
+def _check_rate(mailbox: Mailbox, *, now: datetime) -> None:
+    """Each answer says a little about where the thresholds are, and stands in the log for good."""
+    most = settings.EVALUATIONS_PER_MINUTE
+    asked = Event.objects.filter(subject=str(mailbox.pk), kind=EVALUATED, created_at__gt=now - MINUTE)
+    recent = list(asked.order_by("-seq").values_list("created_at", flat=True)[:most])
+    if most and len(recent) == most:
+        wait = int((recent[-1] + MINUTE - now).total_seconds()) + 1
+        raise LimitReached(
+            f"The policy is asked {most} times a minute at most for one mailbox.",
+            code="too_many_evaluations",
+            fix=f"Wait {wait} seconds.",
+            headers={"Retry-After": str(wait)},
+        )
 
 
 def _record(judged: Judged, *, actor: Principal, now: datetime) -> None:
@@ -39,6 +60,4 @@ def _record(judged: Judged, *, actor: Principal, now: datetime) -> None:
         "versions": [one.version for one in judged.sender.rules],
         "by": actor.identity,
     }
-    events.record(
-        mailbox.account_id, "policy.evaluated", subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk
-    )
+    events.record(mailbox.account_id, EVALUATED, subject=str(mailbox.pk), data=data, now=now, mailbox_id=mailbox.pk)

@@ -150,6 +150,7 @@ CODES: dict[int, dict[str, str]] = {
         "too_many_requests": "Too many requests from your address; Retry-After says how long to wait.",
         "too_many_passwords": "Too many wrong passwords; Retry-After says how long to wait.",
         "too_many_pings": "The webhook was pinged too often within a minute; Retry-After says how long to wait.",
+        "too_many_evaluations": "The policy was asked too often within a minute; Retry-After says how long to wait.",
         "too_many_tickets": "The account asked for help too often within a day.",
         "too_many_streams": "The key or the account has all the streams it may; Retry-After says when to try again.",
         "limit_reached": "A limit is used up.",

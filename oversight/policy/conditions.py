@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .kinds import KINDS, Asked, Kind, Look
+from .kinds import KINDS, Kind
+from .looks import Asked, Look
 from .reading import Field, Place, choice, flag, members, optional
 from .types import Facts
 

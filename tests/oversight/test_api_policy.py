@@ -9,6 +9,8 @@ import pytest
 from mailboxes.models import Role
 from mailboxes.modes import OversightMode
 from messaging.models import Attachment, Message
+from oversight.console import why
+from oversight.models import Review
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
@@ -170,3 +172,18 @@ class TestRules:
         builders.rules(alice, FIRST)
         for number in ("0", "2", "-1", "1e1", "x", "9" * 30, "²"):
             assert owner(alice).get(f"{RULES}/versions/{number}").status == 404
+
+
+def test_people_read_at_the_console_which_rule_held_it_what_it_found_and_what_else(alice: Tenant) -> None:
+    money = builders.rule("money", "hold", {"kind": "amount", "over": 1000}, risk="high", name="Money over 1,000")
+    builders.rules(alice, money, FIRST)
+    send(alice, MAIL | {"bodyText": "Please pay EUR 4,200.00 by Monday."})
+    told = why.of(_with_trace(Review.objects.get()))
+    assert told.startswith("“Money over 1,000”, rule version 1: EUR 4,200.00.")
+    assert "Also: “No-Strangers”." in told
+    assert "left by itself" not in told
+
+
+def _with_trace(review: Review) -> Review:
+    review.trace = review.message.evaluations.get().trace  # type: ignore[attr-defined]  # as the page's query adds it
+    return review

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from mailboxes import clock, mailbox
-from mailboxes.errors import Forbidden, Problem
+from mailboxes.errors import Forbidden, LimitReached, Problem
 from mailboxes.models import Event
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Message, Recipient, Revision, Status
@@ -57,6 +58,7 @@ pairs_of_rules = st.tuples(random.sets_of_rules(4), random.sets_of_rules(2))
 
 @pytest.fixture
 def alice(settings: Settings) -> Tenant:
+    settings.EVALUATIONS_PER_MINUTE = 0
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)
     return builders.tenant(mode=OversightMode.AUTONOMOUS)
 
@@ -132,6 +134,17 @@ def test_a_dry_run_takes_nothing_of_the_limits(alice: Tenant) -> None:
     with pytest.raises(Problem) as caught:
         dry_run.evaluate(builders.draft(alice.mailbox), actor=alice.agent_actor, now=clock.now())
     assert caught.value.code == "daily_limit"
+
+
+def test_the_policy_is_not_asked_for_its_thresholds_all_day(alice: Tenant, settings: Settings) -> None:
+    settings.EVALUATIONS_PER_MINUTE = 3
+    draft, now = builders.draft(alice.mailbox), clock.now()
+    for _ in range(3):
+        dry_run.evaluate(draft, actor=alice.agent_actor, now=now)
+    with pytest.raises(LimitReached) as caught:
+        dry_run.evaluate(draft, actor=alice.agent_actor, now=now)
+    assert (caught.value.code, caught.value.headers["Retry-After"]) == ("too_many_evaluations", "61")
+    dry_run.evaluate(draft, actor=alice.agent_actor, now=now + timedelta(seconds=61))
 
 
 def test_who_neither_sends_nor_decides_asks_nothing(alice: Tenant) -> None:
