@@ -39,7 +39,7 @@ class RuleSetVersion(models.Model):
     """One version of a rule set: append-only. `copy_of` is the version whose content a rollback brought back."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # Nobody but `oversight_erase_rule_sets` removes them (migrations/0006_policy.py).
+    # Nobody but `oversight_erase_rule_sets` removes them (migrations/0008_policy.py).
     rule_set = models.ForeignKey(RuleSet, on_delete=models.DO_NOTHING, related_name="versions", db_index=False)
     number = models.IntegerField()
     rules = models.JSONField()

@@ -38,6 +38,8 @@ REFUSED = {
     "redeliverWebhookEvents",
     "sendWelcomeEmail",
     "evaluatePolicy",  # answers as a send
+    "requestUpgrade",
+    "upgradeMailbox",
 }
 # Keys, decisions, deleting, proving, paying, asking for help.
 ALLOWED = {

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mailboxes', '0011_domains'),
-        ('oversight', '0005_room_for_people'),
+        ('oversight', '0007_notices'),
     ]
 
     operations = [
