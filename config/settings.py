@@ -124,10 +124,11 @@ MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
 if COUNT_SENDS_BY not in {"recipients", "messages"}:
     raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
-# Sends alike within so many seconds are one send twice; and how many messages, of an hour, a day or a thread, the facts
-# of a send are counted from at most: no rule's number may be higher.
+# Sends alike within so many seconds are one send twice. Of how many messages of an hour or a day the facts of a send
+# are counted at most (no rule's number may be higher); in how many of a thread they look for who takes part.
 DUPLICATE_SECONDS = _number("DUPLICATE_SECONDS", 60)
 FACTS_MOST_MESSAGES = _number("FACTS_MOST_MESSAGES", 10_000)
+FACTS_MOST_OF_THREAD = _number("FACTS_MOST_OF_THREAD", 500)
 REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
 REFUSED_RECIPIENT_DOMAINS = [
     one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()

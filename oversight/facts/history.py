@@ -23,27 +23,30 @@ PEOPLE = (
     "messaging_people(m.account_id, m.direction::text, m.from_address, "
     "m.to_addresses || m.cc_addresses || m.bcc_addresses)"
 )
-# By state today; for the past also by the moment of the approval.
+# By state today; for the past also by the moment of the approval. Neither names the direction, which `<` and `>` tell
+# anyhow, nor a bare created_at: PostgreSQL would read another index whole beside the one of people.
 LET_GO = """(
-    m.direction = 'OUTBOUND' AND m.status IN ('queued', 'sending', 'sent', 'unknown', 'failed')
-    AND m.created_at <= asked.until
-    AND (NOT m.needs_decision OR asked.until = 'infinity' OR EXISTS (
-        SELECT 1 FROM oversight_review r WHERE r.message_id = m.id AND r.state = 'approved'
-            AND r.decided_at <= asked.until
+    m.status IN ('queued', 'sending', 'sent', 'unknown', 'failed')
+    AND m.created_at + interval '0' <= asked.until
+    AND (NOT m.needs_decision OR asked.until = 'infinity' OR (
+        SELECT true FROM oversight_review r
+        WHERE r.message_id = m.id AND r.state = 'approved' AND r.decided_at <= asked.until LIMIT 1
     ))
 )"""
-ADMITTED = """(
-    m.direction = 'INBOUND' AND m.status = 'released' AND m.withheld_at IS NULL AND m.released_at <= asked.until
-)"""
+ADMITTED = "(m.status = 'released' AND m.withheld_at IS NULL AND m.released_at <= asked.until)"
 # Has not come to nothing: it left, it may leave, or it waits.
 STANDS = """(
-    m.status NOT IN ('accepted', 'refused', 'rejected', 'expired', 'cancelled') OR (m.status <> 'refused' AND EXISTS (
-        SELECT 1 FROM oversight_review r WHERE r.message_id = m.id AND r.decided_at > asked.until
+    m.status NOT IN ('accepted', 'refused', 'rejected', 'expired', 'cancelled') OR (m.status <> 'refused' AND (
+        SELECT true FROM oversight_review r WHERE r.message_id = m.id AND r.decided_at > asked.until LIMIT 1
     ))
 )"""
 OF_MAILBOX = f"""m.mailbox_id = asked.mailbox AND m.direction = 'OUTBOUND' AND m.withheld_at IS NULL
     AND m.created_at <= asked.until AND m.id <> asked.id AND {STANDS}"""
-OF_THREAD = "m.thread_id = asked.thread AND m.mailbox_id = asked.mailbox AND m.id <> asked.id"
+# The newest of the conversation, before it is looked at what became of them: however many wait in it.
+THREAD = """(
+    SELECT * FROM messaging_message AS one WHERE one.thread_id = asked.thread AND one.id <> asked.id
+    ORDER BY one.created_at DESC, one.id DESC LIMIT %(most_of_thread)s
+) AS m"""
 
 # Scalar subqueries and not EXISTS, which PostgreSQL may answer by reading all mail of the account.
 FIRST_CONTACTS = f"""ARRAY(
@@ -66,7 +69,7 @@ NEW_RECIPIENTS_HOUR = f"""(
     WHERE (
         SELECT true FROM messaging_message m
         WHERE {PEOPLE} && ARRAY[%(account)s::text || '>' || wrote.key]
-            AND m.created_at <= asked.at - interval '1 hour' AND {LET_GO} LIMIT 1
+            AND m.created_at + interval '1 hour' <= asked.at AND {LET_GO} LIMIT 1
     ) IS NULL
 )"""  # noqa: S608 - our own texts
 RECIPIENTS_WITHIN = f"""(
@@ -81,10 +84,9 @@ RECIPIENTS_WITHIN = f"""(
 OUTSIDE_THREAD = f"""ARRAY(
     SELECT one.key FROM unnest(asked.keys) AS one(key)
     WHERE asked.answers IS NOT NULL AND one.key NOT IN (
-        SELECT messaging_address_key(person.address) FROM (
-            SELECT m.from_address || m.to_addresses || m.cc_addresses AS addresses FROM messaging_message m
-            WHERE {OF_THREAD} AND ({LET_GO} OR {ADMITTED}) ORDER BY m.created_at DESC LIMIT %(most)s
-        ) AS said, unnest(said.addresses) AS person(address)
+        SELECT messaging_address_key(person.address)
+        FROM {THREAD}, unnest(m.from_address || m.to_addresses || m.cc_addresses) AS person(address)
+        WHERE {LET_GO} OR {ADMITTED}
         UNION
         SELECT b.full_address FROM mailboxes_mailbox b
         WHERE b.full_address = ANY(asked.keys) AND b.account_id = %(account)s AND b.deleted_at IS NULL
@@ -92,15 +94,19 @@ OUTSIDE_THREAD = f"""ARRAY(
 )"""  # noqa: S608 - our own texts
 # [From, Reply-To] of each mail of the thread that asks for its answers somewhere else.
 REDIRECTIONS = f"""(
-    SELECT json_agg(json_build_array(one.from_address, one.reply_to)) FROM (
-        SELECT m.from_address, m.reply_to FROM messaging_message m
-        WHERE {OF_THREAD} AND {ADMITTED} AND m.reply_to <> '' ORDER BY m.created_at DESC LIMIT %(most)s
-    ) AS one
+    SELECT json_agg(json_build_array(m.from_address, m.reply_to)) FROM {THREAD} WHERE {ADMITTED} AND m.reply_to <> ''
 )"""  # noqa: S608 - our own texts
 # Of the received mail that is answered; where our own is, of the newest received one beside it.
 PARENT_PROVEN = f"""(
-    SELECT m.sender_checks ->> 'is_authenticated' = 'true' FROM messaging_message m
-    WHERE {OF_THREAD} AND {ADMITTED} ORDER BY m.message_id = asked.answers DESC, m.created_at DESC LIMIT 1
+    SELECT m.sender_checks ->> 'is_authenticated' = 'true' FROM (
+        (
+            SELECT parent.* FROM messaging_message parent
+            WHERE parent.mailbox_id = asked.mailbox AND parent.message_id = asked.answers AND parent.id <> asked.id
+                AND parent.thread_id = asked.thread
+        )
+        UNION ALL
+        (SELECT m.* FROM {THREAD})
+    ) AS m WHERE {ADMITTED} ORDER BY m.message_id = asked.answers DESC, m.created_at DESC LIMIT 1
 )"""  # noqa: S608 - our own texts
 DUPLICATE_OF = f"""(
     SELECT m.id::text FROM messaging_message m
@@ -159,6 +165,7 @@ def ask(questions: Sequence[Question], *, account_id: UUID, needs: frozenset[str
             "asked": as_json([question.row() for question in questions]),
             "account": account_id,
             "most": settings.FACTS_MOST_MESSAGES,
+            "most_of_thread": settings.FACTS_MOST_OF_THREAD,
             "duplicate_seconds": settings.DUPLICATE_SECONDS,
         },
     )

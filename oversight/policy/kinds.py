@@ -61,7 +61,8 @@ def _file_type(given: object, place: Place) -> str:
     return found.lower().removeprefix(".")
 
 
-_COUNT = whole(0, 1_000_000)
+# Facts count messages up to FACTS_MOST_MESSAGES, 10,000 unless an operator says otherwise: beyond it nothing is "over".
+_COUNT = whole(0, 9_999)
 _SIZE = whole(0, 10**10)
 _OVER = {"over": Field(_COUNT)}
 

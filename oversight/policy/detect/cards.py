@@ -8,8 +8,8 @@ _SEPARATORS = " -.\u2010\u2011\u2012\u2013"
 # As printed, as typed without a gap, or digit by digit. Neither a letter nor a digit stands beside it, nor the "+" of a
 # telephone number.
 _CARD = re.compile(
-    rf"(?<![\w+])(?<!\d[{_SEPARATORS}])(?:\d{{14,19}}|\d{{4}}([{_SEPARATORS}])\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{1,3}})?"
-    rf"|\d{{4}}([{_SEPARATORS}])\d{{6}}\2\d{{4,5}}|\d(?:[{_SEPARATORS}]\d){{13,18}})(?![\w])(?![{_SEPARATORS}]\d)"
+    rf"(?<![\w+])(?<!\d{{3}}[{_SEPARATORS}])(?:\d{{14,19}}|\d{{4}}([{_SEPARATORS}])\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{1,3}})?"
+    rf"|\d{{4}}([{_SEPARATORS}])\d{{6}}\2\d{{4,5}}|\d(?:[{_SEPARATORS}]\d){{13,18}})(?![\w])(?![{_SEPARATORS}]\d{{3}})"
 )
 # First digits (from, to), and how many digits such a number has.
 _RANGES = (

@@ -41,7 +41,7 @@ _PRIVATE = re.compile(
 )
 _PASSWORD = re.compile(
     r"(?<![^\W_])(?:pass(?:word|wort|code|phrase)?|passwd|pwd|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord)"
-    r"(?:[ ]?(?:is|ist|est|es|é)[ ]?:?|[ ]?[:=])[ \t]{0,4}[\"'`“„«(\[]?(\S{4,64})",
+    r"(?:[ ]?(?:is|ist|est|es|é)[ ]?:?|[ ]?[:=])[ \t]{0,4}[\"'`“„«(\[]?([^\s<>]{4,64})",
     re.IGNORECASE,
 )
 _OF_WORDS = "-_'\u2019/.,"  # signs that words have too
@@ -81,7 +81,7 @@ def _is_drawn(letters: str) -> bool:
 def _is_secret(value: str) -> bool:
     if len(value) < 4 or "://" in value or not value.isprintable() or len(set(value)) < 3:
         return False
-    if value[0] in "<{$%[" or ("@" in value[1:] and "." in value.rpartition("@")[2]):
+    if value[0] in "{$%[" or ("@" in value[1:] and "." in value.rpartition("@")[2]):
         return False
     has_digit = any(map(str.isdigit, value))
     has_sign = any(not character.isalnum() and character not in _OF_WORDS for character in value)
