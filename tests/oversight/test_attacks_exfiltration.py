@@ -55,14 +55,14 @@ def test_a21_whoever_a_hidden_instruction_names_stays_a_stranger_outside_the_thr
 ) -> None:
     headers, body = PAYLOADS[payload]
     parent = arrive(alice.mailbox, letter(*headers, to=alice.mailbox.full_address, body=f"{body}\r\n"))
-    for asked in ({"to": (EVIL,)}, {"to": ("kim@friends.example",), "bcc": (EVIL,)}):
+    ways: list[dict[str, Any]] = [{"to": (EVIL,)}, {"to": ("kim@friends.example",), "bcc": (EVIL,)}]
+    for asked in ways:
         obeyed = facts_of(alice, in_reply_to=parent.message_id, **asked)
         assert obeyed.first_contacts == (EVIL,)
         assert obeyed.outside_thread == (EVIL,)
         assert obeyed.redirected == ((EVIL,) if payload == "a Reply-To" else ())
         assert obeyed.is_parent_authenticated is False
-    anew: dict[str, Any] = {"to": (EVIL,)}
-    assert facts_of(alice, **anew).first_contacts == (EVIL,)
+    assert facts_of(alice, to=(EVIL,)).first_contacts == (EVIL,)
 
 
 def test_a21_to_be_held_once_opens_no_second_way_to_the_stranger() -> None:

@@ -37,7 +37,7 @@ def pages_and_plans(crowd: Crowd) -> Iterator[tuple[str, int, str]]:
         def ask(_: Any, name: str = name, fields: dict[str, Any] = fields) -> None:
             facts_of(crowd.tenant, needs=frozenset({name}), **fields)
 
-        (statement,) = [one for one in statements_of(ask, crowd) if "json_to_recordset" in one.sql]  # type: ignore[arg-type]
+        (statement,) = [one for one in statements_of(ask, crowd) if "json_to_recordset" in one.sql]
         yield name, statement.pages(), statement.plan()
 
 
