@@ -64,6 +64,12 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# How often a minute the policy is asked, for one mailbox, what it would make of a send. 0: as often as one likes.
+EVALUATIONS_PER_MINUTE = _number("EVALUATIONS_PER_MINUTE", 60)
+# A back-test of rules: how far back without being told, how far at most, and how many messages.
+BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
+BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)
+BACKTEST_MESSAGES = max(_number("BACKTEST_MESSAGES", 10_000), 1)
 # The trust ladder: wrong codes until a request is dead, requests an hour for a mailbox, hours that a code works.
 PERMIT_TRIES = _number("PERMIT_TRIES", 5)
 UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)
@@ -118,6 +124,11 @@ MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
 if COUNT_SENDS_BY not in {"recipients", "messages"}:
     raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
+# Sends alike within so many seconds are one send twice. Of how many messages of an hour or a day the facts of a send
+# are counted at most (no rule's number may be higher); in how many of a thread they look for who takes part.
+DUPLICATE_SECONDS = _number("DUPLICATE_SECONDS", 60)
+FACTS_MOST_MESSAGES = _number("FACTS_MOST_MESSAGES", 10_000)
+FACTS_MOST_OF_THREAD = _number("FACTS_MOST_OF_THREAD", 500)
 REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
 REFUSED_RECIPIENT_DOMAINS = [
     one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()

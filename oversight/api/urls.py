@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
+from .policy import BackTests, Evaluate, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
 from .reviews import Approve, OneReview, Pending, Reject, Undo
 from .timeline import MessageTimeline
 from .trust import RequestUpgrade, Upgrade
@@ -23,4 +24,12 @@ urlpatterns = [
     path("oversight/reviews/<str:id>/approve", Approve.as_view()),
     path("oversight/reviews/<str:id>/reject", Reject.as_view()),
     path("oversight/reviews/<str:id>/undo", Undo.as_view()),
+    path("policy/evaluate", Evaluate.as_view()),
+    path("policy/templates", Templates.as_view()),
+    path("policy/rule-sets/<str:place>", OneRuleSet.as_view()),
+    path("policy/rule-sets/<str:place>/versions", Versions.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>", OneVersion.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/back-test", BackTests.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/publish", Publish.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/roll-back", RollBack.as_view()),
 ]

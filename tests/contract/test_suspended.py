@@ -37,6 +37,7 @@ REFUSED = {
     "redeliverWebhookDelivery",
     "redeliverWebhookEvents",
     "sendWelcomeEmail",
+    "evaluatePolicy",  # answers as a send
     "requestUpgrade",
     "upgradeMailbox",
 }
@@ -59,6 +60,10 @@ ALLOWED = {
     "approveReview",
     "rejectReview",
     "undoReview",
+    "proposeRules",
+    "backTestRules",
+    "publishRules",
+    "rollBackRules",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",

@@ -30,6 +30,7 @@ LEFT_OUT = ("deleteAccount",)
 NOT_BY_SCHEMA = (
     *("createSignup", "createMailbox", "createDomain", "createWebhook", "updateWebhook"),
     *("sendMessage", "createUpgradeCheckout", "streamEvents", "listEvents", "requestUpgrade"),
+    *("evaluatePolicy", "proposeRules", "backTestRules"),
 )
 
 

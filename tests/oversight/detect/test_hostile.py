@@ -1,0 +1,87 @@
+"""Detectors read anything, and a megabyte made to trap them takes a few times what a megabyte of prose takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oversight.policy.detect import amounts, links, secrets
+from oversight.policy.detect.material import FileContent, Material, visible
+
+SIZE = 1_000_000
+# In seconds of processor, on a machine that does other things too; a pattern that goes back over all of it needs hours.
+MOST = 30.0
+
+# What detectors begin at.
+MARKS = (
+    *("gp_live_", "gp_test_", "$", "EUR ", "1.", "4111 ", "DE89", "password: ", "https://", "xn--", "<a href=", "<!--"),
+    *("-----BEGIN ", "sk-", "%5F", "\u200b", "QUFB", "=", "\ufdfa", "\ud7ff", "\U000e0041", "&#95;", "</a>", "1 "),
+)
+PIECES = st.text() | st.sampled_from(MARKS)
+TEXTS = st.lists(PIECES, max_size=40).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, TEXTS, st.binary(max_size=200))
+def test_no_text_makes_a_detector_fail(text: str, html: str, content: bytes) -> None:
+    material = Material(subject=text[:100], text=text, html=html, files=(FileContent("x", content),))
+    secrets.find(material)
+    links.find(material)
+    amounts.find(visible(material))
+
+
+TRAPS = (
+    *("A", "ab", "1", "1 ", "1.", "1,111 ", "$", "$1 ", "EUR ", "A1 ", "-----BEGIN ", "aws secret ", "password:"),
+    *("password is ", "g p _", "gp_live_", "gp_live_a ", "DE89 ", "DE89A", "de 12 ", "sk-", "sk-a-", "SG.", "SG.A"),
+    *("<", "<a ", "<a href=x>", "<!--", "<div>", "%41", "&amp", "QUFBQUFBQUFBQUFB\n", "\u200b", "\ufdfa", "\u0345"),
+    *(
+        "xoxa-",
+        "a.",
+        "a-",
+        "www.",
+        "https://",
+        "https://a",
+        " h1.com",
+        "https://a.example/ ",
+        "us dollar ",
+        "4111 1111 ",
+    ),
+)
+DETECTORS: dict[str, Callable[[str], object]] = {
+    "secrets of text": lambda text: secrets.find(Material(text=text)),
+    "secrets of HTML": lambda text: secrets.find(Material(html=text)),
+    "own keys": lambda text: secrets.own_keys(Material(text=text)),
+    "links of text": lambda text: links.find(Material(text=text)),
+    "links of HTML": lambda text: links.find(Material(html=text)),
+    "amounts": amounts.find,
+}
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_hostile_megabyte_is_read_in_a_time_that_grows_with_its_length(detector: str) -> None:
+    slow = {}
+    for trap in TRAPS:
+        text = trap * (SIZE // 10 // len(trap))
+        began = time.process_time()
+        DETECTORS[detector](text)
+        seconds = time.process_time() - began
+        if seconds > MOST / 10:
+            slow[trap] = seconds
+    assert not slow
+
+
+@pytest.mark.parametrize("trap", ["gp_live_a ", "DE89 ", "$1 ", " h1.com"])
+def test_four_times_the_text_takes_about_four_times_as_long(trap: str) -> None:
+    def seconds(size: int) -> float:
+        text = trap * (size // len(trap))
+        began = time.process_time()
+        for look in DETECTORS.values():
+            look(text)
+        return time.process_time() - began
+
+    seconds(SIZE // 16)  # what is compiled once
+    assert seconds(SIZE // 4) < 16 * max(seconds(SIZE // 16), 0.02)
