@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db.models import QuerySet
 
 from mailboxes import events
 from mailboxes.errors import NotFound
+from mailboxes.events import Happening
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
@@ -27,7 +29,20 @@ EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
 def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
     """A new review of a held message."""
-    review = Review.objects.create(
+    review = _new(message, verdict=verdict, now=now)
+    review.save(force_insert=True)
+    record(review, "review.opened", now=now, reason=verdict.code)
+    return review
+
+
+def open_all(messages: Sequence[Message], *, verdict: Verdict, now: datetime) -> list[Happening]:
+    """A new review of each held message, by one statement; what the caller has to record of it."""
+    opened = Review.objects.bulk_create([_new(message, verdict=verdict, now=now) for message in messages])
+    return [_happening(review, "review.opened", reason=verdict.code) for review in opened]
+
+
+def _new(message: Message, *, verdict: Verdict, now: datetime) -> Review:
+    return Review(
         account_id=message.account_id,
         mailbox_id=message.mailbox_id,
         message=message,
@@ -39,8 +54,6 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
         opened_at=now,
         expires_at=now + timedelta(days=settings.REVIEW_EXPIRES_DAYS),
     )
-    record(review, "review.opened", now=now, reason=verdict.code)
-    return review
 
 
 def visible(actor: Principal) -> QuerySet[Review]:
@@ -110,5 +123,11 @@ def pending_order(found: QuerySet[Review]) -> QuerySet[Review]:
 
 def record(review: Review, kind: str, *, now: datetime, **facts: object) -> None:
     """Write an event of this review into the account's log."""
+    events.record_all(review.account_id, [_happening(review, kind, **facts)], now=now)
+
+
+def _happening(review: Review, kind: str, **facts: object) -> Happening:
     data = {"review_id": str(review.pk), "message_id": str(review.message_id), "version": review.version, **facts}
-    events.record(review.account_id, kind, subject=str(review.pk), data=data, now=now, mailbox_id=review.mailbox_id)
+    if review.message.direction == Direction.INBOUND:  # what people do with it, agents never hear
+        data |= events.HIDDEN
+    return Happening(kind, subject=str(review.pk), data=data, mailbox_id=review.mailbox_id)

@@ -258,6 +258,9 @@ class RawMessage(models.Model):
         help_text="When it is to be filed; later after each failure. Empty while its mailbox is paused.",
     )
     failures_count = models.IntegerField(default=0, db_default=0)
+    is_gated = models.BooleanField(
+        default=False, db_default=False, help_text="It came, or waited, while its mailbox was gated_all."
+    )
 
     class Meta:
         constraints: ClassVar = [
