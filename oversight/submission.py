@@ -24,7 +24,7 @@ from messaging.outbound.clearance import Clearance
 from . import facts, quota_return, reviews, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
-from .policy.types import Facts, File, Outcome, Verdict
+from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
 EVALUATED = """evaluated AS (
@@ -140,7 +140,7 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
     who.check_recipients()
     who.check_limits(amount, now=now)
     composed = drafts.compose(draft, mailbox=who.mailbox, author=author, now=now)
-    known = _known(composed, who, OversightMode(author.mode))
+    known = facts.gather(composed, mailbox=who.mailbox, mode=OversightMode(author.mode), now=now)
     verdict = evaluate(known)
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
@@ -157,11 +157,6 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
         drafts.show(composed)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
-
-
-def _known(composed: drafts.Composed, who: Sender, mode: OversightMode) -> Facts:
-    files = [File(one.filename, one.content_type, len(one.content), one.sha256) for one in composed.files]
-    return facts.gather(composed.message, mailbox=who.mailbox, mode=mode, files=files)
 
 
 def _written(steps: list[Step], composed: drafts.Composed, *, with_files: bool, now: datetime) -> dict[str, int]:
