@@ -15,6 +15,7 @@ from mailboxes.events import Happening
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
+from messaging import lifecycle
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
 from messaging.models import Direction, Message, Status
@@ -90,25 +91,34 @@ def close(review: Review, state: ReviewState, *, by: str, now: datetime) -> None
     record(review, f"review.{state.value}", now=now, by=by)
 
 
-def expire_due(*, now: datetime, limit: int = 100) -> int:
-    """Expire up to `limit` open reviews whose time is over; how many. Expiry never sends."""
+def expire_due(
+    *, now: datetime, limit: int = 100, state: ReviewState = ReviewState.OPEN, reason: Reason = EXPIRED
+) -> int:
+    """Expire up to `limit` reviews of that state whose time is over; how many. Expiry never sends, and never shows."""
     expired = 0
-    for pk in Review.objects.filter(state=ReviewState.OPEN, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
+    for pk in Review.objects.filter(state=state, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
         with transaction.atomic():
             review = (
                 Review.objects.select_for_update(skip_locked=True, of=("self",))
                 .select_related("message", "message__mailbox")
-                .filter(pk=pk, state=ReviewState.OPEN)
+                .filter(pk=pk, state=state, expires_at__lte=now)
                 .first()
             )
-            if review is None:  # decided or taken by another worker meanwhile
+            if review is None:  # decided, answered or taken by another worker meanwhile
                 continue
-            quota_return.give_back(review.message)
-            outbox.close(review.message, Status.EXPIRED, reason=EXPIRED, now=now)
+            _let_expire(review.message, reason, now=now)
             close(review, ReviewState.EXPIRED, by="clock", now=now)
             faultpoint("expire.mid")
             expired += 1
     return expired
+
+
+def _let_expire(message: Message, reason: Reason, *, now: datetime) -> None:
+    if message.direction == Direction.INBOUND:  # as `admission.turn_away`, which needs this module
+        lifecycle.advance(message, Status.EXPIRED, now=now, reason=reason)
+        return
+    quota_return.give_back(message)
+    outbox.close(message, Status.EXPIRED, reason=reason, now=now)
 
 
 def pending(actor: Principal) -> QuerySet[Review]:

@@ -59,7 +59,7 @@ def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitte
     with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         who.check()
-        mode = _effective_mode(who.mailbox, draft.oversight_mode)
+        mode = effective_mode(who.mailbox, draft.oversight_mode)
         submitted = _accept(draft, who=who, author=drafts.Author(actor, mode), now=now)
         faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
@@ -109,11 +109,11 @@ def cancel(actor: Principal, mailbox_id: object, message_id: object, *, now: dat
 def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
     """Cancel one waiting message and close its review, in the caller's transaction."""
     review = reviews.lock_latest(message)  # review before recipients before message: the one lock order
-    message.refresh_from_db(fields=["status", "quota_taken_at"])
+    message.refresh_from_db(fields=["status", "quota_taken_at", "quota_amount", "current_version"])
     if message.status == Status.CANCELLED:
         return
     reason = Reason("cancelled", "Cancelled before it left.", {"by": by})
-    if message.status == Status.HELD:
+    if message.status in (Status.HELD, Status.RETURNED):
         quota_return.give_back(message)
         outbox.close(message, Status.CANCELLED, reason=reason, now=now)
     elif message.status == Status.QUEUED:
@@ -126,7 +126,7 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
             else "already_final",
             fix="Read its state.",
         )
-    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED):
+    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED, ReviewState.RETURNED):
         reviews.close(review, ReviewState.CANCELLED, by=by, now=now)
 
 
@@ -196,7 +196,8 @@ def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Revie
     return None
 
 
-def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+def effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+    """The mode that applies to a send: the mailbox's, or a stricter one asked for. Raises Invalid or Forbidden."""
     own = OversightMode(mailbox.mode)
     if asked is None:
         return own

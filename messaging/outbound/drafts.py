@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from mailboxes.errors import Invalid
+from mailboxes.errors import Conflict, Invalid
 from mailboxes.ids import new_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
@@ -186,6 +186,11 @@ def current_seal(message: Message) -> str:
     """The seal of the current revision, without its bytes."""
     seals = Revision.objects.filter(message=message, version=message.current_version).values_list("seal", flat=True)
     return seals.get()
+
+
+def seal_differs() -> Conflict:
+    """What is said when the bytes, or what is shown of them, are not those that were looked at."""
+    return Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")
 
 
 def _with_bodies(draft: Draft) -> Draft:

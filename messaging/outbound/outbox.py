@@ -102,7 +102,7 @@ def enqueue(message: Message, *, clearance: Clearance, not_before: datetime | No
         wakeup.ring(wakeup.DRAIN_OUTBOX)
         return
     if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
-        raise seal_differs()
+        raise drafts.seal_differs()
     lifecycle.advance(message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)}))
 
 
@@ -227,8 +227,3 @@ def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
 def worker_name() -> str:
     """Host and process: who holds a lease."""
     return f"{socket.gethostname()}:{os.getpid()}"[:80]
-
-
-def seal_differs() -> Conflict:
-    """What is said when the bytes, or what is shown of them, are not those that were looked at."""
-    return Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")

@@ -1,6 +1,6 @@
 """A new revision of a message that waits: by a person's edit, or by its author's resubmission.
 
-The files of an edited message are taken out of the bytes under the seal, not out of storage: they are what was looked at.
+The files of an edited message are taken out of the bytes under the seal, not out of storage: those were looked at.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailboxes import quotas
-from mailboxes.errors import Conflict, Invalid
+from mailboxes.errors import Conflict
 from mailboxes.models import Mailbox
 from messaging import threads
 from messaging.mime import parse
@@ -18,8 +18,7 @@ from messaging.mime.types import OutgoingFile
 from messaging.models import Attachment, Message, Recipient, Revision, Status
 
 from . import shown
-from .drafts import Composed
-from .outbox import seal_differs
+from .drafts import Composed, seal_differs
 
 # The columns that a new revision may change, beside its number.
 ASKED = (

@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('mailboxes', '0011_domains'),
         ('messaging', '0022_verbs'),
-        ('oversight', '0005_room_for_people'),
+        ('oversight', '0009_inbound'),
     ]
 
     operations = [

@@ -14,7 +14,7 @@ from .review import Review
 
 class Edit(models.Model):
     """One field as it was and as it became in the message's revision `version`: by a person's edit, which `decision`
-    names, or by the author's resubmission after a return, which has none. Goes with its review, and so with the message.
+    names, or by the author's resubmission after a return, which has none. It goes with its review and message.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -25,8 +25,8 @@ NAMES = {"kind", "EVENTS", "PINGED"}
 OPEN = {
     "message.": {str(state) for state in Status}
     - {str(state) for state in lifecycle.SILENT}
-    - {"scheduled", "returned"},
-    "review.": {str(state) for state in ReviewState} - {"open", "returned"} | {"undone"},
+    - {"scheduled"},
+    "review.": {str(state) for state in ReviewState} - {"open"} | {"undone", "edited"},
     "billing.checkout_": set[str](),
 }
 
