@@ -107,7 +107,7 @@ def lock(review: Review, *, reviewer: Reviewer) -> Review:
     if found is None:
         raise NotFound("review")
     # A statement of its own: what was joined to the lock would be as it was before the lock was waited for.
-    found.message = Message.objects.select_related("mailbox", "agent").get(pk=found.message_id)
+    [found.message] = Message.objects.select_related("mailbox", "agent").filter(pk=found.message_id)
     found.mailbox = found.message.mailbox
     refused = refusal(found, principal=reviewer.principal)
     if refused is not None:

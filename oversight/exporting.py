@@ -12,7 +12,7 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import Decision, Evaluation, Review
+from .models import Decision, Edit, Evaluation, Review
 
 
 def _reviews(account: Account) -> Iterable[QuerySet[Review]]:
@@ -28,6 +28,13 @@ def _decisions(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]
     return told
 
 
+def _edits(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
+    told: dict[UUID, dict[str, list[Any]]] = {review.pk: {"edits": []} for review in reviews}
+    for edit in Edit.objects.filter(review__in=reviews).order_by("version", "field"):
+        told[edit.review_id]["edits"].append(columns(edit))
+    return told
+
+
 def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, object]]:
     told: dict[UUID, dict[str, list[Any]]] = {message.pk: {"evaluations": []} for message in messages}
     for evaluation in Evaluation.objects.filter(message__in=messages).order_by("evaluated_at"):
@@ -35,5 +42,5 @@ def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, obje
     return told
 
 
-register(Table("reviews", _reviews, along=[_decisions]))
+register(Table("reviews", _reviews, along=[_decisions, _edits]))
 accompany("messages", _evaluations)

@@ -49,7 +49,7 @@ def release_due(*, now: datetime, limit: int = 100) -> int:
             review = due.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
             if review is None:  # undone, cancelled or released meanwhile
                 continue
-            review.message = Message.objects.select_related("mailbox").get(pk=review.message_id)
+            [review.message] = Message.objects.select_related("mailbox").filter(pk=review.message_id)
             _release(review, now=now)
             faultpoint_after_commit("release.after_commit")
             faultpoint("release.before_commit")
@@ -59,7 +59,7 @@ def release_due(*, now: datetime, limit: int = 100) -> int:
 
 def staleness(review: Review, *, now: datetime) -> Reason | None:
     """Why an approved message must not leave on the word that it has; None when it may."""
-    account = Account.objects.get(pk=review.account_id)
+    [account] = Account.objects.filter(pk=review.account_id)
     if account.stopped_at is not None or account.suspended_at is not None:
         return STOPPED
     who = _sender(review, account, now=now)

@@ -15,7 +15,6 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging import visibility
-from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
 from messaging.mime.types import Draft
 from messaging.models import Direction, Message
@@ -52,8 +51,6 @@ def resubmit(actor: Principal, mailbox_id: object, message_id: object, draft: Dr
         edits.revise(message, composed, mailbox=who.mailbox, now=now)
         review = _hold(message, composed, who=who, now=now)
         edits.keep(review, changed, made_by=actor.identity, now=now)
-        faultpoint_after_commit("resubmit.after_commit")
-        faultpoint("resubmit.before_commit")
     return message
 
 

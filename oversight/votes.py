@@ -53,8 +53,8 @@ def check(review: Review, *, reviewer: Reviewer, now: datetime) -> Sequence[Deci
 
 def check_second_step(review: Review, *, reviewer: Reviewer, now: datetime) -> None:
     """Refuse an approval of high risk by whoever has not just proven who they are. A key alone never has."""
-    since = now - timedelta(minutes=settings.SECOND_STEP_MINUTES)
-    if review.risk == Risk.HIGH and not (reviewer.second_step_at and reviewer.second_step_at >= since):
+    since, proven_at = now - timedelta(minutes=settings.SECOND_STEP_MINUTES), reviewer.second_step_at
+    if review.risk == Risk.HIGH and not (proven_at and since <= proven_at <= now):
         raise Forbidden(
             "What is of high risk is approved after a second step only: your code, or your password again.",
             code="second_step_required",

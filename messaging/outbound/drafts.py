@@ -179,7 +179,8 @@ def seal_of(message: Message, raw: bytes) -> str:
 
 def current_revision(message: Message) -> Revision:
     """The sealed bytes that would leave, or left."""
-    return Revision.objects.get(message=message, version=message.current_version)
+    [found] = Revision.objects.filter(message=message, version=message.current_version)
+    return found
 
 
 def current_seal(message: Message) -> str:

@@ -17,7 +17,7 @@ from messaging.mime import parse
 from messaging.mime.types import OutgoingFile
 from messaging.models import Attachment, Message, Recipient, Revision, Status
 
-from . import shown
+from . import drafts, shown
 from .drafts import Composed, seal_differs
 
 # The columns that a new revision may change, beside its number.
@@ -28,9 +28,9 @@ ASKED = (
 
 
 def checked(message: Message) -> Revision:
-    """The current revision. Raises Conflict (`seal_differs`) when its message no longer shows what it says."""
-    revision = Revision.objects.get(message=message, version=message.current_version)
-    if shown.differs(message, revision.shown):
+    """The current revision. Raises Conflict (`seal_differs`) when it is not what its message shows, or would send."""
+    revision = drafts.current_revision(message)
+    if shown.differs(message, revision.shown) or drafts.seal_of(message, bytes(revision.raw)) != revision.seal:
         raise seal_differs()
     return revision
 

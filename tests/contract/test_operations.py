@@ -117,6 +117,16 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+def give_back(scene: Scene) -> Answer:
+    return scene.rhea.post(f"{scene.review_path}/request-changes", {"instructions": "Name the price."})
+
+
+def resubmit(scene: Scene) -> Answer:
+    give_back(scene)
+    asked = {"to": ["kim@friends.example"], "subject": "Anew", "bodyText": "It is 5 EUR."}
+    return scene.api.post(f"{scene.sent}/resubmit", asked)
+
+
 def verify_domain(scene: Scene) -> Answer:
     domain = domains.of_account(scene.alice.account).first() or domain_zone.add(scene.alice.account)
     with domain_zone.serving(domain_zone.zone_of(domain)):
@@ -277,6 +287,14 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation(
+        "editReview",
+        lambda scene: scene.rhea.post(f"{scene.review_path}/edit", {"subject": "Anew", "version": 1}),
+        200,
+        ONE_REVIEW,
+    ),
+    Operation("requestChanges", give_back, 200, ONE_REVIEW),
+    Operation("resubmitMessage", resubmit, 200, {"message": SENT_MESSAGE}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

@@ -28,6 +28,8 @@ OPEN = {"createSignup", "resendVerificationEmail"}
 # What sends, and what makes or changes something that could.
 REFUSED = {
     "sendMessage",
+    "resubmitMessage",
+    "editReview",
     "createMailbox",
     "createDomain",
     "uploadAttachment",
@@ -57,6 +59,7 @@ ALLOWED = {
     "approveReview",
     "rejectReview",
     "undoReview",
+    "requestChanges",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",
