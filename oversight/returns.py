@@ -66,7 +66,7 @@ def _lock_returned(who: Sender, message_id: object) -> Message:
     mine = visibility.visible(who.mailbox).filter(pk=parsed, direction=Direction.OUTBOUND)
     if not mine.exists():
         raise NotFound("message")
-    newest = Review.objects.select_for_update().filter(message=parsed).order_by("-opened_at").first()
+    newest = reviews.lock_latest(Message(pk=parsed))
     if newest is None or newest.state != ReviewState.RETURNED:
         raise Conflict(
             "This message does not wait for its author: only what was given back for changes is sent again.",

@@ -80,8 +80,13 @@ def get(actor: Principal, review_id: object) -> Review:
 
 
 def lock_latest(message: Message) -> Review | None:
-    """Lock the newest review of the message, if it has one."""
-    return Review.objects.select_for_update().filter(message=message).order_by("-opened_at").first()
+    """Lock the newest review of the message, if it has one. Whoever holds its lock alone may open another."""
+    newest = Review.objects.filter(message=message).order_by("-opened_at", "-pk")
+    while True:
+        locked = newest.select_for_update().first()
+        # While the lock was waited for the message may have come again, under a newer review.
+        if locked is None or newest.values_list("pk", flat=True).first() == locked.pk:
+            return locked
 
 
 def close(review: Review, state: ReviewState, *, by: str, now: datetime) -> None:

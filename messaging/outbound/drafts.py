@@ -173,8 +173,8 @@ def show(composed: Composed) -> None:
 
 def seal_of(message: Message, raw: bytes) -> str:
     """The seal over what would leave: header From, recipients with kind, and the bytes (architecture: "The seal")."""
-    recipients = [(recipient.kind, recipient.address) for recipient in message.recipients.all()]
-    return seal.seal(header_from=message.from_address, recipients=recipients, send_at=None, raw=raw)
+    recipients = Recipient.objects.filter(message=message).values_list("kind", "address")
+    return seal.seal(header_from=message.from_address, recipients=list(recipients), send_at=None, raw=raw)
 
 
 def current_revision(message: Message) -> Revision:

@@ -217,10 +217,12 @@ def test_a_recipient_that_was_tried_is_not_taken_out(alice: Tenant, rhea: Member
     later = clock.now() + timedelta(minutes=5)
     tried = [one for one in outbox.claim_due(limit=9, now=later) if one.recipient.message_id == review.message_id]
     outcomes.apply([(one, Outcome(OutcomeKind.DEFERRED, "450", "Come again.")) for one in tried], now=later)
-    decisions.undo(review, reviewer=builders.reviewer(rhea), now=later)
+    decisions.undo(review, reviewer=builders.reviewer(rhea), now=later + timedelta(minutes=1))
     with pytest.raises(Conflict) as conflict:
         edit(review, rhea, to=("kim@friends.example",))
     assert conflict.value.code == "recipient_was_tried"
-    edit(review, rhea, subject="Anew")
+    changes = decisions.Changes(subject="Anew")
+    after = later + timedelta(minutes=2)
+    decisions.edit(review, reviewer=builders.reviewer(rhea), version=None, changes=changes, now=after)
     assert Recipient.objects.filter(message=review.message).count() == 2
     assert broken() == []
