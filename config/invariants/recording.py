@@ -40,7 +40,8 @@ LEFT JOIN LATERAL (
     ORDER BY e.seq DESC LIMIT 1
 ) AS last ON true
 WHERE w.state IS DISTINCT FROM CASE last.kind
-    WHEN 'review.undone' THEN 'open' WHEN 'review.reopened' THEN 'open' WHEN 'review.opened' THEN 'open' ELSE substr(last.kind, 8) END
+    WHEN 'review.undone' THEN 'open' WHEN 'review.reopened' THEN 'open' WHEN 'review.opened' THEN 'open'
+    ELSE substr(last.kind, 8) END
 """
 
 ENDS_ARE_TOLD_ONCE = """

@@ -1,4 +1,4 @@
-"""Runs of the release: what people approved is looked at once more, its worker is struck, and every copy leaves once."""
+"""Runs of the release: what people approved is looked at once more, its worker is struck, each copy leaves once."""
 
 from __future__ import annotations
 
