@@ -5,10 +5,20 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # The application adds rows here and reads them; what stands there, stands.
-APPEND_ONLY_TABLES = ("mailboxes_event", "oversight_decision", "messaging_revision")
+APPEND_ONLY_TABLES = (
+    "mailboxes_event",
+    "oversight_decision",
+    "messaging_revision",
+    "oversight_rulesetversion",
+)
 READ_ONLY_TABLES = ("django_migrations",)
 # What was deleted for good is removed from those by these, which look at the mark (mailboxes/migrations/0008).
-ERASERS = ("mailboxes_erase_events", "messaging_erase_revisions", "oversight_erase_decisions")
+ERASERS = (
+    "mailboxes_erase_events",
+    "messaging_erase_revisions",
+    "oversight_erase_decisions",
+    "oversight_erase_rule_sets",
+)
 
 
 def grant_to_app_role(alias: str = "default") -> None:

@@ -72,6 +72,12 @@ UPGRADE_CODE_HOURS = _number("UPGRADE_CODE_HOURS", 24)
 NOTICE_DELAY_SECONDS = _number("NOTICE_DELAY_SECONDS", 60)
 NOTICE_EVERY_MINUTES = _number("NOTICE_EVERY_MINUTES", 10)
 NOTICE_LINK_HOURS = _number("NOTICE_LINK_HOURS", 24)
+# How often a minute the policy is asked, for one mailbox, what it would make of a send. 0: as often as one likes.
+EVALUATIONS_PER_MINUTE = _number("EVALUATIONS_PER_MINUTE", 60)
+# A back-test of rules: how far back without being told, how far at most, and how many messages.
+BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
+BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)
+BACKTEST_MESSAGES = max(_number("BACKTEST_MESSAGES", 10_000), 1)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
@@ -118,6 +124,10 @@ MAX_MESSAGE_BYTES = _number("MAX_MESSAGE_BYTES", 35 * 1024**2)
 COUNT_SENDS_BY = _text("COUNT_SENDS_BY", "recipients")
 if COUNT_SENDS_BY not in {"recipients", "messages"}:
     raise ImproperlyConfigured(f"COUNT_SENDS_BY must be recipients or messages, not {COUNT_SENDS_BY!r}")
+# Sends alike within so many seconds are one send twice; and how many messages, of an hour, a day or a thread, the facts
+# of a send are counted from at most: no rule's number may be higher.
+DUPLICATE_SECONDS = _number("DUPLICATE_SECONDS", 60)
+FACTS_MOST_MESSAGES = _number("FACTS_MOST_MESSAGES", 10_000)
 REFUSE_TEST_RECIPIENTS = _switch("REFUSE_TEST_RECIPIENTS")
 REFUSED_RECIPIENT_DOMAINS = [
     one.strip().lower() for one in _text("REFUSED_RECIPIENT_DOMAINS").split(",") if one.strip()

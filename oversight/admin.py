@@ -72,4 +72,4 @@ class EvaluationAdmin(OperatorAdmin[Evaluation]):
     list_filter = ("outcome",)
     list_select_related = ("message",)
     search_fields = ("=message__id",)
-    fields = ("message", "outcome", "reason_code", "facts", "trace", "evaluated_at")
+    fields = ("message", "outcome", "reason_code", "facts", "trace", "rule_sets", "evaluated_at")

@@ -19,6 +19,7 @@ from . import judging, sender
 from .deciding import Reviewer
 from .models import Decision, Edit, Review
 from .policy.types import Outcome
+from .sender import Sender
 
 MAX_RECIPIENTS = 50
 # The fields by their names on the wire, and where a message keeps them.
@@ -64,16 +65,17 @@ def rewrite(review: Review, changes: Changes, *, reviewer: Reviewer, now: dateti
     message = review.message
     revision = revising.checked(message)
     draft = _changed(drafts.draft_of(message, files=revising.files_of(message, revision)), changes)
-    mailbox = _sender(draft, reviewer=reviewer, now=now)
+    who = _sender(draft, reviewer=reviewer, now=now)
     composed = drafts.recompose(message, draft, made_by=reviewer.principal.identity, now=now)
     found = differences(message, composed.message)
     if not found:
         raise Invalid("Nothing would change.", code="nothing_changed", fix="Approve the message as it is.")
-    revise(message, composed, mailbox=mailbox, now=now)
-    known, verdict = judging.judge(message, mailbox=mailbox, now=now)
+    revise(message, composed, mailbox=who.mailbox, now=now)
+    judged = judging.judge(message, who=who, now=now)
+    verdict = judged.verdict
     if verdict.outcome == Outcome.REFUSE:
         raise Forbidden(verdict.text, code=verdict.code, fix=verdict.fix)
-    judging.keep(message, known, verdict, now=now)
+    judged.keep(now=now)
     judging.tighten(review, verdict)
     return found
 
@@ -141,10 +143,10 @@ def _addresses(changed: tuple[str, ...] | None, present: tuple[str, ...]) -> tup
     return present if changed is None else tuple(addresses.canonical(one) for one in changed)
 
 
-def _sender(draft: Draft, *, reviewer: Reviewer, now: datetime) -> Mailbox:
-    """The mailbox, if a send of this draft would be taken from it now."""
+def _sender(draft: Draft, *, reviewer: Reviewer, now: datetime) -> Sender:
+    """The mailbox as it stands, if a send of this draft would be taken from it now."""
     recipients = [address for _, address in draft.recipients()]
     who = sender.get(reviewer.principal, draft.mailbox_id, recipients=recipients, now=now)
     who.check()
     who.check_recipients()
-    return who.mailbox
+    return who

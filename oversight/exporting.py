@@ -1,4 +1,8 @@
-"""Reviews and verdicts in an account's archive: those of mail that agents may know of."""
+"""Reviews and verdicts in an account's archive: those of mail that agents may know of.
+
+An agent's key fetches the archive, so verdicts are told without facts and trace, and rules not at all: whoever knows
+the thresholds and lists knows how to stay below them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from mailboxes.models import Account
 from messaging.models import Direction, Message
 
 from .models import AccountNotices, Decision, Edit, Evaluation, NoticeSettings, Permit, Review
+
+FOR_MEMBERS = frozenset({"facts", "trace", "rule_sets"})
 
 
 def _reviews(account: Account) -> Iterable[QuerySet[Review]]:
@@ -38,7 +44,7 @@ def _edits(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
 def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, object]]:
     told: dict[UUID, dict[str, list[Any]]] = {message.pk: {"evaluations": []} for message in messages}
     for evaluation in Evaluation.objects.filter(message__in=messages).order_by("evaluated_at"):
-        told[evaluation.message_id]["evaluations"].append(columns(evaluation))
+        told[evaluation.message_id]["evaluations"].append(columns(evaluation, leave_out=FOR_MEMBERS))
     return told
 
 

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from mailboxes.models import Mailbox
-from mailboxes.modes import OversightMode, stricter
-from messaging.mime.types import OutgoingFile
-from messaging.models import Attachment, Message
-from messaging.outbound.drafts import Composed
+from messaging.models import Message
 
-from . import facts
+from . import facts, rule_sets
 from .models import Evaluation, Review
+from .policy.conditions import needed
 from .policy.evaluate import evaluate
 from .policy.types import Facts, Outcome, Risk, Verdict
+from .sender import Sender
 
 
-def judge(message: Message, *, mailbox: Mailbox, now: datetime) -> tuple[Facts, Verdict]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A stored message, what is known of it now, and what the rules in force make of that."""
+
+    message: Message
+    sender: Sender
+    facts: Facts
+    verdict: Verdict
+
+    def keep(self, *, now: datetime) -> None:
+        """Keep the verdict with its trace beside those before."""
+        Evaluation.objects.create(
+            message=self.message,
+            outcome=self.verdict.outcome.value,
+            reason_code=self.verdict.code,
+            facts=self.facts.as_json(),
+            trace=[finding.as_json() for finding in self.verdict.trace],
+            rule_sets=rule_sets.told(self.sender.rules),
+            evaluated_at=now,
+        )
+
+
+def judge(message: Message, *, who: Sender, now: datetime) -> Judged:
     """The verdict on a message that waits, in the stricter of its mailbox's mode and the one that it was asked in."""
-    known = _known(message, mailbox=mailbox, now=now)
-    return known, evaluate(known)
-
-
-def keep(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> None:
-    """Keep the verdict with its trace beside those before."""
-    Evaluation.objects.create(
-        message=message,
-        outcome=verdict.outcome.value,
-        reason_code=verdict.code,
-        facts=known.as_json(),
-        trace=[finding.as_json() for finding in verdict.trace],
-        evaluated_at=now,
-    )
+    [known] = facts.gather_past([message], needs=needed(who.rules), at=now)
+    return Judged(message, who, known, evaluate(known, who.rules))
 
 
 def is_stricter(verdict: Verdict, review: Review) -> bool:
@@ -49,14 +58,3 @@ def tighten(review: Review, verdict: Verdict) -> None:
     review.people_needed = max(review.people_needed, verdict.people)
     review.risk = max(Risk(review.risk), verdict.risk, key=lambda risk: risk.weight).value
     review.lane = verdict.lane or review.lane
-
-
-def _known(message: Message, *, mailbox: Mailbox, now: datetime) -> Facts:
-    mode = stricter(OversightMode(mailbox.mode), OversightMode(message.oversight_mode or mailbox.mode))
-    files = tuple(
-        OutgoingFile(one.pk, one.filename, one.content_type, b"", one.sha256, one.content_id)
-        for one in Attachment.objects.filter(message=message)
-    )
-    recipients = tuple(message.recipients.all())
-    composed = Composed(message, recipients, raw=b"", seal="", made_by="", files=files, is_first_of_thread=False)
-    return facts.gather(composed, mailbox=mailbox, mode=mode, now=now)

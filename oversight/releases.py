@@ -135,9 +135,10 @@ def _limited(who: Sender, *, now: datetime) -> Reason | None:
 
 
 def _judged(review: Review, who: Sender, *, now: datetime) -> Reason | None:
-    known, verdict = judging.judge(review.message, mailbox=who.mailbox, now=now)
+    judged = judging.judge(review.message, who=who, now=now)
+    verdict = judged.verdict
     if not judging.is_stricter(verdict, review):
         return None
-    judging.keep(review.message, known, verdict, now=now)
+    judged.keep(now=now)
     judging.tighten(review, verdict)
     return Reason(verdict.code, verdict.text) if verdict.outcome == Outcome.REFUSE else STRICTER

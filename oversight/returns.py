@@ -90,10 +90,11 @@ def _in_its_conversation(draft: Draft, message: Message) -> Draft:
 
 
 def _hold(message: Message, composed: Composed, *, who: Sender, now: datetime) -> Review:
-    known, verdict = judging.judge(message, mailbox=who.mailbox, now=now)
+    judged = judging.judge(message, who=who, now=now)
+    verdict = judged.verdict
     if verdict.outcome == Outcome.REFUSE:
         raise Forbidden(verdict.text, code=verdict.code, fix=verdict.fix)
-    judging.keep(message, known, verdict, now=now)
+    judged.keep(now=now)
     asked = _waiting(verdict)
     version = composed.message.current_version
     why = Reason(asked.code, asked.text, {"revision": version})

@@ -24,6 +24,9 @@ from messaging.mime import addresses
 from messaging.mime.types import Draft
 from messaging.recipients import refused_domains, suppressions
 
+from . import rule_sets
+from .policy.rules import RuleSet
+
 # In the order of their models' fields; what is not read here is loaded by Django should anybody ask for it.
 MAILBOX = ("id", "account_id", "agent_id", "domain_id", "full_address", "display_name", "mode", "status")
 ACCOUNT = ("id", "is_platform", "suspended_at", "suspended_reason")
@@ -51,7 +54,8 @@ SELECT {", ".join(f"b.{name}" for name in MAILBOX)},
         SELECT json_object_agg(u.kind, u.used) FROM mailboxes_usage u
         JOIN unnest(%(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
             AS one(subject_id, kind, period_start) USING (subject_id, kind, period_start)
-    )
+    ),
+    ({rule_sets.IN_FORCE})
 FROM mailboxes_mailbox b
 JOIN mailboxes_account a ON a.id = b.account_id
 JOIN mailboxes_domain d ON d.id = b.domain_id
@@ -64,6 +68,7 @@ class Sender:
     """A mailbox with its account and domain, and how they stand at this moment of this transaction.
 
     `suppressed` is the first recipient that must not be written to, with the reason. `limits` and `used` are by kind.
+    `rules` are the rule sets in force, the account's first.
     """
 
     mailbox: Mailbox
@@ -73,6 +78,7 @@ class Sender:
     suppressed: tuple[str, str] | None
     limits: Mapping[str, int]
     used: Mapping[str, int]
+    rules: tuple[RuleSet, ...] = ()
 
     def check(self) -> None:
         """Refuse who may not send at all: a key that is over, a suspension, a pause, an owner who is not verified."""
@@ -142,7 +148,7 @@ def _sender(row: Sequence[Any], recipients: Sequence[str]) -> Sender:
     mailbox = Mailbox.from_db("default", MAILBOX, row[:at_account])
     mailbox.account = Account.from_db("default", ACCOUNT, row[at_account:at_domain])
     mailbox.domain = Domain.from_db("default", DOMAIN, row[at_domain:at_rest])
-    is_verified, is_key_good, suppressed, own_limits, used = row[at_rest:]
+    is_verified, is_key_good, suppressed, own_limits, used, live = row[at_rest:]
     return Sender(
         mailbox=mailbox,
         is_verified=is_verified,
@@ -151,6 +157,7 @@ def _sender(row: Sequence[Any], recipients: Sequence[str]) -> Sender:
         suppressed=tuple(suppressed) if suppressed else None,
         limits=quotas.defaults() | (own_limits or {}),
         used=used or {},
+        rules=rule_sets.of_rows(live),
     )
 
 

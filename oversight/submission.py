@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -21,9 +21,10 @@ from messaging.models import Direction, Message, Recipient, Status
 from messaging.outbound import drafts, linking, outbox
 from messaging.outbound.clearance import Clearance
 
-from . import facts, quota_return, reviews, sender
+from . import facts, quota_return, reviews, rule_sets, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
+from .policy.rules import needed
 from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
@@ -57,13 +58,32 @@ def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitte
     """As `submit`, for a face that shows what became of it."""
     actor.require(Scope.SEND, fix="Use an agent's key; a key that decides never sends.")
     with transaction.atomic():
-        who = _sender(draft, actor=actor, now=now)
-        who.check()
-        mode = effective_mode(who.mailbox, draft.oversight_mode)
-        submitted = _accept(draft, who=who, author=drafts.Author(actor, mode), now=now)
+        submitted = _accept(judge(draft, actor=actor, now=now), now=now)
         faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
     return submitted
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A message that could be stored, and what the policy makes of it. Nothing of it is written yet."""
+
+    composed: drafts.Composed
+    facts: Facts
+    verdict: Verdict
+    sender: Sender
+    amount: int
+
+
+def judge(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
+    """What the policy makes of a draft, in the caller's transaction: all that a send looks at, and nothing written.
+
+    Raises Problem where the request itself can't be taken.
+    """
+    who = _sender(draft, actor=actor, now=now)
+    who.check()
+    mode = effective_mode(who.mailbox, draft.oversight_mode)
+    return _judge(draft, who=who, author=drafts.Author(actor, mode), now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,7 @@ def submit_platform(mail: PlatformMail, *, now: datetime) -> Message:
     with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         author = drafts.Author(actor, OversightMode(who.mailbox.mode))
-        return _accept(draft, who=who, author=author, now=now).message
+        return _accept(_judge(draft, who=who, author=author, now=now), now=now).message
 
 
 def cancel(actor: Principal, mailbox_id: object, message_id: object, *, now: datetime) -> Message:
@@ -135,21 +155,27 @@ def _sender(draft: Draft, *, actor: Principal, now: datetime) -> Sender:
     return sender.get(actor, draft.mailbox_id, recipients=recipients, now=now)
 
 
-def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) -> Submitted:
+def _judge(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) -> Judged:
     amount = sender.amount_of(draft)
     who.check_recipients()
     who.check_limits(amount, now=now)
     composed = drafts.compose(draft, mailbox=who.mailbox, author=author, now=now)
-    known = facts.gather(composed, mailbox=who.mailbox, mode=OversightMode(author.mode), now=now)
-    verdict = evaluate(known)
+    mode = OversightMode(author.mode)
+    known = facts.gather(composed, mailbox=who.mailbox, mode=mode, needs=needed(who.rules), now=now)
+    known = replace(known, is_mode_asked=draft.oversight_mode is not None)
+    return Judged(composed, known, evaluate(known, who.rules), who, amount)
+
+
+def _accept(judged: Judged, *, now: datetime) -> Submitted:
+    composed, verdict, who = judged.composed, judged.verdict, judged.sender
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
     composed.message.quota_taken_at = None if is_refused else now
-    composed.message.quota_amount = None if is_refused or amount == len(composed.recipients) else amount
+    composed.message.quota_amount = None if is_refused or judged.amount == len(composed.recipients) else judged.amount
     steps = [
         drafts.storing(composed, is_shown=not is_refused, now=now),
-        _keeping(composed.message, known, verdict, now=now),
-        quotas.spending_sends(who.mailbox, 0 if is_refused else amount, now=now),
+        _keeping(judged, now=now),
+        quotas.spending_sends(who.mailbox, 0 if is_refused else judged.amount, now=now),
     ]
     used = _written(steps, composed, with_files=bool(composed.files) and not is_refused, now=now)
     if not is_refused:
@@ -170,13 +196,15 @@ def _written(steps: list[Step], composed: drafts.Composed, *, with_files: bool, 
     return told
 
 
-def _keeping(message: Message, known: Facts, verdict: Verdict, *, now: datetime) -> Step:
+def _keeping(judged: Judged, *, now: datetime) -> Step:
+    verdict = judged.verdict
     evaluation = Evaluation(
-        message=message,
+        message=judged.composed.message,
         outcome=verdict.outcome.value,
         reason_code=verdict.code,
-        facts=known.as_json(),
+        facts=judged.facts.as_json(),
         trace=[finding.as_json() for finding in verdict.trace],
+        rule_sets=rule_sets.told(judged.sender.rules),
         evaluated_at=now,
     )
     return Step(EVALUATED, {"evaluation": as_json(row_of(evaluation))})

@@ -16,9 +16,9 @@ from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
 from messaging.models import Message, WebhookDelivery, WebhookEndpoint
 from messaging.webhooks import endpoints
-from oversight import releases, submission
+from oversight import releases, rule_sets, submission
 from oversight.decisions import Reviewer
-from oversight.models import Door, Review
+from oversight.models import Door, Review, RuleSetVersion
 
 PASSWORD = "correct horse battery staple"
 _numbers = count(1)
@@ -91,6 +91,23 @@ def submit(owner: Tenant, *, now: datetime | None = None, **fields: Any) -> Mess
 def held(owner: Tenant, **fields: Any) -> Review:
     """The open review of a message submitted to a gated mailbox."""
     return Review.objects.select_related("message", "mailbox").get(message=submit(owner, **fields))
+
+
+def rule(rule_id: str = "always", then: str = "hold", *when: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A rule as JSON; it always applies where no condition is given."""
+    return {"id": rule_id, "name": rule_id.title(), "when": list(when) or [{"kind": "always"}], "then": then, **more}
+
+
+def rules(
+    owner: Tenant, *given: dict[str, Any], mailbox: Mailbox | None = None, is_live: bool = True
+) -> RuleSetVersion:
+    """A version of the account's rules, or of a mailbox's, put in force."""
+    place, now = mailbox.pk if mailbox else rule_sets.ACCOUNT, clock.now()
+    asked = rule_sets.Proposed(list(given))
+    version = rule_sets.propose(owner.owner_actor, place, asked, now=now)
+    if is_live:
+        rule_sets.publish(owner.owner_actor, place, version.number, live=None, now=now)
+    return version
 
 
 def reviewer(person: Member, door: Door = Door.CONSOLE) -> Reviewer:

@@ -22,6 +22,7 @@ MOST_SECONDS_APART = 2.0
 TRIGGERS = (
     "attempt_needs_decision", "decision_append_only", "decision_never_truncated", "event_append_only",
     "event_never_truncated", "message_guard", "revision_append_only", "revision_never_truncated",
+    "rule_set_version_append_only", "rule_set_version_never_truncated",
 )  # fmt: skip
 GIVEN_ONE_ROLE = "Give migrations a role of their own: DATABASE_ADMIN_URL."
 

@@ -33,18 +33,20 @@ def gather(actor: Principal, asked: Sequence[Asked], *, now: datetime) -> tuple[
     are new and belong to no message. Nothing is stored unless all are there and fit. Raises Invalid, Forbidden (a
     scoped key and a file that is not in its scope), StorageFull or StorageUnavailable.
     """
-    _check_count(asked)
-    named = _named(actor, [one for one in asked if isinstance(one, UUID)])
-    _check_owned(actor, asked, named)
+    named = _checked(actor, asked)
     room = settings.MAX_FILES_SENT_BYTES - sum(file.size_bytes for file in named.values())
-    if room < 0:
-        raise too_large()
     with ExitStack() as opened:
         fetched = _fetch_all(asked, room=room, opened=opened)
         return tuple(
             _stored(actor, fetched[place], now=now) if isinstance(one, tuple) else _ready(actor, named[one], now=now)
             for place, one in enumerate(asked)
         )
+
+
+def look(actor: Principal, asked: Sequence[UUID]) -> tuple[OutgoingFile, ...]:
+    """As `gather`, of files that are here already; nothing is stored. For who only asks what would become of a send."""
+    named = _checked(actor, asked)
+    return tuple(_outgoing(named[one], reading.content_of(named[one])) for one in asked)
 
 
 def too_large() -> Invalid:
@@ -55,6 +57,16 @@ def too_large() -> Invalid:
         fix="Send fewer or smaller files, or a link.",
         field=FIELD,
     )
+
+
+def _checked(actor: Principal, asked: Sequence[Asked]) -> Mapping[UUID, Attachment]:
+    """The files that are named by id, if all are there and fit."""
+    _check_count(asked)
+    named = _named(actor, [one for one in asked if isinstance(one, UUID)])
+    _check_owned(actor, asked, named)
+    if sum(file.size_bytes for file in named.values()) > settings.MAX_FILES_SENT_BYTES:
+        raise too_large()
+    return named
 
 
 def _check_count(asked: Sequence[Asked]) -> None:

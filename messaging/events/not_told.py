@@ -17,5 +17,6 @@ NOT_TOLD = {
     "message.viewed_by_operator": "For the account's humans: the operator's looks are theirs to judge.",
     "notices.": "How an account's people hear of what waits.",
     "platform.": "The house's own.",
+    "policy.": "Rules are for the people who watch over agents; an agent is told what they make of its message.",
     "support.": "Between the account's humans and the operator.",
 }

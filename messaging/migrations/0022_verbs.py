@@ -42,6 +42,7 @@ BEFORE = """IF NEW.current_version <> OLD.current_version AND OLD.status NOT IN 
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('messaging', '0020_facts'),
         ('messaging', '0024_inbound'),
     ]
 

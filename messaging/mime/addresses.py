@@ -20,6 +20,8 @@ _MAX_TEXT_LENGTH = 320  # 64 + "@" + 255, RFC 5321 section 4.5.3.1
 # for it; its documentation says to change the list.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
+_WITHOUT_DOTS = frozenset({"gmail.com", "googlemail.com"})
+
 # More than one address, a display name, a route, a group or a comment: refused by name, so that the sentence helps.
 _NOT_BARE = re.compile(r'[,;:<>()"\[\]\\]')
 # Relaying notations and encoded words, which other programs read as another address.
@@ -53,6 +55,16 @@ def key_of_canonical(address: str) -> str:
     """`suppression_key` of an address that is canonical already."""
     local, domain = address.split("@")
     return f"{split_plus(local)}@{domain}"
+
+
+def mailbox_key(address: str) -> str:
+    """As `key_of_canonical`, and without what a provider itself leaves out: Gmail's dots and its second name.
+
+    For whether two addresses are one mailbox; suppressions go by `key_of_canonical`. The database's
+    `messaging_address_key` says the same.
+    """
+    base, domain = key_of_canonical(address).split("@")
+    return f"{base.replace('.', '')}@gmail.com" if domain in _WITHOUT_DOTS else f"{base}@{domain}"
 
 
 def split_plus(local: str) -> str:

@@ -79,6 +79,19 @@ def changes(asked: Mapping[str, Any]) -> Changes:
     )
 
 
+def with_files_here(drafted: Drafted, *, actor: Principal) -> Draft:
+    """The draft with the content of its files, for a dry run: nothing is fetched, and nothing stored."""
+    ids = [asked.source for asked in drafted.asked_files if isinstance(asked.source, UUID)]
+    if len(ids) < len(drafted.asked_files):
+        raise Invalid(
+            "A dry run fetches nothing.",
+            code="not_in_dry_run",
+            fix="Upload the file by POST /v1/attachments and name its id.",
+            field=outgoing.FIELD,
+        )
+    return replace(drafted.draft, files=outgoing.look(actor, ids))
+
+
 def _draft(asked: Mapping[str, Any], *, mailbox_id: UUID) -> Drafted:
     kept, dropped = _field("headers", lambda: headers.filter_headers(asked.get("headers") or {}))
     parent = asked.get("inReplyTo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
+from .policy import BackTests, Evaluate, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
 from .returns import Resubmit
 from .reviews import Approve, Edit, OneReview, Pending, Reject, RequestChanges, Undo
 from .timeline import MessageTimeline
@@ -27,4 +28,12 @@ urlpatterns = [
     path("oversight/reviews/<str:id>/request-changes", RequestChanges.as_view()),
     path("oversight/reviews/<str:id>/reject", Reject.as_view()),
     path("oversight/reviews/<str:id>/undo", Undo.as_view()),
+    path("policy/evaluate", Evaluate.as_view()),
+    path("policy/templates", Templates.as_view()),
+    path("policy/rule-sets/<str:place>", OneRuleSet.as_view()),
+    path("policy/rule-sets/<str:place>/versions", Versions.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>", OneVersion.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/back-test", BackTests.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/publish", Publish.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/roll-back", RollBack.as_view()),
 ]

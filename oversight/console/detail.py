@@ -16,19 +16,18 @@ from django.urls import reverse
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import DomainStatus, MailboxStatus
-from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Revision, Status
 from messaging.visibility import NOT_WITHHELD
 from oversight import decisions, reviews
 from oversight.models import Decision, Evaluation, Review, ReviewState
 
+from . import why
 from .cards import Check, Initiator, Person, Signal, Snippet, ThreadCard
 from .visit import Visit
 
 SNIPPET = 400
 THREAD_MESSAGES = 5
-RULE_NAMES = {"oversight_mode": "Oversight mode"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         state=ReviewState.EXPIRED if is_over else review.state,
         subject=review.message.subject,
         reason_text=review.reason_text,
-        reason_detail=_why(review),
+        reason_detail=why.of(review),
         expires_at=review.expires_at,
         recipients=people,
         allowed_actions=allowed_actions(review, visit),
@@ -201,17 +200,3 @@ def readiness(message: Message, visit: Visit) -> list[Check]:
     if visit.member.account.stopped_at:
         checks.append(Check(False, "All sending is stopped: it would wait until somebody resumes it"))
     return checks
-
-
-def _why(review: Review) -> str:
-    trace: list[dict[str, Any]] = getattr(review, "trace", None) or []
-    deciding = next((line for line in trace if line.get("code") == review.reason_code), None)
-    rule = (
-        f"{RULE_NAMES.get(deciding['rule'], deciding['rule'])}, rule version {deciding['version']}. "
-        if deciding
-        else ""
-    )
-    asked, own = review.message.oversight_mode, review.mailbox.mode
-    if asked != own and asked in (OversightMode.GATED_SEND, OversightMode.GATED_ALL):
-        return f"{rule}The agent asked for this itself: the mailbox is {own} now."
-    return f"{rule}Mail of a monitored or autonomous mailbox would have left by itself."

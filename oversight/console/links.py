@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from urllib.parse import SplitResult, urlsplit
 
-import idna
-from publicsuffixlist import PublicSuffixList
-
-from .mail_frame import Anchor
+from oversight.policy.detect.anchors import Anchor
+from oversight.policy.detect.links import WEB, Destination
+from oversight.policy.detect.links import look_at as destination
 
 MOST_SHOWN = 500
-LONGEST = 4000  # characters of an address that are looked at
-WEB = ("http", "https")
-LOOKS_LIKE_ADDRESS = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#]\S*)?", re.IGNORECASE)
-SHORTENERS = frozenset({"bit.ly", "t.co", "tinyurl.com", "goo.gl", "ow.ly", "is.gd", "buff.ly", "cutt.ly", "rb.gy"})
 ACTS = re.compile(r"unsubscribe|opt-?out|confirm|verify|token=|/reset|magic", re.IGNORECASE)
 
 
@@ -56,61 +49,13 @@ def examine(anchors: Sequence[Anchor]) -> list[Link]:
 
 def look_at(number: int, anchor: Anchor) -> Link:
     """One link, read as a browser reads it."""
-    target = _as_browsers_read(anchor.target[:LONGEST])
-    parts = _split(target)
-    if parts is None or not parts.scheme:
-        return Link(number, anchor.text, target, "", warnings=("This is no complete address.",))
-    if parts.scheme not in WEB:
-        return Link(number, anchor.text, target, parts.scheme, warnings=_not_web(parts.scheme))
-    host = (parts.hostname or "").rstrip(".")
-    ascii_host = to_ascii(host)
-    link = Link(number, anchor.text, target, parts.scheme, to_unicode(host), ascii_host, registered(ascii_host))
-    return Link(number, anchor.text, target, parts.scheme, link.host, ascii_host, link.domain, _warnings(link, parts))
-
-
-def to_ascii(host: str) -> str:
-    """The host as it is looked up, in punycode where it has other letters."""
-    try:
-        return idna.encode(host, uts46=True, transitional=False).decode()
-    except (idna.IDNAError, UnicodeError):
-        return host.encode("ascii", "backslashreplace").decode()
-
-
-def to_unicode(host: str) -> str:
-    """The host as people read it."""
-    try:
-        return idna.decode(host)
-    except (idna.IDNAError, UnicodeError):
-        return host
-
-
-def registered(host: str) -> str:
-    """The part of the host that somebody registered, or the host itself for an IP address or a bare name."""
-    return _suffixes().privatesuffix(host) or host
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
-def _as_browsers_read(target: str) -> str:
-    """Browsers drop tabs and line ends anywhere, controls at the ends, and take backslashes for slashes."""
-    text = re.sub(r"[\t\r\n]", "", target).strip("".join(map(chr, range(0x21))))
-    if re.match(r"https?:", text, re.IGNORECASE):
-        before, mark, after = text.partition("?")
-        text = before.replace("\\", "/") + mark + after
-        text = re.sub(r"^(https?):/*", r"\1://", text, flags=re.IGNORECASE)
-    return f"https:{text}" if text.startswith("//") else text
-
-
-def _split(target: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(target)
-        _ = parts.hostname, parts.port
-    except ValueError:
-        return None
-    return parts
+    seen = destination(anchor)
+    if not seen.scheme:
+        return Link(number, anchor.text, seen.target, "", warnings=("This is no complete address.",))
+    if seen.scheme not in WEB:
+        return Link(number, anchor.text, seen.target, seen.scheme, warnings=_not_web(seen.scheme))
+    warnings = tuple(_warnings(seen))
+    return Link(number, anchor.text, seen.target, seen.scheme, seen.host, seen.ascii_host, seen.domain, warnings)
 
 
 def _not_web(scheme: str) -> tuple[str, ...]:
@@ -119,34 +64,23 @@ def _not_web(scheme: str) -> tuple[str, ...]:
     return (f"'{scheme}:' is no web address; a mail has no good reason for it.",)
 
 
-def _warnings(link: Link, parts: SplitResult) -> tuple[str, ...]:
-    found = []
-    claimed = _claimed_domain(link.text, beside=link.ascii_host)
-    if claimed and claimed != link.domain:
-        found.append(f"The text says {claimed}, the link leads to {link.domain}.")
-    if link.is_disguised:
-        found.append(f"The name has letters of other alphabets{_which(link.host)}: it is really {link.ascii_host}.")
-    if "@" in parts.netloc:
-        found.append("What stands before the @ is no part of the address.")
-    if re.fullmatch(r"[\d.]+|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?", link.ascii_host):
-        found.append("It leads to a number instead of a name.")
-    if link.domain in SHORTENERS:
-        found.append("A shortened link: nobody sees where it ends.")
-    if parts.scheme == "http":
-        found.append("Not encrypted (http).")
-    if ACTS.search(parts.path) or ACTS.search(parts.query):
-        found.append("Opening it may act for the recipient.")
-    return tuple(found)
-
-
-def _claimed_domain(text: str, *, beside: str) -> str:
-    """The registered domain that the text names. "invoice.pdf" names none: its ending is no place in the DNS."""
-    found = LOOKS_LIKE_ADDRESS.fullmatch(text.strip())
-    if not found:
-        return ""
-    host = to_ascii(found.group(1).lower())
-    is_place = _suffixes().publicsuffix(host, accept_unknown=False) or host.split(".")[-1] == beside.split(".")[-1]
-    return registered(host) if is_place else ""
+def _warnings(seen: Destination) -> Iterator[str]:
+    if seen.claimed and seen.claimed != seen.domain:
+        yield f"The text says {seen.claimed}, the link leads to {seen.domain}."
+    if "look_alike" in seen.problems:
+        yield f"The name looks like another one: it is really {seen.ascii_host}."
+    if seen.host != seen.ascii_host:
+        yield f"The name has letters of other alphabets{_which(seen.host)}: it is really {seen.ascii_host}."
+    if seen.has_user:
+        yield "What stands before the @ is no part of the address."
+    if "ip_address" in seen.problems:
+        yield "It leads to a number instead of a name."
+    if "shortener" in seen.problems:
+        yield "A shortened link: nobody sees where it ends."
+    if "not_https" in seen.problems:
+        yield "Not encrypted (http)."
+    if seen.parts and (ACTS.search(seen.parts.path) or ACTS.search(seen.parts.query)):
+        yield "Opening it may act for the recipient."
 
 
 def _which(host: str) -> str:

@@ -13,6 +13,8 @@ from html import escape
 
 from lxml import etree
 
+from oversight.policy.detect.anchors import AFTER_URL, MOST_WORDS, URL_IN_TEXT, XLINK, Anchor, tree, words
+
 POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; "
     "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -28,15 +30,11 @@ HEADERS = {
 RASTER = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 GONE = ("script", "link", "base", "meta", "iframe", "frame", "object", "applet", "noscript", "template")
 LOADING = ("src", "srcset", "background", "poster", "data", "lowsrc", "dynsrc")
-XLINK = "{http://www.w3.org/1999/xlink}href"
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
 # Bounded, here and in all that reads a mail: a pattern must not go over the same hostile megabyte again and again.
 REMOTE_IN_STYLE = re.compile(r"url\([\s'\"]{0,50}(?:https?:)?//[^)]{0,4000}\)?", re.IGNORECASE)
 IMPORT_IN_STYLE = re.compile(r"@import[^;]*;?", re.IGNORECASE)
 DRAWN = ("image", "use", "feimage")  # of SVG: their href loads
-URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'\u200b]+", re.IGNORECASE)
-MOST_WORDS = 500
-AFTER_URL = ".,;:!?)]}>*_"
 PLAIN_STYLE = (
     "body{margin:0;padding:16px;font:15px/1.55 system-ui,sans-serif;color:#16191f;background:#fff;"
     "white-space:pre-wrap;overflow-wrap:anywhere}a{color:#2f4bc7}"
@@ -59,14 +57,6 @@ class Mail:
     text: str = ""
     html: str | None = None
     images: Mapping[str, Image] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A link as the mail has it: what it says, and where it leads."""
-
-    text: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +84,6 @@ def document(mail: Mail, *, link_url: Callable[[int], str]) -> Document:
     return Document(html=html, anchors=anchors, blocked_count=blocked)
 
 
-def tree(html: str) -> etree._Element | None:
-    """The parsed HTML; an empty page for nothing, None for what is nested too deeply to be read whole."""
-    parser = etree.HTMLParser(encoding="utf-8", recover=True, no_network=True, remove_comments=True, huge_tree=True)
-    content = html.replace("\x00", "").encode("utf-8", "replace")
-    root = etree.fromstring(content, parser) if content.strip() else None
-    if any(line.level_name == "FATAL" for line in parser.error_log):
-        return None
-    return root if root is not None else etree.fromstring(b"<html><body></body></html>", etree.HTMLParser())
-
-
 def _remove(root: etree._Element) -> None:
     etree.strip_tags(root, "embed")  # it has no content; the parser takes what follows for it
     etree.strip_elements(root, *GONE, with_tail=False)
@@ -124,22 +104,11 @@ def _rewrite_links(root: etree._Element, link_url: Callable[[int], str]) -> list
         if target.startswith("#"):
             element.set("href", target)
             continue
-        anchors.append(Anchor(text=_words(element) or str(element.get("alt") or "")[:MOST_WORDS], target=target))
+        anchors.append(Anchor(text=words(element) or str(element.get("alt") or "")[:MOST_WORDS], target=target))
         element.set("href", link_url(len(anchors)))
         element.set("target", "_blank")
         element.set("rel", "noopener noreferrer")
     return anchors
-
-
-def _words(element: etree._Element) -> str:
-    """The beginning of what the element says."""
-    words, length = [], 0
-    for piece in element.itertext():
-        words.append(str(piece)[:MOST_WORDS])
-        length += len(words[-1])
-        if length >= MOST_WORDS:
-            break
-    return " ".join(" ".join(words).split())[:MOST_WORDS]
 
 
 def _target(element: etree._Element) -> str | None:

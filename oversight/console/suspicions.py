@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from lxml import etree
 
 from messaging.mime.characters import strip_tags
+from oversight.policy.detect.anchors import tree
 from oversight.templatetags.console_tags import HIDDEN_CHARACTERS
 
 from .cards import Signal
 from .links import Link
-from .mail_frame import GONE, Mail, tree
+from .mail_frame import GONE, Mail
 
 HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em|rem|%)?\s*(?:;|!|$)"

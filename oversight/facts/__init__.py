@@ -1,7 +1,8 @@
 """What the policy needs to know of a message, gathered once: of a send before it is stored, of stored mail afterwards.
 
 What costs nothing is always told, and so is our own key in the text (`secrets` then names `own_key` alone). Everything
-else is read only where `needs` names its field of Facts; the others stay None.
+else is read only where `needs` names its field of Facts; the others stay None. Of what answers nothing,
+`outside_thread`, `redirected` and `is_parent_authenticated` are None too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from mailboxes.models import Mailbox
 from mailboxes.modes import OversightMode
 from messaging.models import Message
 from messaging.outbound.drafts import Composed
+from oversight.policy.detect.material import FileContent
 from oversight.policy.types import Facts, File
+
+from . import answers, history, stored
+from .answers import Setting
+from .questions import Question
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -27,23 +33,31 @@ def gather(
     duplicates the mailbox is locked before that (a second statement) until the caller's transaction ends: of sends at
     once each sees those before it.
     """
-    message = composed.message
-    return Facts(
+    question = Question.of_composed(composed, now=now)
+    if needs & history.COUNTED:
+        history.lock(mailbox.pk)
+    (told,) = history.ask([question], account_id=mailbox.account_id, needs=needs)
+    setting = Setting(
         mode=mode,
+        mailbox=mailbox,
         mailbox_mode=OversightMode(mailbox.mode),
-        recipients=tuple(recipient.address for recipient in composed.recipients),
-        is_reply=message.in_reply_to is not None,
-        reply_to=message.reply_to,
         files=tuple(File(one.filename, one.content_type, len(one.content), one.sha256) for one in composed.files),
-        is_platform_mail=mailbox.account.is_platform,
-        asked_at=now,
+        contents=tuple(FileContent(one.filename, one.content) for one in composed.files),
     )
+    return answers.facts(question, setting, told, needs=needs)
 
 
 def gather_past(messages: Sequence[Message], *, needs: frozenset[str], at: datetime | None = None) -> list[Facts]:
     """The facts of stored messages of one account, in their order, as the world stood when each was asked to leave.
 
-    With `at`, as the world stood then: whoever looks at held mail again gives the present moment. A fixed number of
-    statements for any number of messages; memory grows with their bodies, so give a few hundred at a time.
+    With `at`, as the world stands now: whoever looks at held mail again gives the present moment, and locks nothing. A
+    fixed number of statements for any number of messages; memory grows with their bodies, so give a few hundred at a
+    time. What is not known of the past: when a message without a review was cancelled (it then never counted).
     """
-    raise NotImplementedError
+    if not messages:
+        return []
+    asked = stored.read(messages, at=at)
+    told = history.ask([one.question for one in asked], account_id=messages[0].account_id, needs=needs)
+    return [
+        answers.facts(one.question, one.setting, known, needs=needs) for one, known in zip(asked, told, strict=True)
+    ]

@@ -88,6 +88,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('mailboxes', '0011_domains'),
         ('messaging', '0022_verbs'),
+        ('oversight', '0006_policy'),
         ('oversight', '0007_notices'),
         ('oversight', '0009_inbound'),
     ]

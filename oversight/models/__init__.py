@@ -6,6 +6,7 @@ from .notices import AccountNotices, NoticeSettings, NoticeStyle
 from .permit import Permit, PermitState
 from .policy import Evaluation
 from .review import Review, ReviewState
+from .rule_set import RuleSet, RuleSetVersion
 
 __all__ = [
     "AccountNotices",
@@ -20,4 +21,6 @@ __all__ = [
     "PermitState",
     "Review",
     "ReviewState",
+    "RuleSet",
+    "RuleSetVersion",
 ]

@@ -11,7 +11,10 @@ from messaging.models import Message
 
 
 class Evaluation(models.Model):
-    """One verdict on one message: the outcome and the trace of every rule that was looked at."""
+    """One verdict on one message: the outcome and the trace of every rule that was looked at.
+
+    `rule_sets` are the versions that were in force: [{id, scope, version}]. None: it was made before there were any.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="evaluations")
@@ -19,6 +22,8 @@ class Evaluation(models.Model):
     reason_code = models.CharField(max_length=60)
     facts = models.JSONField()
     trace = models.JSONField()
+    # May be empty: the release before writes whole rows without it, as NULL, while both run.
+    rule_sets = models.JSONField(null=True, blank=True)
     evaluated_at = models.DateTimeField()
 
     class Meta:

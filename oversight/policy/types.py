@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -30,6 +30,13 @@ class Result(StrEnum):
     CLEARED = "cleared"
     NOT_MATCHED = "not_matched"
     NOT_APPLICABLE = "not_applicable"
+
+
+class Scope(StrEnum):
+    """Whose rules they are: an account's hold for all its mailboxes, a mailbox's beside them for itself."""
+
+    ACCOUNT = "account"
+    MAILBOX = "mailbox"
 
 
 class Risk(StrEnum):
@@ -104,7 +111,8 @@ class Facts:
 
     None means "not looked at": a rule that asks for it is not applicable. Addresses are canonical, and of all envelope
     recipients: to, cc and bcc. `text` is what a reader sees (subject, text, visible text of the HTML); it is not kept
-    with the verdict. `reply_to` is where answers would go instead of to the mailbox, or "".
+    with the verdict. `reply_to` is where answers would go instead of to the mailbox, or "". `is_mode_asked`: the
+    message itself named its mode, be it the mailbox's own.
     """
 
     mode: OversightMode
@@ -138,6 +146,9 @@ class Facts:
     secrets: tuple[Secret, ...] | None = None
     # The id of a message with the same recipients and content within the last 60 seconds, "" where there is none.
     duplicate_of: str | None = None
+    is_mode_asked: bool = False
+    # More text than detectors look at: what they did not find may stand there all the same.
+    is_cut: bool = False
 
     def as_json(self) -> dict[str, object]:
         """What is kept beside the verdict: everything but the text, None left out."""
@@ -154,7 +165,8 @@ class Finding:
     """One line of the trace: what one rule in one version found, and what it asks for.
 
     `text` and `fix` are for the author: never a threshold, never a word of a list. `detail` is for people of the
-    account: what exactly matched. `cleared_by` names the rule that let pass what this one would have held.
+    account: what exactly matched. `cleared_by` names the rule that let pass what this one would have held. `scope` is
+    of the rule's set, "" for what is built in. `is_shadow`: it tells what the rule would ask for, and nobody heeds it.
     """
 
     rule: str
@@ -170,9 +182,20 @@ class Finding:
     risk: Risk = Risk.LOW
     is_floor: bool = False
     cleared_by: str = ""
+    scope: str = ""
+    name: str = ""
+    is_shadow: bool = False
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        """What is kept in the trace: what differs from the defaults, and what every line has."""
+        told = {name: getattr(self, name) for name in _EVERY_LINE}
+        return told | {name: kept for name, usual in _USUAL.items() if (kept := getattr(self, name)) != usual}
+
+
+_EVERY_LINE = ("rule", "version", "result", "outcome", "code", "text")
+_USUAL = {
+    one.name: one.default for one in fields(Finding) if one.default is not MISSING and one.name not in _EVERY_LINE
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +203,7 @@ class Verdict:
     """The policy's answer. `code`, `text` and `fix` are of the finding that decided; `trace` has every rule's.
 
     `lane`, `people` (different ones who must approve) and `risk` are for a held message. `also` are the codes of the
-    other findings that would have stopped it too. `cleared_by` is the rule that let it pass, "" where none did.
+    other findings that would have stopped it too. `cleared_by` is the rule that let it pass, "" where it is stopped.
     """
 
     outcome: Outcome

@@ -75,12 +75,13 @@ def trigger(message: Message, evidence: Evidence) -> Iterator[Step]:
 def judged(message: Message, evidence: Evidence, *, is_member: bool) -> Iterator[Step]:
     """What the policy answered, and the review that it opened.
 
-    An agent is told the rule that decided, as its review tells it, and not what else the policy looks at.
+    An agent is told the rule that decided, as its review tells it, and not what else the policy looks at; of a rule of
+    the account not even its name, which may say where its threshold is.
     """
     reviewed_for = next((fact.said["text"] for fact in evidence.of("review")), "")
     for fact in evidence.of("evaluation"):
         said, trace = fact.said, fact.said["trace"]
-        deciding = next((line for line in trace if line["code"] == said["code"]), None)
+        deciding = next((line for line in trace if _decides(line, said)), None)
         reason = deciding["text"] if deciding else reviewed_for
         cleared = f"Cleared without a person ({said['mode'] or message.oversight_mode})"
         text = f"{JUDGED[said['outcome']]}: {reason}" if said["outcome"] in JUDGED else cleared
@@ -89,7 +90,7 @@ def judged(message: Message, evidence: Evidence, *, is_member: bool) -> Iterator
             "code": said["code"],
             "text": reason,
             "mode": said["mode"] or message.oversight_mode,
-            "trace": [_finding(line) for line in trace if is_member or line is deciding],
+            "trace": [_finding(line, is_member=is_member) for line in trace if is_member or line is deciding],
         }
         yield Step(fact.at, Kind.VERDICT, text, POLICY, data)
     for fact in evidence.of("review"):
@@ -214,6 +215,15 @@ def _canceller(message: Message, by: str) -> Actor | None:
     return Actor(role if role in ("agent", "member") else "platform", "") if role else None
 
 
-def _finding(line: Mapping[str, Any]) -> dict[str, object]:
+def _decides(line: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    same = line["code"] == said["code"] and line["outcome"] == said["outcome"]
+    return same and not line.get("is_shadow")
+
+
+def _finding(line: Mapping[str, Any], *, is_member: bool) -> dict[str, object]:
     """A line of the trace; what is to be done about a refusal is said by the answer to the send."""
-    return {name: line.get(name) for name in ("rule", "version", "result", "outcome", "code", "text")}
+    told = {name: line.get(name) for name in ("rule", "version", "result", "outcome", "code", "text")}
+    if not is_member:
+        return told | {"rule": line["code"]} if line.get("scope") else told
+    more = {"scope": "scope", "name": "name", "detail": "detail", "clearedBy": "cleared_by", "isShadow": "is_shadow"}
+    return told | {name: line[key] for name, key in more.items() if line.get(key)}

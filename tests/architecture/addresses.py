@@ -10,10 +10,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 
 class Door(Enum):
-    """Who an address is for. OPEN: everybody. KEY: holders of a key. MEMBER: signed-in humans. OPERATOR: the admin."""
+    """Who an address is for. OPEN: everybody. KEY: holders of a key. DECIDE: of a member's decide key. MEMBER:
+    signed-in humans. OPERATOR: the admin."""
 
     OPEN = auto()
     KEY = auto()
+    DECIDE = auto()
     MEMBER = auto()
     OPERATOR = auto()
 
@@ -31,6 +33,8 @@ MAILBOX = {"id": "mailbox"}
 MESSAGE = {"id": "mailbox", "msgId": "message"}
 REVIEW = {"id": "review"}
 DELIVERY = {"id": "webhook", "deliveryId": "delivery"}
+RULES = {"place": "mailbox"}
+VERSION = {"place": "mailbox", "number": "version"}
 CONSOLE_REVIEW = {"review_id": "review"}
 CONSOLE_MESSAGE = {"message_id": "message"}
 
@@ -109,6 +113,14 @@ ADDRESSES: dict[str, Address] = {
     "v1/oversight/reviews/<str:id>/request-changes": Address(Door.KEY, "POST", REVIEW),
     "v1/oversight/reviews/<str:id>/reject": Address(Door.KEY, "POST", REVIEW),
     "v1/oversight/reviews/<str:id>/undo": Address(Door.KEY, "POST", REVIEW),
+    "v1/policy/evaluate": Address(Door.KEY, "POST"),
+    "v1/policy/templates": Address(Door.KEY),
+    "v1/policy/rule-sets/<str:place>": Address(Door.DECIDE, objects=RULES),
+    "v1/policy/rule-sets/<str:place>/versions": Address(Door.DECIDE, objects=RULES),
+    "v1/policy/rule-sets/<str:place>/versions/<str:number>": Address(Door.DECIDE, objects=VERSION),
+    "v1/policy/rule-sets/<str:place>/versions/<str:number>/back-test": Address(Door.DECIDE, "POST", VERSION),
+    "v1/policy/rule-sets/<str:place>/versions/<str:number>/publish": Address(Door.DECIDE, "POST", VERSION),
+    "v1/policy/rule-sets/<str:place>/versions/<str:number>/roll-back": Address(Door.DECIDE, "POST", VERSION),
     "account/": Address(Door.MEMBER, "POST"),
     "billing": Address(Door.MEMBER),
     "billing/": Address(Door.MEMBER),

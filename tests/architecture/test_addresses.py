@@ -23,7 +23,7 @@ from .addresses import ADDRESSES, Address, Door, routes
 pytestmark = pytest.mark.django_db
 
 OBJECTS = {route: address for route, address in ADDRESSES.items() if address.objects}
-KEYED = {route: address for route, address in ADDRESSES.items() if address.door is Door.KEY}
+KEYED = {route: address for route, address in ADDRESSES.items() if address.door in (Door.KEY, Door.DECIDE)}
 SIGNED_IN = {route: address for route, address in ADDRESSES.items() if address.door is Door.MEMBER}
 BODY = {
     "v1/oversight/reviews/<str:id>/reject": '{"reason": "tone"}',
@@ -60,6 +60,7 @@ def scene() -> Scene:
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
         "webhook": webhook.pk,
         "delivery": builders.webhook_delivery(webhook).pk,
+        "version": builders.rules(alice, mailbox=alice.mailbox).number,
         "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)
@@ -84,7 +85,9 @@ def visitors(tenant: Tenant, address: Address) -> list[tuple[Client, dict[str, s
     """Everybody that a tenant could send to an address: a browser, an agent's key, a decide key."""
     if address.door is Door.MEMBER:
         return [(member(tenant), {})]
-    keys = [tenant.key_text, builders.decide_key(tenant.owner)]
+    keys = [builders.decide_key(tenant.owner)]
+    if address.door is Door.KEY:
+        keys.insert(0, tenant.key_text)
     return [(Client(), {"Authorization": f"Bearer {key}"}) for key in keys]
 
 

@@ -170,6 +170,47 @@ REVIEW_DETAIL = REVIEW | {
     "allowedActions": [one_of("approve", "reject", "edit", "request_changes", "undo")],
 }
 
+OBJECT = Kind("object", lambda value: isinstance(value, dict))
+RULE = OBJECT
+RULES_VERSION = {
+    "number": WHOLE,
+    "rules": [RULE],
+    "note": TEXT,
+    "copyOf": Maybe(WHOLE),
+    "madeBy": TEXT,
+    "madeAt": MOMENT,
+    "isLive": FLAG,
+    "warnings": [{"rule": TEXT, "field": TEXT, "text": TEXT}],
+}
+RULE_SET = {
+    "scope": one_of("account", "mailbox"),
+    "mailboxId": Maybe(ID),
+    "latest": WHOLE,
+    "live": Maybe(WHOLE),
+    "liveSince": Maybe(MOMENT),
+    "liveBy": Maybe(TEXT),
+    "rules": [RULE],
+}
+JUDGED = {"outcome": TEXT, "code": TEXT, "lane": TEXT, "people": WHOLE, "risk": TEXT}
+BACK_TEST = {
+    "version": WHOLE,
+    "since": MOMENT,
+    "lookedAt": WHOLE,
+    "isWhole": FLAG,
+    "changed": WHOLE,
+    "moves": [{"before": TEXT, "after": TEXT, "count": WHOLE}],
+    "rejected": WHOLE,
+    "changes": [
+        {
+            "messageId": ID,
+            "mailboxId": ID,
+            "createdAt": MOMENT,
+            "before": JUDGED,
+            "after": JUDGED,
+            "wasRejected": FLAG,
+        }
+    ],
+}
 TIMELINE_STEP = {
     "at": MOMENT,
     "kind": TEXT,

@@ -21,6 +21,7 @@ from tests.letters import letter
 from .shapes import (
     ACCOUNT,
     ATTACHMENT,
+    BACK_TEST,
     CHECKOUT,
     DNS_RECORDS,
     DOMAIN,
@@ -35,6 +36,9 @@ from .shapes import (
     PLAIN_WEBHOOK,
     RECEIVED_EVENT,
     REVIEW_DETAIL,
+    RULE,
+    RULE_SET,
+    RULES_VERSION,
     SENT_MESSAGE,
     SIGNUP,
     SUPPRESSION,
@@ -64,6 +68,7 @@ MAIL = {
     "headers": {"X-Order": "17", "Sender": "x"},
     "metadata": {"order": "17"},
 }
+RULES = "/policy/rule-sets/account"
 SIGN_UP = {
     "email": "new@people.example",
     "password": "a-secure-password",
@@ -96,6 +101,13 @@ class Scene:
         webhook, _ = builders.webhook(self.alice, box=self.alice.mailbox, headers={"X-Key": "secret"})
         self.webhook = f"/webhooks/{webhook.pk}"
         self.delivery = f"{self.webhook}/deliveries/{builders.webhook_delivery(webhook, tries=1).pk}"
+
+    def with_rules(self) -> Api:
+        """The owner's decide key, with rules in force and others that are proposed."""
+        builders.rules(self.alice, builders.rule("all", "hold"))
+        refusing = builders.rule("nobody", "refuse", {"kind": "recipient_list", "addresses": ["kim@friends.example"]})
+        builders.rules(self.alice, refusing, is_live=False)
+        return Api(builders.decide_key(self.alice.owner))
 
     def key_id(self) -> str:
         return str(self.api.get("/api-keys").json["keys"][-1]["id"])
@@ -134,6 +146,12 @@ def resubmit(scene: Scene) -> Answer:
     give_back(scene)
     asked = {"to": ["kim@friends.example"], "subject": "Anew", "bodyText": "It is 5 EUR."}
     return scene.api.post(f"{scene.sent}/resubmit", asked)
+
+
+def roll_back(scene: Scene) -> Answer:
+    owner = scene.with_rules()
+    owner.post(f"{RULES}/versions/2/publish")
+    return owner.post(f"{RULES}/versions/1/roll-back")
 
 
 def verify_domain(scene: Scene) -> Answer:
@@ -311,6 +329,50 @@ OPERATIONS = [
         {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
     ),
     Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
+    Operation(
+        "evaluatePolicy",
+        lambda scene: scene.api.post("/policy/evaluate", MAIL | {"mailboxId": str(scene.alice.mailbox.pk)}),
+        200,
+        {"evaluation": {"outcome": TEXT, "code": TEXT, "text": TEXT, "fix": TEXT, "also": [TEXT]}},
+    ),
+    Operation(
+        "listRuleTemplates",
+        lambda scene: scene.api.get("/policy/templates"),
+        200,
+        {"templates": [{"id": TEXT, "description": TEXT, "rule": RULE}]},
+    ),
+    Operation("getRuleSet", lambda scene: scene.with_rules().get(RULES), 200, {"ruleSet": RULE_SET}),
+    Operation(
+        "listRuleSetVersions",
+        lambda scene: scene.with_rules().get(f"{RULES}/versions"),
+        200,
+        {"versions": [RULES_VERSION], "before": Maybe(WHOLE)},
+    ),
+    Operation(
+        "proposeRules",
+        lambda scene: scene.with_rules().post(f"{RULES}/versions", {"rules": [builders.rule()], "note": "Why"}),
+        201,
+        {"version": RULES_VERSION},
+    ),
+    Operation(
+        "getRuleSetVersion",
+        lambda scene: scene.with_rules().get(f"{RULES}/versions/1"),
+        200,
+        {"version": RULES_VERSION},
+    ),
+    Operation(
+        "backTestRules",
+        lambda scene: scene.with_rules().post(f"{RULES}/versions/2/back-test", {"days": 7}),
+        200,
+        {"backTest": BACK_TEST},
+    ),
+    Operation(
+        "publishRules",
+        lambda scene: scene.with_rules().post(f"{RULES}/versions/2/publish", {"live": 1}),
+        200,
+        {"version": RULES_VERSION},
+    ),
+    Operation("rollBackRules", roll_back, 201, {"version": RULES_VERSION}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

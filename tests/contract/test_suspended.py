@@ -41,6 +41,7 @@ REFUSED = {
     "sendWelcomeEmail",
     "requestUpgrade",
     "upgradeMailbox",
+    "evaluatePolicy",  # answers as a send
 }
 # Keys, decisions, deleting, proving, paying, asking for help.
 ALLOWED = {
@@ -62,6 +63,10 @@ ALLOWED = {
     "rejectReview",
     "undoReview",
     "requestChanges",
+    "proposeRules",
+    "backTestRules",
+    "publishRules",
+    "rollBackRules",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",

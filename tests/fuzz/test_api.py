@@ -31,6 +31,7 @@ NOT_BY_SCHEMA = (
     *("createSignup", "createMailbox", "createDomain", "createWebhook", "updateWebhook"),
     *("sendMessage", "resubmitMessage", "createUpgradeCheckout", "streamEvents", "listEvents", "requestUpgrade"),
     *("editReview", "requestChanges"),  # nothing changes, or one body only; instructions of spaces
+    *("evaluatePolicy", "proposeRules", "backTestRules"),
 )
 
 

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from oversight.console import links, mail_frame, suspicions
-from oversight.console.mail_frame import Anchor, Image, Mail
+from oversight.console.mail_frame import Image, Mail
+from oversight.policy.detect.anchors import Anchor
 from tests import builders
 from tests.oversight.console import decide, seat, text_of, url_of
 

@@ -31,7 +31,7 @@ def test_each_mode_has_its_outcome_and_says_why(mode: OversightMode, outcome: Ou
     verdict = policy.evaluate(facts(mode))
     assert (verdict.outcome, verdict.code) == (outcome, mode)
     assert str(mode) in verdict.text
-    assert [finding.rule for finding in verdict.trace] == ["oversight_mode"]
+    assert [finding.rule for finding in verdict.trace] == ["oversight_mode", "floor", "own_key"]
 
 
 def test_a_refusal_says_what_to_do() -> None:
@@ -43,16 +43,16 @@ def test_the_strictest_rule_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         return Finding(str(outcome), 1, Result.MATCHED, outcome, code=str(outcome))
 
     rules = tuple(lambda _, one=one: found(one) for one in (Outcome.HOLD, None, Outcome.REFUSE, Outcome.ALLOW))
-    monkeypatch.setattr(policy, "RULES", rules)
+    monkeypatch.setattr(policy, "BUILT_IN", rules)
     verdict = policy.evaluate(facts(OversightMode.AUTONOMOUS))
     assert (verdict.outcome, len(verdict.trace)) == (Outcome.REFUSE, 4)
 
 
 def test_a_message_on_which_no_rule_has_a_word_waits_for_a_human(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = Finding("silent", 1, Result.NOT_APPLICABLE)
-    monkeypatch.setattr(policy, "RULES", (lambda _: silent,))
+    monkeypatch.setattr(policy, "BUILT_IN", (lambda _: silent,))
     verdict = policy.evaluate(facts(OversightMode.AUTONOMOUS))
-    assert (verdict.outcome, verdict.code) == (Outcome.HOLD, policy.NO_RULE)
+    assert (verdict.outcome, verdict.code, verdict.cleared_by) == (Outcome.HOLD, policy.NO_RULE, "")
 
 
 @given(modes, modes)

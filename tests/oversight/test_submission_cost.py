@@ -75,6 +75,20 @@ def test_a_send_takes_as_many_statements_for_ten_recipients_as_for_one(
     assert count(sending(alice, 10, Idempotency_Key="one")) <= at_most + IDEMPOTENT
 
 
+def test_rules_cost_no_statement_until_one_asks_for_what_only_the_database_knows(
+    count: Callable[[Callable[[], object]], int],
+) -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    rival = {"kind": "recipient_list", "addresses": ["*@rival.example"]}
+    of_text = {"kind": "words", "list": "promises"}
+    builders.rules(alice, builders.rule("rivals", "refuse", rival), builders.rule("promises", "hold", of_text))
+    builders.rules(alice, builders.rule("own", "refuse", rival), mailbox=alice.mailbox)
+    sending(alice, 1)()
+    assert count(sending(alice, 10)) <= QUEUED
+    builders.rules(alice, builders.rule("first", "refuse", {"kind": "first_contact"}, rival))
+    assert count(sending(alice, 10)) <= QUEUED + 1
+
+
 def test_an_answer_from_memory_is_what_a_read_shows() -> None:
     alice = builders.tenant()
     api = Api(alice.key_text)

@@ -162,7 +162,7 @@ class TestWhatPeopleDecided:
         assert [line["rule"] for line in to_agent.data["trace"]] == ["oversight_mode"]
         assert "1,000" not in str(to_agent)
         to_member = next(step for step in of(review.message, alice.owner_actor).steps if step.kind == Kind.VERDICT)
-        assert [line["rule"] for line in to_member.data["trace"]] == ["oversight_mode", "amount"]
+        assert [line["rule"] for line in to_member.data["trace"]] == ["oversight_mode", "floor", "own_key", "amount"]
 
     def test_a_review_that_nobody_decided_expired(self, alice: Tenant, clock: Clock) -> None:
         review = builders.held(alice)
