@@ -9,8 +9,8 @@ from messaging.models import Message
 
 from . import facts, rule_sets
 from .models import Evaluation, Review
-from .policy.conditions import needed
 from .policy.evaluate import evaluate
+from .policy.rules import needed
 from .policy.types import Facts, Outcome, Risk, Verdict
 from .sender import Sender
 
