@@ -49,7 +49,7 @@ def release_due(*, now: datetime, limit: int = 100) -> int:
             review = due.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
             if review is None:  # undone, cancelled or released meanwhile
                 continue
-            [review.message] = Message.objects.select_related("mailbox").filter(pk=review.message_id)
+            [review.message] = Message.objects.select_related("mailbox", "agent", "key").filter(pk=review.message_id)
             _release(review, now=now)
             faultpoint_after_commit("release.after_commit")
             faultpoint("release.before_commit")
@@ -104,9 +104,10 @@ def _reopen(review: Review, why: Reason, *, now: datetime) -> None:
 
 def _sender(review: Review, account: Account, *, now: datetime) -> Sender:
     """How mailbox and limits stand, and whether whoever is still to be sent it may be written to."""
-    due = review.message.recipients.filter(state__in=DUE_STATES)
-    house = Principal(account=account, scopes=frozenset())
-    return sender.get(house, review.mailbox_id, recipients=list(due.values_list("address", flat=True)), now=now)
+    message = review.message
+    due = message.recipients.filter(state__in=DUE_STATES)
+    author = Principal(account=account, scopes=frozenset(), agent=message.agent, key=message.key)
+    return sender.get(author, review.mailbox_id, recipients=list(due.values_list("address", flat=True)), now=now)
 
 
 def _is_answered_meanwhile(review: Review) -> bool:
