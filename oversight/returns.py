@@ -42,13 +42,16 @@ def resubmit(actor: Principal, mailbox_id: object, message_id: object, draft: Dr
         who = sender.get(actor, mailbox_id, recipients=[address for _, address in draft.recipients()], now=now)
         who.check()
         who.check_recipients()
-        message = _lock_returned(who, message_id)
+        answered = _lock_returned(who, message_id)
+        message = answered.message
         author = drafts.Author(actor, submission.effective_mode(who.mailbox, draft.oversight_mode))
         draft = _in_its_conversation(draft, message)
         composed = drafts.recompose(message, draft, made_by=actor.identity, author=author, now=now)
         changed = edits.differences(message, composed.message)
         linking.replace(composed, now=now)  # files before counters, as whoever deletes a file locks them
         edits.revise(message, composed, mailbox=who.mailbox, now=now)
+        answered.released_at = now
+        answered.save(update_fields=["released_at"])
         review = _hold(message, composed, who=who, now=now)
         edits.keep(review, changed, made_by=actor.identity, now=now)
     return message
@@ -59,7 +62,7 @@ def expire_due(*, now: datetime, limit: int = 100) -> int:
     return reviews.expire_due(now=now, limit=limit, state=ReviewState.RETURNED, reason=UNANSWERED)
 
 
-def _lock_returned(who: Sender, message_id: object) -> Message:
+def _lock_returned(who: Sender, message_id: object) -> Review:
     parsed = parse_id(message_id)
     if parsed is None:
         raise NotFound("message")
@@ -73,9 +76,9 @@ def _lock_returned(who: Sender, message_id: object) -> Message:
             code="not_returned",
             fix="Read its state; send a new message instead.",
         )
-    message = mine.get()  # read once the lock is held
-    message.mailbox = who.mailbox
-    return message
+    newest.message = mine.get()  # read once the lock is held
+    newest.message.mailbox = who.mailbox
+    return newest
 
 
 def _in_its_conversation(draft: Draft, message: Message) -> Draft:

@@ -101,13 +101,15 @@ def expire_due(
     *, now: datetime, limit: int = 100, state: ReviewState = ReviewState.OPEN, reason: Reason = EXPIRED
 ) -> int:
     """Expire up to `limit` reviews of that state whose time is over; how many. Expiry never sends, and never shows."""
-    expired = 0
-    for pk in Review.objects.filter(state=state, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
+    expired, due = 0, Review.objects.filter(state=state, expires_at__lte=now)
+    if state == ReviewState.RETURNED:
+        due = due.filter(released_at__isnull=True)  # else its message has come again, under another review
+    for pk in due.values_list("pk", flat=True)[:limit]:
         with transaction.atomic():
             review = (
-                Review.objects.select_for_update(skip_locked=True, of=("self",))
+                due.select_for_update(skip_locked=True, of=("self",))
                 .select_related("message", "message__mailbox")
-                .filter(pk=pk, state=state, expires_at__lte=now)
+                .filter(pk=pk)
                 .first()
             )
             if review is None:  # decided, answered or taken by another worker meanwhile

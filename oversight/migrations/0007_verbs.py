@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='review',
-            index=models.Index(models.F('expires_at'), condition=models.Q(('state', 'returned')), name='review_returned'),
+            index=models.Index(models.F('expires_at'), condition=models.Q(('released_at__isnull', True), ('state', 'returned')), name='review_returned'),
         ),
         migrations.AddIndex(
             model_name='review',

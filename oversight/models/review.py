@@ -34,7 +34,8 @@ class Review(models.Model):
     `people_needed` different members must approve the same bytes. Whoever has claimed it looks at it until
     `claimed_until`: a word to the others, no lock. `lane` and `risk` are the policy's. `instructions` are what the
     author was asked to change; who doesn't answer has until `expires_at`, as people have before. At `release_at` an
-    approved message is looked at once more, and leaves or comes back here; `released_at`: it has left for the outbox.
+    approved message is looked at once more, and leaves or comes back here; `released_at`: it has left for the outbox;
+    or, of a returned one, its author has answered.
     `decided_by` is the label of whoever closed it, for people; the Decision rows say it exactly.
     """
 
@@ -96,7 +97,7 @@ class Review(models.Model):
             models.Index("expires_at", condition=Q(state="open"), name="review_expiring"),
             models.Index("notice_at", condition=Q(state="open", notice_at__isnull=False), name="review_notice_due"),
             models.Index("account", models.F("decided_at").desc(), "id", name="review_decided"),
-            models.Index("expires_at", condition=Q(state="returned"), name="review_returned"),
+            models.Index("expires_at", condition=Q(state="returned", released_at__isnull=True), name="review_returned"),
             models.Index(
                 "release_at", condition=Q(state="approved", released_at__isnull=True), name="review_releasing"
             ),

@@ -198,6 +198,15 @@ def test_returned_mail_expires_by_a_sweep_of_its_own(alice: Tenant, rhea: Member
     assert broken() == []
 
 
+def test_what_came_again_is_let_alone_by_the_sweep_for_returned_mail(alice: Tenant, rhea: Member) -> None:
+    review = builders.held(alice)
+    give_back(review, rhea)
+    assert again(alice, review.message, subject="Anew").status == 200
+    assert returns.expire_due(now=fresh(review).expires_at + timedelta(days=1)) == 0
+    assert fresh(review).message.status == Status.HELD
+    assert broken() == []
+
+
 def test_returned_mail_may_be_cancelled_and_goes_with_its_mailbox(alice: Tenant, rhea: Member) -> None:
     first, second = builders.held(alice), builders.held(alice)
     for review in (first, second):
