@@ -147,7 +147,7 @@ def test_undo_is_too_late_once_it_was_claimed(clock: Clock) -> None:
     rhea = rhea_of(alice)
     approve(rhea, review)
     clock.advance(seconds=60)
-    builders.release()
+    builders.release(after=timedelta())
     outcomes.claim(review.message)
     late = rhea.post(f"/oversight/reviews/{review.pk}/undo")
     assert (late.status, late.code) == (409, "already_sending")
