@@ -40,6 +40,8 @@ app.conf.beat_schedule = {
     "take back overdue": _every(30.0, "messaging.take_back_overdue"),
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
     "copy monitored": _every(10.0, "oversight.copy_monitored"),
+    "expire returned": _every(60.0, "oversight.expire_returned"),
+    "release approved": _every(2.0, "oversight.release_approved"),
     "send notices": _every(15.0, "oversight.send_notices"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "erase departed": _every(10.0, "oversight.erase_departed"),

@@ -246,6 +246,13 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # For /v1 alone, so it can't have the prefix __Host-, which asks for the path /.
 API_SESSION_COOKIE_NAME = f"{'__Secure-gatepost' if HTTPS else _cookie_prefix}_api"
 API_SESSION_HOURS = _number("API_SESSION_HOURS", 24)
+# How long a code, or the password typed again, counts as recent; it is as long that a sign-in waits for its code.
+SECOND_STEP_MINUTES = max(_number("SECOND_STEP_MINUTES", 15), 1)
+# After so many wrong codes in a row a person's codes are not looked at for so long.
+SECOND_STEP_TRIES = max(_number("SECOND_STEP_TRIES", 5), 1)
+SECOND_STEP_LOCK_MINUTES = max(_number("SECOND_STEP_LOCK_MINUTES", 15), 1)
+# Whether Django admin opens only to operators who have a second factor.
+ADMIN_REQUIRES_MFA = _switch("ADMIN_REQUIRES_MFA")
 LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}_language"
 
 SECURE_SSL_REDIRECT = HTTPS

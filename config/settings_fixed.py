@@ -11,7 +11,7 @@ INSTALLED_APPS = [
     "messaging",
     "oversight",
     "billing",
-    "django.contrib.admin",
+    "config.libraries.OperatorDesk",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -23,6 +23,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "axes",
+    "config.libraries.Addresses",
+    "config.libraries.SecondFactor",
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
@@ -104,6 +106,13 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
+# The second factor: a code of an app (TOTP) or a recovery code. One step of 30 seconds early or late is let pass.
+LOGIN_URL = "login"
+MFA_ADAPTER = "mailboxes.mfa_adapter.VaultAdapter"
+MFA_TOTP_ISSUER = "Gatepost"
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

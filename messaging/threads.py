@@ -136,6 +136,14 @@ def show(messages: Sequence[Message]) -> None:
     statements.run(SHOW, {"threads": as_json(threads), "kept": PARTICIPANTS_KEPT})
 
 
+def join(message: Message) -> None:
+    """Let the people of a message that was changed take part in its thread, where it is counted already."""
+    if message.thread_id is not None:
+        last = str(message.created_at)
+        joined = [{"thread": str(message.thread_id), "count": 0, "last": last, "people": people_of(message)}]
+        statements.run(SHOW, {"threads": as_json(joined), "kept": PARTICIPANTS_KEPT})
+
+
 def people_of(message: Message) -> list[str]:
     """Who takes part in a conversation by this message, each once; blind recipients do not."""
     people = (message.from_address, *message.to_addresses, *message.cc_addresses)

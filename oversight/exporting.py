@@ -16,7 +16,7 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import AccountNotices, Decision, Evaluation, NoticeSettings, Permit, Review
+from .models import AccountNotices, Decision, Edit, Evaluation, NoticeSettings, Permit, Review
 
 FOR_MEMBERS = frozenset({"facts", "trace", "rule_sets"})
 
@@ -31,6 +31,13 @@ def _decisions(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]
     told: dict[UUID, dict[str, list[Any]]] = {review.pk: {"decisions": []} for review in reviews}
     for decision in Decision.objects.filter(review__in=reviews).order_by("version"):
         told[decision.review_id]["decisions"].append(columns(decision))
+    return told
+
+
+def _edits(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
+    told: dict[UUID, dict[str, list[Any]]] = {review.pk: {"edits": []} for review in reviews}
+    for edit in Edit.objects.filter(review__in=reviews).order_by("version", "field"):
+        told[edit.review_id]["edits"].append(columns(edit))
     return told
 
 
@@ -50,7 +57,7 @@ def _wishes(account: Account) -> Iterable[QuerySet[NoticeSettings]]:
 
 
 register(
-    Table("reviews", _reviews, along=[_decisions]),
+    Table("reviews", _reviews, along=[_decisions, _edits]),
     Table("permits", _permits, leave_out=frozenset({"digest", "action_hash"})),
     Table("notice_settings", _wishes),
     # Whoever has the address of a chat tool writes there: it is a credential.

@@ -15,6 +15,7 @@ from mailboxes.events import Happening
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
+from messaging import lifecycle
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
 from messaging.models import Direction, Message, Status
@@ -80,8 +81,13 @@ def get(actor: Principal, review_id: object) -> Review:
 
 
 def lock_latest(message: Message) -> Review | None:
-    """Lock the newest review of the message, if it has one."""
-    return Review.objects.select_for_update().filter(message=message).order_by("-opened_at").first()
+    """Lock the newest review of the message, if it has one. Whoever holds its lock alone may open another."""
+    newest = Review.objects.filter(message=message).order_by("-opened_at", "-pk")
+    while True:
+        locked = newest.select_for_update().first()
+        # While the lock was waited for the message may have come again, under a newer review.
+        if locked is None or newest.values_list("pk", flat=True).first() == locked.pk:
+            return locked
 
 
 def close(review: Review, state: ReviewState, *, by: str, now: datetime) -> None:
@@ -91,25 +97,36 @@ def close(review: Review, state: ReviewState, *, by: str, now: datetime) -> None
     record(review, f"review.{state.value}", now=now, by=by)
 
 
-def expire_due(*, now: datetime, limit: int = 100) -> int:
-    """Expire up to `limit` open reviews whose time is over; how many. Expiry never sends."""
-    expired = 0
-    for pk in Review.objects.filter(state=ReviewState.OPEN, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
+def expire_due(
+    *, now: datetime, limit: int = 100, state: ReviewState = ReviewState.OPEN, reason: Reason = EXPIRED
+) -> int:
+    """Expire up to `limit` reviews of that state whose time is over; how many. Expiry never sends, and never shows."""
+    expired, due = 0, Review.objects.filter(state=state, expires_at__lte=now)
+    if state == ReviewState.RETURNED:
+        due = due.filter(released_at__isnull=True)  # else its message has come again, under another review
+    for pk in due.values_list("pk", flat=True)[:limit]:
         with transaction.atomic():
             review = (
-                Review.objects.select_for_update(skip_locked=True, of=("self",))
+                due.select_for_update(skip_locked=True, of=("self",))
                 .select_related("message", "message__mailbox")
-                .filter(pk=pk, state=ReviewState.OPEN)
+                .filter(pk=pk)
                 .first()
             )
-            if review is None:  # decided or taken by another worker meanwhile
+            if review is None:  # decided, answered or taken by another worker meanwhile
                 continue
-            quota_return.give_back(review.message)
-            outbox.close(review.message, Status.EXPIRED, reason=EXPIRED, now=now)
+            _let_expire(review.message, reason, now=now)
             close(review, ReviewState.EXPIRED, by="clock", now=now)
             faultpoint("expire.mid")
             expired += 1
     return expired
+
+
+def _let_expire(message: Message, reason: Reason, *, now: datetime) -> None:
+    if message.direction == Direction.INBOUND:  # as `admission.turn_away`, which needs this module
+        lifecycle.advance(message, Status.EXPIRED, now=now, reason=reason)
+        return
+    quota_return.give_back(message)
+    outbox.close(message, Status.EXPIRED, reason=reason, now=now)
 
 
 def pending(actor: Principal) -> QuerySet[Review]:

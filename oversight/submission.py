@@ -83,8 +83,8 @@ def judge(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
     """
     who = _sender(draft, actor=actor, now=now)
     who.check()
-    draft = _with_provenance(draft, actor=actor)
-    mode = _effective_mode(who.mailbox, draft.oversight_mode)
+    draft = with_provenance(draft, actor=actor)
+    mode = effective_mode(who.mailbox, draft.oversight_mode)
     return _judge(draft, who=who, author=drafts.Author(actor, mode), now=now)
 
 
@@ -131,11 +131,11 @@ def cancel(actor: Principal, mailbox_id: object, message_id: object, *, now: dat
 def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
     """Cancel one waiting message and close its review, in the caller's transaction."""
     review = reviews.lock_latest(message)  # review before recipients before message: the one lock order
-    message.refresh_from_db(fields=["status", "quota_taken_at"])
+    message.refresh_from_db(fields=["status", "quota_taken_at", "quota_amount", "current_version"])
     if message.status == Status.CANCELLED:
         return
     reason = Reason("cancelled", "Cancelled before it left.", {"by": by})
-    if message.status == Status.HELD:
+    if message.status in (Status.HELD, Status.RETURNED):
         quota_return.give_back(message)
         outbox.close(message, Status.CANCELLED, reason=reason, now=now)
     elif message.status == Status.QUEUED:
@@ -148,7 +148,7 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
             else "already_final",
             fix="Read its state.",
         )
-    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED):
+    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED, ReviewState.RETURNED):
         reviews.close(review, ReviewState.CANCELLED, by=by, now=now)
 
 
@@ -228,7 +228,7 @@ def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Revie
     return None
 
 
-def _with_provenance(draft: Draft, *, actor: Principal) -> Draft:
+def with_provenance(draft: Draft, *, actor: Principal) -> Draft:
     """The draft with what made the agent send. What is named must be a mail that it may read: of any other, hidden or
     not there, the same is said."""
     if draft.trigger_id is None:
@@ -244,7 +244,8 @@ def _with_provenance(draft: Draft, *, actor: Principal) -> Draft:
     return replace(draft, provenance=draft.provenance or Provenance.INBOUND.value)
 
 
-def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+def effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+    """The mode that applies to a send: the mailbox's, or a stricter one asked for. Raises Invalid or Forbidden."""
     own = OversightMode(mailbox.mode)
     if asked is None:
         return own

@@ -8,7 +8,7 @@ from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 from mailboxes.audit import heads
 
-from . import copies, copying, departures, review_notices, reviews
+from . import copies, copying, departures, releases, returns, review_notices, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -19,6 +19,16 @@ def expire_reviews() -> None:
 @shared_task(name=copies.COPY_MONITORED)
 def copy_monitored() -> None:
     copying.send_due(now=clock.now())
+
+
+@shared_task(name="oversight.expire_returned")
+def expire_returned() -> None:
+    returns.expire_due(now=clock.now())
+
+
+@shared_task(name="oversight.release_approved")
+def release_approved() -> None:
+    releases.release_due(now=clock.now())
 
 
 @shared_task(name="oversight.cancel_departed")

@@ -35,11 +35,13 @@ SELECT 'review ' || w.id FROM oversight_review w
 LEFT JOIN LATERAL (
     SELECT e.kind FROM mailboxes_event e
     WHERE e.subject = w.id::text AND e.account_id = w.account_id AND e.kind IN (
-        'review.opened', 'review.undone', 'review.approved', 'review.rejected', 'review.expired', 'review.cancelled')
+        'review.opened', 'review.undone', 'review.reopened', 'review.approved', 'review.rejected', 'review.returned',
+        'review.expired', 'review.cancelled')
     ORDER BY e.seq DESC LIMIT 1
 ) AS last ON true
 WHERE w.state IS DISTINCT FROM CASE last.kind
-    WHEN 'review.undone' THEN 'open' WHEN 'review.opened' THEN 'open' ELSE substr(last.kind, 8) END
+    WHEN 'review.undone' THEN 'open' WHEN 'review.reopened' THEN 'open' WHEN 'review.opened' THEN 'open'
+    ELSE substr(last.kind, 8) END
 """
 
 ENDS_ARE_TOLD_ONCE = """

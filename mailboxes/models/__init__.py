@@ -9,6 +9,7 @@ from .event import Event, EventCounter
 from .idempotency import IdempotentAnswer
 from .limit import CountKind, Limit, LimitKind, Usage
 from .mailbox import Mailbox, MailboxStatus
+from .second_factor import CodeTries
 from .session import ApiSession
 from .support import SupportCategory, SupportTicket
 
@@ -17,6 +18,7 @@ __all__ = [
     "Agent",
     "ApiKey",
     "ApiSession",
+    "CodeTries",
     "CountKind",
     "DkimAlgorithm",
     "DkimKey",

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.crypto import salted_hmac
 
 from mailboxes.ids import new_id
 
@@ -41,6 +42,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text="When a human set the password on one of our own pages. Empty: the password came through the API, "
         "is known to an agent, and opens neither console nor decisions.",
     )
+    second_factor_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when a code is asked for beside the password. Written by mailboxes.second_factor alone.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -59,6 +65,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_proven_human(self) -> bool:
         """Whether the password was set by a person on one of our own pages."""
         return self.password_set_at is not None
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must match: it ends with another password, and where a second factor comes or goes."""
+        plain = super().get_session_auth_hash()
+        if self.second_factor_at is None:
+            return plain
+        content = f"{plain}{self.second_factor_at.isoformat()}"
+        return salted_hmac("gatepost.second-factor", content, algorithm="sha256").hexdigest()
 
 
 class Account(models.Model):
@@ -89,6 +103,11 @@ class Account(models.Model):
         "mailboxes.Member", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     stop_reason = models.CharField(max_length=500, blank=True)
+    requires_second_step = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Members decide only once they have a second factor. Set by an owner.",
+    )
     departed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Deleted: nothing of it is left in a while. No way back."
     )

@@ -12,6 +12,7 @@ DESCRIPTION = (
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
 REVIEW = "`review_id`, `message_id`, `version`"
+DECIDED = f"{REVIEW}, `decision_id`, `by`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
     "when the event is told), `attachments_dropped` and `attachments_dropped_reason` if any were, `answers` (your "
@@ -67,7 +68,7 @@ _MESSAGES = (
         "message.held",
         "The message waits for a human.",
         "That anybody looks before it expires.",
-        f"{MESSAGE}, `reason`, `decision_id` after an approval that was undone",
+        f"{MESSAGE}, `reason`, `decision_id` after an approval that was undone, `revision` of one that came again",
     ),
     Kind(
         "message.approved",
@@ -85,8 +86,7 @@ _MESSAGES = (
         "message.returned",
         "A human gave the message back to be changed.",
         "That a changed one is approved.",
-        f"{MESSAGE}, `reason`",
-        is_reserved=True,
+        f"{MESSAGE}, `reason`, `review_reason` if there is one; the instructions stand in the review",
     ),
     Kind(
         "message.expired",
@@ -129,24 +129,28 @@ _MESSAGES = (
 )
 _REVIEWS = (
     Kind("review.opened", "A message was put before humans.", "That anybody looks.", f"{REVIEW}, `reason`"),
-    Kind(
-        "review.approved",
-        "A human approved the message.",
-        "That it was sent; the approval can be undone for some seconds.",
-        f"{REVIEW}, `decision_id`, `by`",
-    ),
+    Kind("review.approved", "People approved the message.", "That it was sent; it can be undone for a while.", DECIDED),
+    Kind("review.approved_by_one", "One of several who must approve it has done so.", "That the others will.", DECIDED),
     Kind(
         "review.rejected",
         "A human rejected the message.",
         "That the reason is all there is to it: a note for you stands in the review.",
-        f"{REVIEW}, `decision_id`, `by`, `reason`",
+        f"{DECIDED}, `reason`",
     ),
     Kind(
-        "review.undone",
-        "An approval was taken back: the message waits again.",
-        "That it will be rejected.",
-        f"{REVIEW}, `decision_id`, `by`",
+        "review.edited",
+        "A human changed the message, which still waits; the review tells old and new.",
+        "That it will be approved.",
+        f"{DECIDED}, `fields` (names), `revision`",
     ),
+    Kind(
+        "review.returned",
+        "A human gave the message back with instructions: send it again in another form.",
+        "That a changed one is approved.",
+        f"{DECIDED}, `reason` if there is one",
+    ),
+    Kind("review.undone", "An approval was taken back: it waits again.", "That it will be rejected.", DECIDED),
+    Kind("review.reopened", "What was approved has gone stale and waits again.", "Who looks.", f"{REVIEW}, `reason`"),
     Kind("review.expired", "Nobody decided in time.", "That anybody has looked.", f"{REVIEW}, `by`"),
     Kind("review.cancelled", "The message was taken back while it was before humans.", "Why.", f"{REVIEW}, `by`"),
 )
@@ -285,7 +289,6 @@ _ACCOUNT = (
         "That they are lost to you: lists still have what they were about.",
         "`webhook_id`, and the numbers of the events, `after` and `up_to`",
     ),
-    Kind("webhook.skipped", "Events too old for a webhook.", "That it wanted them.", "`webhook_id`, `after`, `up_to`"),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
     ),

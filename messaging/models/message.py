@@ -163,6 +163,13 @@ class Revision(models.Model):
     version = models.IntegerField()
     raw = models.BinaryField()
     seal = models.CharField(max_length=64)
+    shown = models.CharField(
+        max_length=64,
+        db_default="",
+        default="",
+        blank=True,
+        help_text="SHA-256 of the fields that people are shown of it; empty where the release before made it.",
+    )
     made_by = models.CharField(max_length=80, help_text="Principal: agent:<id> or member:<id>.")
     created_at = models.DateTimeField()
 

@@ -140,6 +140,8 @@ def allowed_actions(review: Review, visit: Visit) -> tuple[str, ...]:
         return ()
     if review.state == ReviewState.OPEN and review.expires_at > visit.now:
         return ("approve", "reject")
+    if review.message.direction == Direction.INBOUND:  # what was shown stays shown
+        return ()
     is_leaving = review.state == ReviewState.APPROVED and review.release_at and review.release_at > visit.now
     return ("undo",) if is_leaving and settings.UNDO_SECONDS else ()
 

@@ -70,7 +70,7 @@ DROP FUNCTION oversight_admission_guard();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("oversight", "0007_notices"), ("messaging", "0024_inbound"), ("mailboxes", "0012_inbound")]
+    dependencies = [("oversight", "0008_policy"), ("messaging", "0021_inbound"), ("mailboxes", "0012_inbound")]
     operations = [
         migrations.RunSQL(GUARD, UNDO),
         migrations.CreateModel(

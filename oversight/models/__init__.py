@@ -2,6 +2,7 @@
 
 from .copy import Copy
 from .decision import Decision, DecisionKind, Door
+from .edit import Edit
 from .notices import AccountNotices, NoticeSettings, NoticeStyle
 from .permit import Permit, PermitState
 from .policy import Evaluation
@@ -14,6 +15,7 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Door",
+    "Edit",
     "Evaluation",
     "NoticeSettings",
     "NoticeStyle",

@@ -49,6 +49,8 @@ def _own(message: Message, found: Evidence, actor: Principal) -> Iterator[Step]:
     if is_member or message.direction == Direction.OUTBOUND:
         yield from sending.judged(message, found, is_member=is_member)
         yield from sending.decided(found, is_member=is_member)
+        yield from sending.reopened(found)
+        yield from sending.resubmitted(found)
     yield from sending.tried(found)
     yield from sending.ended(message, found)
     yield from afterwards.reported(found)

@@ -56,6 +56,7 @@ FROM opened)
 UNION ALL
 (SELECT 'decision', d.decided_at, d.version, jsonb_build_object(
     'review_id', d.review_id, 'kind', d.kind, 'reason', d.reason, 'note', d.note, 'door', d.door,
+    'fields', (SELECT jsonb_agg(e.field ORDER BY e.field) FROM oversight_edit e WHERE e.decision_id = d.id),
     'is_newest', d.version = opened.version - 1, 'name', coalesce(nullif(u.name, ''), u.email))::text
 FROM opened JOIN oversight_decision d ON d.review_id = opened.id
 JOIN mailboxes_member m ON m.id = d.member_id JOIN mailboxes_user u ON u.id = m.user_id

@@ -18,6 +18,8 @@ JUDGED = {"hold": "Held for a person", "refuse": "Refused"}
 DECIDED = {
     DecisionKind.APPROVE: ("approved", "Approved"),
     DecisionKind.REJECT: ("rejected", "Rejected"),
+    DecisionKind.EDIT: ("edited", "Edited"),
+    DecisionKind.REQUEST_CHANGES: ("returned", "Given back to be changed"),
     DecisionKind.UNDO: ("undone", "Approval taken back"),
 }
 # By the next mail server's answer, and by ourselves before there was one: our codes are words, its codes are numbers.
@@ -29,6 +31,12 @@ TRIED = {
     "withdrawn": "Not tried after all for {to}",
 }
 TRIED_BY_US = TRIED | {"deferred": "Put off for {to}", "failed": "Not sent to {to}"}
+STALE = {
+    "stopped": "all sending was stopped before it left",
+    "suppressed_recipient": "a recipient must not be written to any more",
+    "stale_thread": "new mail has come into the conversation since it was approved",
+    "policy_stricter": "the rules ask for more than when it was approved",
+}
 ENDED = {
     "message.sent": "Sent: the next mail server has it",
     "message.failed": "Failed: nobody took it",
@@ -101,6 +109,8 @@ def decided(evidence: Evidence, *, is_member: bool) -> Iterator[Step]:
         action, text = DECIDED[DecisionKind(said["kind"])]
         reason = decisions.REJECT_REASONS.get(said["reason"], said["reason"])
         note = said["note"] if is_member or said["is_newest"] else ""
+        fields = said["fields"] or []
+        text += f": {', '.join(fields)}" if fields else ""
         text += (f": {reason}" if reason else "") + (f" (“{note}”)" if note else "")
         data = {
             "reviewId": said["review_id"],
@@ -109,9 +119,27 @@ def decided(evidence: Evidence, *, is_member: bool) -> Iterator[Step]:
             "reason": {"code": said["reason"], "text": reason} if reason else None,
             "note": note or None,
             "door": said["door"],
+            **({"fields": fields} if fields else {}),
         }
         through = ", through the API" if said["door"] == Door.API else ""
         yield Step(fact.at, Kind.REVIEW, text + through, Actor("member", said["name"]), data, fact.number)
+
+
+def reopened(evidence: Evidence) -> Iterator[Step]:
+    """Each time that its release found what was approved to be stale."""
+    for fact in evidence.events("review.reopened"):
+        said = fact.said["data"]
+        data = {"reviewId": said["review_id"], "action": "reopened", "reason": said["reason"], **event_id(fact)}
+        yield Step(fact.at, Kind.REVIEW, f"Waits again: {STALE.get(said['reason'], 'the policy')}", POLICY, data)
+
+
+def resubmitted(evidence: Evidence) -> Iterator[Step]:
+    """Each time that its author sent it again in another form."""
+    for fact in evidence.events("message.held"):
+        revision = fact.said["data"].get("revision")
+        if revision:
+            data = {"revision": revision, **event_id(fact)}
+            yield Step(fact.at, Kind.INTENT, f"Sent again, changed: revision {revision}", None, data, fact.number)
 
 
 def tried(evidence: Evidence) -> Iterator[Step]:

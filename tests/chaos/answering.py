@@ -27,6 +27,14 @@ from .verdict import Verdict, judge_copies, judge_sending
 from .witness import Witness
 
 MODES = (OversightMode.AUTONOMOUS, OversightMode.MONITORED, OversightMode.GATED_SEND)
+# What is asked of a review, with what, and what the message then comes to.
+WISHES: dict[str, tuple[dict[str, Any], Status]] = {
+    "approve": ({}, Status.SENT),
+    "reject": ({"reason": "tone"}, Status.REJECTED),
+    "undo": ({}, Status.HELD),
+    "edit": ({"subject": "Anew"}, Status.HELD),
+    "request-changes": ({"instructions": "Name the price."}, Status.RETURNED),
+}
 CLIENTS = 3
 BUSY = 409
 
@@ -101,11 +109,11 @@ def run_decide(case: Case, crew: Crew, relay: Relay) -> Verdict:
     dice = case.dice()
     sender = outbound.new_sender(OversightMode.GATED_SEND)
     reviews = [builders.held(sender) for _ in range(dice.randint(1, 8))]
-    wishes = [dice.choice(("approve", "reject", "undo")) for _ in reviews]
+    wishes = [dice.choice(list(WISHES)) for _ in reviews]
     outbound.approve_now([review for review, wish in zip(reviews, wishes, strict=True) if wish == "undo"], sender.owner)
     key = builders.decide_key(sender.owner)
     asked = [
-        Asked(f"/v1/oversight/reviews/{review.pk}/{wish}", key, {"reason": "tone"} if wish == "reject" else {}, wish)
+        Asked(f"/v1/oversight/reviews/{review.pk}/{wish}", key, WISHES[wish][0], wish)
         for review, wish in zip(reviews, wishes, strict=True)
     ]
     strike(case, crew, asked, dice)
@@ -113,7 +121,7 @@ def run_decide(case: Case, crew: Crew, relay: Relay) -> Verdict:
     outbound.time_passes()
     verdict = _sent_after(crew, relay, messages)
     for one, review in zip(asked, reviews, strict=True):
-        made = Decision.objects.filter(review=review, kind=DecisionKind(one.name)).count()
+        made = Decision.objects.filter(review=review, kind=DecisionKind(one.name.replace("-", "_"))).count()
         _judge_once(verdict, one, made, ids={one.name} if one.is_answered else set(), right={one.name})
         _judge_decided(verdict, one.name, Message.objects.get(pk=review.message_id))
     return verdict
@@ -181,6 +189,6 @@ def _judge_once(verdict: Verdict, one: Asked, made: int, *, ids: set[str], right
 
 
 def _judge_decided(verdict: Verdict, wish: str, message: Message) -> None:
-    wanted = {"approve": Status.SENT, "reject": Status.REJECTED, "undo": Status.HELD}[wish]
+    wanted = WISHES[wish][1]
     if message.status != wanted:
         verdict.broken.append(f"{wish} left the message {message.status}")

@@ -102,8 +102,10 @@ def _drain(_asked: dict[str, Any]) -> None:
 
 def _recover(_asked: dict[str, Any]) -> None:
     from messaging.outbound import dispatch
+    from oversight.tasks import release_approved
 
     dispatch.take_back_overdue()
+    release_approved()
     dispatch.drain()
 
 
@@ -111,6 +113,12 @@ def _expire(_asked: dict[str, Any]) -> None:
     from oversight.tasks import expire_reviews
 
     expire_reviews()
+
+
+def _release(_asked: dict[str, Any]) -> None:
+    from oversight.tasks import release_approved
+
+    release_approved()
 
 
 def _read(_asked: dict[str, Any]) -> None:
@@ -162,6 +170,7 @@ ROLES: dict[str, Role] = {
     "drain": _drain,
     "recover": _recover,
     "expire": _expire,
+    "release": _release,
     "read": _read,
     "smtpd": _smtpd,
     "web": _web,

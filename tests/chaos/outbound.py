@@ -15,7 +15,7 @@ from mailboxes.models import LimitKind, Member
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Message, Status
 from messaging.outbound import dispatch
-from oversight import decisions
+from oversight import decisions, releases
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
@@ -136,9 +136,10 @@ def _cleared_count(lot: Sequence[object]) -> int:
 
 
 def approve(messages: Sequence[Message], sender: Tenant) -> None:
-    """The owner approves what is held of these, and the time for undo passes."""
+    """The owner approves what is held of these, the time for undo passes, and they are released."""
     approve_now(Review.objects.filter(message__in=[one for one in messages if one.status == Status.HELD]), sender.owner)
     time_passes()
+    releases.release_due(now=clock.now())
 
 
 def approve_now(reviews: Iterable[Review], person: Member) -> None:

@@ -36,6 +36,8 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "decide.before_commit": BOTH,
     "decide.after_commit": BOTH,
     "expire.mid": WITH_DATABASE,
+    "release.before_commit": WITH_DATABASE,
+    "release.after_commit": WITH_DATABASE,
     "claim.before_commit": WITH_DATABASE,
     "claim.after_commit": WITH_DATABASE,
     "smtp.after_connect": BOTH,

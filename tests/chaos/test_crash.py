@@ -14,7 +14,7 @@ from django.conf import settings
 from tests.fakes.postfix import postfix_sink
 from tests.fakes.sink import Sink
 
-from . import answering, arriving, expiring, listening, moods, outbound, telling
+from . import answering, arriving, expiring, listening, moods, outbound, releasing, telling
 from .outbound import Relay
 from .points import KINDS, MATRIX, SAMPLE, Case
 from .processes import Crew
@@ -107,6 +107,8 @@ def verdict_on(case: Case, crew: Crew, relay: Relay) -> Verdict:
                 verdict = arriving.run_inbound(case, crew)
             case "parse":
                 verdict = arriving.run_parse(case, crew)
+            case "release":
+                verdict = releasing.run(case, crew, relay)
             case "sse":
                 verdict = listening.run(case, crew)
             case _:

@@ -37,7 +37,7 @@ from mailboxes.models import (
 )
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile, WebhookAttempt
-from oversight.models import Copy, Decision, Evaluation, RuleSet, RuleSetVersion
+from oversight.models import Copy, Decision, Edit, Evaluation, RuleSet, RuleSetVersion
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -52,6 +52,7 @@ SECRET = re.compile(r"secret|token|digest|password|private|session|(^|_)key_?has
 INSIDE: dict[type[Model], str] = {
     Attempt: "messages",
     Decision: "reviews",
+    Edit: "reviews",
     DkimKey: "domains",
     Evaluation: "messages",
     RawMessage: "mail/",

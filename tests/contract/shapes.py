@@ -43,6 +43,7 @@ TEXT = Kind("string", lambda value: isinstance(value, str))
 WHOLE = Kind("integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Kind("boolean", lambda value: isinstance(value, bool))
 ID = Kind("UUID", is_uuid)
+ANY = Kind("anything", lambda value: True)
 MOMENT = Kind("moment with milliseconds and Z", lambda value: isinstance(value, str) and bool(TIME.fullmatch(value)))
 EMAIL = Kind("address", lambda value: isinstance(value, str) and value.count("@") == 1)
 ANYTHING = Kind("anything", lambda _: True)
@@ -109,7 +110,7 @@ RECIPIENT = {
 
 REVIEW = {
     "id": ID,
-    "state": one_of("open", "approved", "rejected", "expired", "cancelled"),
+    "state": one_of("open", "approved", "rejected", "returned", "expired", "cancelled"),
     "reason": REASON,
     "version": WHOLE,
     "openedAt": MOMENT,
@@ -117,6 +118,11 @@ REVIEW = {
     "decidedAt": Maybe(MOMENT),
     "decidedBy": Maybe(TEXT),
     "note": Maybe(TEXT),
+    "revision": WHOLE,
+    "peopleNeeded": WHOLE,
+    "approvals": [{"by": TEXT, "at": MOMENT}],
+    "instructions": Maybe(TEXT),
+    "edits": [{"revision": WHOLE, "field": TEXT, "old": ANY, "new": ANY, "by": Maybe(TEXT), "at": MOMENT}],
 }
 
 PLAIN_MESSAGE = {
@@ -162,7 +168,9 @@ REVIEW_DETAIL = REVIEW | {
     "mailboxId": ID,
     "agent": Maybe(AGENT),
     "seal": TEXT,
-    "allowedActions": [one_of("approve", "reject", "undo")],
+    "lane": Maybe(TEXT),
+    "risk": one_of("low", "medium", "high"),
+    "allowedActions": [one_of("approve", "reject", "edit", "request_changes", "undo")],
 }
 
 OBJECT = Kind("object", lambda value: isinstance(value, dict))

@@ -138,6 +138,16 @@ def undo(scene: Scene) -> Answer:
     return scene.rhea.post(f"{scene.review_path}/undo")
 
 
+def give_back(scene: Scene) -> Answer:
+    return scene.rhea.post(f"{scene.review_path}/request-changes", {"instructions": "Name the price."})
+
+
+def resubmit(scene: Scene) -> Answer:
+    give_back(scene)
+    asked = {"to": ["kim@friends.example"], "subject": "Anew", "bodyText": "It is 5 EUR."}
+    return scene.api.post(f"{scene.sent}/resubmit", asked)
+
+
 def roll_back(scene: Scene) -> Answer:
     owner = scene.with_rules()
     owner.post(f"{RULES}/versions/2/publish")
@@ -305,6 +315,21 @@ OPERATIONS = [
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
     Operation(
+        "editReview",
+        lambda scene: scene.rhea.post(f"{scene.review_path}/edit", {"subject": "Anew", "version": 1}),
+        200,
+        ONE_REVIEW,
+    ),
+    Operation("requestChanges", give_back, 200, ONE_REVIEW),
+    Operation("resubmitMessage", resubmit, 200, {"message": SENT_MESSAGE}),
+    Operation(
+        "requestUpgrade",
+        lambda scene: scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"}),
+        202,
+        {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
+    ),
+    Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
+    Operation(
         "evaluatePolicy",
         lambda scene: scene.api.post("/policy/evaluate", MAIL | {"mailboxId": str(scene.alice.mailbox.pk)}),
         200,
@@ -348,13 +373,6 @@ OPERATIONS = [
         {"version": RULES_VERSION},
     ),
     Operation("rollBackRules", roll_back, 201, {"version": RULES_VERSION}),
-    Operation(
-        "requestUpgrade",
-        lambda scene: scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"}),
-        202,
-        {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
-    ),
-    Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

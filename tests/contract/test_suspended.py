@@ -28,6 +28,8 @@ OPEN = {"createSignup", "resendVerificationEmail"}
 # What sends, and what makes or changes something that could.
 REFUSED = {
     "sendMessage",
+    "resubmitMessage",
+    "editReview",
     "createMailbox",
     "createDomain",
     "uploadAttachment",
@@ -60,6 +62,7 @@ ALLOWED = {
     "approveReview",
     "rejectReview",
     "undoReview",
+    "requestChanges",
     "proposeRules",
     "backTestRules",
     "publishRules",

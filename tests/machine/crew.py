@@ -36,6 +36,7 @@ class Crew:
         """Nothing due: somebody gives cause, or time passes until something is."""
         if not self._model.leaving():
             self._people.give_cause()
+            self.release_in_time()
         self._both.let_pass(self._model.next_due() - self._model.now)
         hand, due = self._hands[worker], self._model.due()
         claimed = hand.real.claim(limit=limit, now=self._model.now)
@@ -105,10 +106,16 @@ class Crew:
         self._both.let_pass(self._model.next_lease_over() - self._model.now)
         self.sweep("reap")
 
+    def release_in_time(self) -> None:
+        """The release comes when the first time for undo is over."""
+        self._both.let_pass(self._model.next_release() - self._model.now)
+        self.sweep("release")
+
     def sweep(self, what: str) -> None:
         given = {
             "reap": lambda: workers.reap(now=self._model.now),
             "expire": self._world.expire,
+            "release": self._world.release,
             "cancel_departed": self._world.cancel_departed,
         }
         self._both.same(f"the sweep does {what}", getattr(self._model, what), given[what])

@@ -52,7 +52,7 @@ class Model:
     def approve(self, message: Message, version: int, *, is_viewer: bool) -> None:
         review = self._open_review(message, version, is_viewer=is_viewer)
         review.state, review.version, message.status = "approved", review.version + 1, "queued"
-        self._let_leave(message, self.now + UNDO)
+        message.release_at = self.now + UNDO
 
     def reject(self, message: Message, version: int, *, is_viewer: bool) -> None:
         review = self._open_review(message, version, is_viewer=is_viewer)
@@ -76,6 +76,24 @@ class Model:
         for message, _ in due:
             self._end(message, "expired")
         return len(due)
+
+    def release(self) -> int:
+        """What was approved is looked at once more: it leaves, or waits for people again."""
+        due = [one for one in self._unreleased() if one[1] <= self.now]
+        for message, _ in due:
+            message.release_at = None
+            if self._is_stale(message):
+                assert message.review is not None
+                message.review.state, message.review.expires_at = "open", self.now + REVIEW_EXPIRES
+                message.review.version += 1
+                message.status = "held"
+            else:
+                self._let_leave(message, self.now)
+        return len(due)
+
+    def next_release(self) -> datetime:
+        """When something is to be released; now, where nothing is."""
+        return max(self.now, min((at for _, at in self._unreleased()), default=self.now))
 
     def cancel_departed(self) -> int:
         waiting = [one for one in self.messages if one.box.is_deleted and one.status in ("held", "queued")]
@@ -206,6 +224,14 @@ class Model:
     def _reviewed(self) -> list[tuple[Message, Review]]:
         return [(message, message.review) for message in self.messages if message.review]
 
+    def _unreleased(self) -> list[tuple[Message, datetime]]:
+        return [(one, one.release_at) for one in self.messages if one.release_at and not one.box.is_deleted]
+
+    def _is_stale(self, message: Message) -> bool:
+        due = [copy for copy in message.copies if copy.state == "waiting"]
+        is_suppressed = any(copy.suppression_key in self.suppressed for copy in due)
+        return self.is_stopped or is_suppressed or message.box.mode == "read_only"
+
     def _review(self, message: Message, *, is_viewer: bool) -> Review:
         _refuse_if(message.box.is_deleted, "NOT_FOUND")
         _refuse_if(is_viewer, "may_not_decide")
@@ -227,6 +253,7 @@ class Model:
     def _take_back(self, message: Message, state: str) -> None:
         _refuse_if(message.is_irrevocable, "already_sending")
         _refuse_if(message.status != "queued", "state_changed")
+        message.release_at = None
         for copy in message.copies:
             if copy.state in ("waiting", "deferred"):
                 copy.state, copy.next_at = state, None

@@ -94,6 +94,7 @@ class Message:
     status: str
     taken_at: datetime | None
     review: Review | None = None
+    release_at: datetime | None = None
 
     @property
     def is_irrevocable(self) -> bool:

@@ -18,7 +18,7 @@ from messaging.inbound import feedback
 from messaging.mime.types import Report, ReportKind
 from messaging.models import Message, Recipient, SuppressionReason
 from messaging.recipients import suppressions
-from oversight import decisions, departures, reviews, submission
+from oversight import decisions, departures, releases, reviews, submission
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
@@ -140,6 +140,9 @@ class World:
 
     def expire(self) -> int:
         return reviews.expire_due(now=self._now)
+
+    def release(self) -> int:
+        return releases.release_due(now=self._now)
 
     def cancel_departed(self) -> int:
         return departures.cancel_due(now=self._now)

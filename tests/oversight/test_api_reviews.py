@@ -40,7 +40,7 @@ def test_a_decide_key_sees_what_waits_and_approves_it() -> None:
     assert waiting["id"] == str(review.pk)
     assert (waiting["state"], waiting["version"]) == ("open", 1)
     assert waiting["reason"]["code"] == "gated_send"
-    assert waiting["allowedActions"] == ["approve", "reject"]
+    assert waiting["allowedActions"] == ["approve", "reject", "edit", "request_changes"]
     assert len(waiting["seal"]) == 64
     assert waiting["message"]["subject"] == "Hello"
     assert waiting["agent"] == {"id": str(alice.agent.pk), "name": alice.agent.name}
@@ -147,6 +147,7 @@ def test_undo_is_too_late_once_it_was_claimed(clock: Clock) -> None:
     rhea = rhea_of(alice)
     approve(rhea, review)
     clock.advance(seconds=60)
+    builders.release(after=timedelta())
     outcomes.claim(review.message)
     late = rhea.post(f"/oversight/reviews/{review.pk}/undo")
     assert (late.status, late.code) == (409, "already_sending")

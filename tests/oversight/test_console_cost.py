@@ -56,6 +56,7 @@ def is_rejected(review: Review, alice: Tenant) -> None:
 
 def is_answered_in_three_ways(review: Review, alice: Tenant) -> None:
     approve(review, alice)
+    builders.release()
     later = clock.now() + timedelta(seconds=settings.UNDO_SECONDS + 1)
     answers = {
         "kim@friends.example": Outcome(OutcomeKind.SENT, "250", "Taken."),

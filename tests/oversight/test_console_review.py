@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -260,7 +261,8 @@ class TestUndo:
         client = seat(alice.owner)
         decide(client, review, "approve")
         later = clock.advance(seconds=31)
-        assert outbox.claim_due(limit=5, now=later)
+        builders.release()
+        assert outbox.claim_due(limit=5, now=later + timedelta(minutes=1))
         response = decide(client, review, "undo", version=2)
         assert response.status_code == 409
         assert "already handed to the mail server" in text_of(response)

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from mailboxes import second_step
 from mailboxes.errors import Conflict as ConflictProblem
 from mailboxes.errors import Forbidden, Invalid, Problem
 from oversight import decisions
@@ -85,7 +86,8 @@ def _act(request: HttpRequest, visit: Visit, review_id: UUID, act: Act) -> HttpR
     if not form.is_valid():
         return _again(request, visit, review, form)
     try:
-        act.decide(review, Reviewer(visit.actor, Door.CONSOLE), form.cleaned_data, visit)
+        reviewer = Reviewer(visit.actor, Door.CONSOLE, second_step.proven_at(request))
+        act.decide(review, reviewer, form.cleaned_data, visit)
     except Problem as problem:
         if not _was_mine(problem, act, visit, version=form.cleaned_data["version"]):
             return _refused(request, visit, review_id, problem, kept=form.cleaned_data["note"])
@@ -122,6 +124,8 @@ def _done(request: HttpRequest, visit: Visit, review: Review, act: Act) -> HttpR
 
 
 def _said(review: Review) -> str:
+    if review.state == ReviewState.OPEN:
+        return "Your approval counts. It still waits for somebody else."
     if review.state != ReviewState.APPROVED:
         return "Rejected. The agent is told why."
     return f"Approved, leaves in {settings.UNDO_SECONDS} seconds." if settings.UNDO_SECONDS else "Approved, leaves now."

@@ -61,10 +61,10 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
 def effect(visit: Visit) -> list[tuple[str, int]]:
     """What a stop keeps from leaving, in numbers."""
     due = Recipient.objects.filter(next_at__isnull=False, message__mailbox__in=visit.actor.mailboxes())
-    leaving = reviews.visible(visit.actor).filter(state=ReviewState.APPROVED, release_at__gt=visit.now).count()
+    leaving = reviews.visible(visit.actor).filter(state=ReviewState.APPROVED, released_at__isnull=True).count()
     queued = due.filter(message__status=Status.QUEUED).values("message_id").distinct().count()
     return [
-        ("queued to leave", max(queued - leaving, 0)),
+        ("queued to leave", queued),
         ("approved, in their undo time", leaving),
         ("waiting for review", count(reviews.pending(visit.actor))),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0019_tell'),
+        ('messaging', '0020_facts'),
     ]
 
     operations = [
