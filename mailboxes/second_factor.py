@@ -60,7 +60,8 @@ def is_missing(user: User, account: Account) -> bool:
 
 def new_secret() -> str:
     """A secret for an authenticator app, in Base32. It opens nothing before `enrol` has confirmed it."""
-    return generate_totp_secret()
+    secret: str = generate_totp_secret()
+    return secret
 
 
 def enrol(user: User, *, secret: str, code: str, now: datetime) -> list[str]:

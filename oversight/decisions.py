@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from mailboxes import events
+from mailboxes import events, second_factor
 from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
@@ -175,6 +175,12 @@ def _refusal(review: Review, *, principal: Principal) -> Forbidden | None:
             "Set your password on our own page first: the one from signup is known to an agent.",
             code="password_not_proven",
             fix="Open the link in the verification mail.",
+        )
+    if second_factor.is_missing(member.user, principal.account):
+        return Forbidden(
+            "This account lets only members with a second step decide.",
+            code="second_step_missing",
+            fix="Switch yours on in the console, under Security.",
         )
     return None
 

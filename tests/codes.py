@@ -14,7 +14,8 @@ STEP_SECONDS = 30
 
 def code_of(secret: str, now: datetime, *, steps: int = 0) -> str:
     """What the app shows at that moment, or so many steps of 30 seconds later."""
-    return format_hotp_value(hotp_value(secret, int(now.timestamp()) // STEP_SECONDS + steps))
+    shown: str = format_hotp_value(hotp_value(secret, int(now.timestamp()) // STEP_SECONDS + steps))
+    return shown
 
 
 def wrong_code(secret: str, now: datetime) -> str:

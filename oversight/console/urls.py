@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from .views import arrival, body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
+from .views import (
+    arrival,
+    body,
+    decide,
+    decide_keys,
+    live,
+    monitor,
+    proof,
+    queue,
+    review,
+    security,
+    sign_in,
+    sign_in_code,
+    stop,
+    threads,
+    verify,
+)
 
 console = (
     [
@@ -27,6 +43,12 @@ console = (
         path("stop/resume/", stop.resume, name="resume"),
         path("keys/", decide_keys.decide_keys, name="keys"),
         path("keys/<uuid:key_id>/revoke/", decide_keys.revoke, name="revoke_key"),
+        path("settings/security/", security.security, name="security"),
+        path("settings/security/set-up/", security.set_up, name="set_up"),
+        path("settings/security/codes/", security.recovery_codes, name="recovery_codes"),
+        path("settings/security/off/", security.switch_off, name="switch_off"),
+        path("settings/security/members/", security.ask_members, name="ask_members"),
+        path("settings/security/prove/", proof.prove, name="prove"),
         path("live/since/", live.since, name="live"),
         path("account/", sign_in.choose_account, name="account"),
     ],
@@ -36,6 +58,7 @@ console = (
 urlpatterns = [
     path("", sign_in.home, name="home"),
     path("login/", sign_in.sign_in, name="login"),
+    path("login/code/", sign_in_code.sign_in_code, name="login_code"),
     path("logout/", sign_in.sign_out, name="logout"),
     path("dashboard", arrival.dashboard, name="dashboard"),
     path("onboarding", arrival.onboarding, name="onboarding"),

@@ -17,10 +17,16 @@ from mailboxes.models import User
 
 
 class OperatorSite(AdminSite):
-    """With ADMIN_REQUIRES_MFA it opens only to operators who have a second factor.
+    """What libraries would show of themselves is not shown: codes and secrets are for our verbs alone.
+
+    With ADMIN_REQUIRES_MFA it opens only to operators who have a second factor.
 
     Every session of theirs has shown a code: it was asked for at sign-in, and sessions from before end at enrolment.
     """
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        if admin_class is None or not admin_class.__module__.startswith("allauth."):
+            super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and not lacks_second_factor(request)
