@@ -9,8 +9,9 @@ from urllib.parse import quote
 from allauth.mfa.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import HASH_SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -60,11 +61,14 @@ def set_up(request: HttpRequest, who: Person) -> HttpResponse:
     secret = _unseal(request.POST.get("secret", ""), who) or second_factor.new_secret()
     if request.method == "POST" and form.is_valid():
         try:
-            codes = second_factor.enrol(who.user, secret=secret, code=form.cleaned_data["code"], now=who.now)
+            second_factor.confirm(who.user, secret=secret, code=form.cleaned_data["code"], now=who.now)
+            with transaction.atomic():
+                codes = second_factor.switch_on(who.user, secret=secret, now=who.now)
+                second_step.remember(request, user=who.user, now=who.now)
+                _go_on(request, who)
         except Problem as problem:
             form.add_error("code", f"{problem.sentence} {problem.fix}")
         else:
-            _go_on(request, who)
             return _codes_page(request, who, codes, following=following)
     context = {
         "form": shown(form),
@@ -99,9 +103,10 @@ def switch_off(request: HttpRequest, who: Person) -> HttpResponse:
         return redirect("console:security")
     form = SwitchOffForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and _are_right(request, who, form):
-        second_factor.switch_off(who.user, now=who.now)
-        request.session.pop(second_step.PROOF, None)
-        update_session_auth_hash(request, who.user)
+        with transaction.atomic():
+            second_factor.switch_off(who.user, now=who.now)
+            request.session.pop(second_step.PROOF, None)
+            _go_on(request, who)
         messages.success(request, "Your second step is off. Your password alone opens your account.")
         return redirect("console:security")
     context = {"form": shown(form), "email": who.user.email}
@@ -140,9 +145,13 @@ def _are_right(request: HttpRequest, who: Person, form: SwitchOffForm) -> bool:
 
 
 def _go_on(request: HttpRequest, who: Person) -> None:
-    """Every other session of the person has just ended; this one has shown a code."""
-    update_session_auth_hash(request, who.user)
-    second_step.remember(request, user=who.user, now=who.now)
+    """Every other session of the person has just ended; this one stays.
+
+    By the same key, and saved in the transaction that ends the others: its sockets look at once, and a page whose
+    socket finds no session goes to the sign-in, with the recovery codes that it was about to show.
+    """
+    request.session[HASH_SESSION_KEY] = who.user.get_session_auth_hash()
+    request.session.save()
 
 
 def _codes_page(request: HttpRequest, who: Person, codes: list[str], *, following: str) -> HttpResponse:
