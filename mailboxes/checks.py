@@ -10,11 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from . import domain_names
-from .errors import Invalid
-from .mailbox import check_mode
 from .models import LimitKind
 from .models.limit import lowest
-from .modes import OversightMode
 
 
 @register()
@@ -23,17 +20,6 @@ def check_platform_domain(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Set it to a name like agents.example, an international one in its xn-- form."
     return [Error(f"PLATFORM_DOMAIN={settings.PLATFORM_DOMAIN!r} is no domain.", hint=hint, id="mailboxes.E001")]
-
-
-@register()
-def check_default_mode_is_available(**_: Any) -> list[CheckMessage]:
-    if settings.DEFAULT_MODE not in set(OversightMode):
-        return []  # config.checks says so
-    try:
-        check_mode(OversightMode(settings.DEFAULT_MODE))
-    except Invalid as refusal:
-        return [Error(f"DEFAULT_MODE: {refusal.sentence}", hint=refusal.fix, id="mailboxes.E002")]
-    return []
 
 
 @register()

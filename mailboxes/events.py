@@ -46,6 +46,10 @@ RETURNING seq, hash
 
 NOTHING_ELSE = Step("done AS (SELECT)", {})
 
+# In the data of what no agent is ever told of, not even by a place in the log: what became of received mail before a
+# human let it be seen.
+HIDDEN: Mapping[str, object] = {"hidden": True}
+
 # The hash of RECORDED, made anew from each row and its predecessor; the ids of those rows where it differs.
 EXPECTED_HASH = """encode(sha256(convert_to(concat_ws(E'\\n',
     coalesce(lag(hash) OVER (PARTITION BY account_id ORDER BY seq), ''), seq, kind, subject,

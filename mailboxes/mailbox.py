@@ -99,7 +99,6 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
 
     `by` names the human or operator: no key may call this. An operator who loosens it says a `reason`.
     """
-    check_mode(mode)
     with transaction.atomic():
         old = Mailbox.objects.select_for_update().values_list("mode", flat=True).get(pk=mailbox.pk)
         if old == mode:
@@ -134,16 +133,6 @@ def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:
         departure.begin_erasure(mailbox.account_id, mailbox_id=mailbox.pk, now=now)
 
 
-def check_mode(mode: OversightMode) -> None:
-    """Refuse a mode that this version can't keep its word on."""
-    if mode == OversightMode.GATED_ALL:
-        raise Invalid(
-            "The mode gated_all is not available yet: received mail can't be held for approval.",
-            code="mode_unavailable",
-            fix="Use gated_send, which holds everything that leaves.",
-        )
-
-
 def check_metadata(metadata: Mapping[str, str]) -> None:
     """Refuse more than 50 pairs, long strings, and NUL, which no database keeps."""
     fits = len(metadata) <= METADATA_PAIRS and all(
@@ -169,7 +158,6 @@ def _check_new(asked: NewMailbox) -> None:
             "The domain is not verified.", code="domain_not_verified", fix="POST /v1/domains/{id}/verify first."
         )
     check_metadata(asked.metadata)
-    check_mode(_mode(asked))
 
 
 def _mode(asked: NewMailbox) -> OversightMode:

@@ -89,7 +89,9 @@ def _free(messages: QuerySet[Message], scope: Scope) -> QuerySet[Message]:
     free = messages.filter(~Exists(attempts.filter(finished_at__isnull=True)))
     if scope.mailbox_id is None:
         return free
-    is_waiting = Q(status=Status.HELD) | Q(status=Status.QUEUED) & ~Exists(attempts.filter(IRREVOCABLE))
+    is_waiting = Q(status__in=(Status.HELD, Status.RETURNED)) | Q(status=Status.QUEUED) & ~Exists(
+        attempts.filter(IRREVOCABLE)
+    )
     return free.exclude(is_waiting)
 
 

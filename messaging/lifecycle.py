@@ -12,12 +12,15 @@ from mailboxes.errors import Conflict
 from mailboxes.events import Happening
 from mailboxes.statements import Step
 
-from .models import Message, Status
+from .models import Direction, Message, Status
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.ACCEPTED: frozenset({Status.QUEUED, Status.HELD, Status.SCHEDULED, Status.REFUSED}),
     Status.SCHEDULED: frozenset({Status.ACCEPTED, Status.CANCELLED}),
-    Status.HELD: frozenset({Status.QUEUED, Status.REJECTED, Status.RETURNED, Status.EXPIRED, Status.CANCELLED}),
+    # RELEASED is for what was received; for that, the database asks for a human's approval (oversight/migrations).
+    Status.HELD: frozenset(
+        {Status.QUEUED, Status.RELEASED, Status.REJECTED, Status.RETURNED, Status.EXPIRED, Status.CANCELLED}
+    ),
     Status.QUEUED: frozenset({Status.HELD, Status.CANCELLED, Status.SENDING}),
     Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNKNOWN}),
     Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED}),
@@ -61,7 +64,7 @@ def advance(
     reason = reason or Reason()
     columns |= {"status": to.value, "reason_code": reason.code, "reason_text": reason.text}
     moved = _move(message, columns, along=only_with)
-    told = [_happening(message.pk, message.mailbox_id, to, reason)]
+    told = [_happening(message.pk, message.mailbox_id, to, reason, is_received=_is_received(message))]
     if to not in MOVES.get(Status(message.status), ()) or not events.record_all(
         message.account_id, told, now=now, told_of=moved
     ):
@@ -84,21 +87,27 @@ def _move(message: Message, columns: dict[str, object], *, along: Step | None) -
     return Step(f"{along.text}, done AS ({move})", named)
 
 
-def advance_all(messages: Sequence[Message], to: Status, *, now: datetime, **columns: object) -> None:
-    """Move messages that are in one state to a silent one by one statement, in the caller's transaction.
+def advance_all(
+    messages: Sequence[Message], to: Status, *, reason: Reason | None = None, **columns: object
+) -> list[Happening]:
+    """Move messages that are in one state by one statement, in the caller's transaction; what the caller has to record
+    of it, nothing for a silent state.
 
     Raises Conflict, which ends that transaction, when one of them has moved on meanwhile.
     """
     (origin,) = {Status(message.status) for message in messages}
-    assert to in SILENT
-    assert to in MOVES[origin]
+    reason = reason or Reason()
     ids = [message.pk for message in messages]
-    columns |= {"status": to, "reason_code": "", "reason_text": ""}
-    if Message.objects.filter(pk__in=ids, status=origin).update(**columns) != len(messages):
+    columns |= {"status": to, "reason_code": reason.code, "reason_text": reason.text}
+    mine = Message.objects.filter(pk__in=ids, status=origin)
+    if to not in MOVES.get(origin, ()) or mine.update(**columns) != len(messages):
         raise Conflict("One of the messages has moved on meanwhile.", code="state_changed", fix="Read them again.")
     for message in messages:
         for name, value in columns.items():
             setattr(message, name, value)
+    if to in SILENT:
+        return []
+    return [_happening(one.pk, one.mailbox_id, to, reason, is_received=_is_received(one)) for one in messages]
 
 
 LOCK = "SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
@@ -149,8 +158,16 @@ def fold(message_ids: Sequence[UUID], *, now: datetime) -> None:
         events.record_all(account_id, sorted(told[account_id], key=lambda one: one.subject), now=now)
 
 
-def _happening(pk: UUID, mailbox_id: UUID | None, to: Status, reason: Reason) -> Happening:
+def _is_received(message: Message) -> bool:
+    return message.direction == Direction.INBOUND
+
+
+def _happening(
+    pk: UUID, mailbox_id: UUID | None, to: Status, reason: Reason, *, is_received: bool = False
+) -> Happening:
     data: dict[str, object] = {"message_id": str(pk), "mailbox_id": str(mailbox_id), **reason.data}
+    if is_received:  # said by the event itself: agents are not told of it, even when its message is gone
+        data |= events.HIDDEN
     if reason.code:
         data["reason"] = reason.code
     return Happening(f"message.{to.value}", subject=str(pk), data=data, mailbox_id=mailbox_id)

@@ -24,10 +24,13 @@ SUBJECT_JOINS_FOR = timedelta(days=30)
 PARTICIPANTS_KEPT = 100
 REFERENCES_LOOKED_AT = 50
 
-# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given.
+# Whoever waited for a row's lock joins to what then stands there. Each thread stands once in what is given. Its subject
+# is that of what was shown first: what began it may still be hidden, or withheld.
 SHOW = """
 UPDATE messaging_thread AS thread SET
     message_count = thread.message_count + given.count,
+    subject = CASE WHEN thread.message_count = 0 THEN given.subject ELSE thread.subject END,
+    subject_key = CASE WHEN thread.message_count = 0 THEN given.subject_key ELSE thread.subject_key END,
     participants = ARRAY(
         SELECT person FROM unnest(thread.participants || given.people) WITH ORDINALITY AS one(person, place)
         GROUP BY person ORDER BY min(place) LIMIT %(kept)s
@@ -35,6 +38,7 @@ UPDATE messaging_thread AS thread SET
     last_message_at = greatest(thread.last_message_at, given.last)
 FROM (
     SELECT (one ->> 'thread')::uuid AS id, (one ->> 'count')::int AS count, (one ->> 'last')::timestamptz AS last,
+           one ->> 'subject' AS subject, one ->> 'subject_key' AS subject_key,
            ARRAY(SELECT jsonb_array_elements_text(one -> 'people')) AS people
     FROM jsonb_array_elements(%(threads)s::jsonb) AS one
 ) AS given
@@ -56,14 +60,22 @@ def place(mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: 
 
     `references` are Message-IDs, nearest last.
     """
+    placement = find(mailbox, references=references, subject=subject, sender=sender, now=now)
+    if placement is None:
+        placement = Placement(thread=begin(mailbox, subject=subject))
+        placement.thread.save(force_insert=True)
+    return placement
+
+
+def find(
+    mailbox: Mailbox, *, references: Sequence[str], subject: str, sender: str | None, now: datetime
+) -> Placement | None:
+    """The thread that there is for a message, as `place` finds it."""
     placement = find_parent_thread(mailbox, references, sender=sender)
-    if placement is not None:
+    if placement is not None or references or not sender:
         return placement
-    thread = _find_by_subject(mailbox, subject, sender=sender, now=now) if sender and not references else None
-    if thread is None:
-        thread = begin(mailbox, subject=subject)
-        thread.save(force_insert=True)
-    return Placement(thread=thread)
+    thread = _find_by_subject(mailbox, subject, sender=sender, now=now)
+    return Placement(thread=thread) if thread is not None else None
 
 
 def find_parent_thread(mailbox: Mailbox, references: Sequence[str], *, sender: str | None = None) -> Placement | None:
@@ -116,10 +128,20 @@ def show(messages: Sequence[Message]) -> None:
             "count": len(its),
             "last": max(message.created_at for message in its),
             "people": [person for message in its for person in people_of(message)],
+            "subject": conversation.base_subject(its[0].subject),
+            "subject_key": conversation.normalize_subject(its[0].subject),
         }
         for thread, its in shown.items()
     ]
     statements.run(SHOW, {"threads": as_json(threads), "kept": PARTICIPANTS_KEPT})
+
+
+def join(message: Message) -> None:
+    """Let the people of a message that was changed take part in its thread, where it is counted already."""
+    if message.thread_id is not None:
+        last = str(message.created_at)
+        joined = [{"thread": str(message.thread_id), "count": 0, "last": last, "people": people_of(message)}]
+        statements.run(SHOW, {"threads": as_json(joined), "kept": PARTICIPANTS_KEPT})
 
 
 def people_of(message: Message) -> list[str]:

@@ -1,25 +1,31 @@
-"""What humans decide: approve, reject, undo. Compare-and-set on the version they saw: one winner, the rest is told."""
+"""What humans decide: approve, edit, request changes, reject, undo.
+
+Compare-and-set on the version they saw: one winner, the rest is told.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from mailboxes import events, second_factor
-from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
-from mailboxes.models import Scope
+from mailboxes import events
+from mailboxes.errors import Conflict, Invalid
 from mailboxes.principals import Principal
+from messaging import wakeup
 from messaging.faultpoints import faultpoint, faultpoint_after_commit
 from messaging.lifecycle import Reason
-from messaging.models import Status
-from messaging.outbound import drafts, outbox
+from messaging.models import Direction, Message, Status
+from messaging.outbound import drafts, outbox, revising
 from messaging.outbound.clearance import Clearance
 
-from . import quota_return, reviews
-from .models import Decision, DecisionKind, Door, Review, ReviewState
+from . import admission, deciding, edits, quota_return, votes
+from .deciding import NOTE_LENGTH, REASON_LENGTH, DecisionConflict, Reviewer, ReviewOver, Words
+from .edits import Changes
+from .models import Decision, DecisionKind, Review, ReviewState
+
+__all__ = ["NOTE_LENGTH", "REASON_LENGTH", "Changes", "DecisionConflict", "ReviewOver", "Reviewer"]
 
 REJECT_REASONS = {
     "wrong_facts": "Wrong facts",
@@ -31,55 +37,90 @@ REJECT_REASONS = {
     "privacy": "Privacy",
     "other": "Other",
 }
-REASON_LENGTH = 60
-NOTE_LENGTH = 4000
-
-
-class DecisionConflict(Conflict):
-    """Somebody else was first, or the message is another than the one looked at. `review` is how it stands now."""
-
-    def __init__(self, sentence: str, *, review: Review, code: str, fix: str = "") -> None:
-        super().__init__(sentence, code=code, fix=fix)
-        self.review = review
-
-
-class ReviewOver(Gone):
-    """The review expired: nothing was sent. `review` is how it stands now."""
-
-    def __init__(self, review: Review) -> None:
-        super().__init__("This review has expired; nothing was sent.", fix="Ask the agent to send again.")
-        self.review = review
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewer:
-    """A member who decides, the door they came in by, and when they last proved with a second step who they are."""
-
-    principal: Principal
-    door: Door
-    second_step_at: datetime | None = None
+RELEASE_APPROVED = "oversight.release_approved"
 
 
 def approve(review: Review, *, reviewer: Reviewer, version: int | None, note: str = "", now: datetime) -> Decision:
-    """Clear exactly the sealed bytes for sending, after the undo window.
+    """One person's yes to exactly the sealed bytes; the last one that is needed clears them for sending.
 
-    `version` is the review's version that the member saw; None takes it as it stands. Raises Forbidden (own_message,
-    not a decider), DecisionConflict (already_decided, stale_version), ReviewOver, Conflict (seal_differs).
+    They leave by `releases`, after the undo window. Received mail is shown at once, without undo. `version` is the
+    review's version that the member saw; None takes it as it stands. Raises Forbidden (own_message, not a decider,
+    second_step_required), DecisionConflict (already_decided, already_approved, stale_version), ReviewOver, Conflict
+    (seal_differs).
     """
     with transaction.atomic():
-        review = _lock_open(review, reviewer=reviewer, version=version, now=now)
-        message = review.message
-        seal = drafts.current_seal(message)  # compared with the bytes by `outbox.enqueue`
-        decision = _decide(review, DecisionKind.APPROVE, reviewer=reviewer, seal=seal, note=note, now=now)
-        _close(review, ReviewState.APPROVED, reviewer=reviewer, note=note, now=now)
-        review.release_at = now + timedelta(seconds=settings.UNDO_SECONDS)
+        review = deciding.lock_open(review, reviewer=reviewer, version=version, now=now)
+        so_far = votes.check(review, reviewer=reviewer, now=now)
+        seal = _checked_seal(review.message)
+        decision = deciding.decide(
+            review, DecisionKind.APPROVE, reviewer=reviewer, seal=seal, words=Words(note=note), now=now
+        )
+        if len(so_far) + 1 < review.people_needed:
+            review.save()
+            deciding.record(review, decision, kind="review.approved_by_one", now=now)
+        else:
+            deciding.close(review, ReviewState.APPROVED, reviewer=reviewer, note=note, now=now)
+            _let_pass(review, decision, now=now)
+        _ended()
+    return decision
+
+
+def edit(
+    review: Review, *, reviewer: Reviewer, version: int | None, changes: Changes, note: str = "", now: datetime
+) -> Decision:
+    """Change the message: a new revision with a new seal. It still waits, and nobody has approved it yet.
+
+    Checked as a send: addresses, suppressions, limits, and the policy, whose refusal refuses the edit. The Message-ID
+    stays, the Date is now. Raises as `approve`, and what a send raises.
+    """
+    with transaction.atomic():
+        review = deciding.lock_open(review, reviewer=reviewer, version=version, now=now)
+        _check_outbound(review)
+        changed = edits.rewrite(review, changes, reviewer=reviewer, now=now)
+        seal = drafts.current_seal(review.message)
+        decision = deciding.decide(
+            review, DecisionKind.EDIT, reviewer=reviewer, seal=seal, words=Words(note=note), now=now
+        )
+        edits.keep(review, changed, decision=decision, made_by=reviewer.principal.identity, now=now)
+        review.votes_from = review.version
         review.save()
-        clearance = Clearance(seal=seal, decision_id=decision.pk)
-        outbox.enqueue(message, clearance=clearance, not_before=review.release_at, now=now)
-        _record(review, decision, now=now)
-        _tell_sender(review, decision, now=now)
-        faultpoint_after_commit("decide.after_commit")
-        faultpoint("decide.before_commit")
+        facts = {"fields": [one.field for one in changed], "revision": review.message.current_version}
+        deciding.record(review, decision, now=now, facts=facts)
+        _ended()
+    return decision
+
+
+def request_changes(
+    review: Review,
+    *,
+    reviewer: Reviewer,
+    version: int | None,
+    instructions: str,
+    reason: str = "",
+    now: datetime,
+) -> Decision:
+    """Give the message back to its author, who may send it again in another form; it then waits for people again.
+
+    Unless that happens within REVIEW_EXPIRES_DAYS it expires.
+    """
+    if not instructions.strip():
+        raise Invalid("Say what is to be changed.", code="instructions_required", fix="Send `instructions`.")
+    with transaction.atomic():
+        review = deciding.lock_open(review, reviewer=reviewer, version=version, now=now)
+        _check_outbound(review)
+        message, words = review.message, Words(reason, instructions)
+        seal = drafts.current_seal(message)
+        decision = deciding.decide(
+            review, DecisionKind.REQUEST_CHANGES, reviewer=reviewer, seal=seal, words=words, now=now
+        )
+        deciding.close(review, ReviewState.RETURNED, reviewer=reviewer, note=instructions, now=now)
+        review.instructions = instructions
+        review.expires_at = now + timedelta(days=settings.REVIEW_EXPIRES_DAYS)
+        review.save()
+        why = Reason("changes_requested", "A reviewer asks for changes.", {"review_reason": reason} if reason else {})
+        outbox.hand_back(message, reason=why, now=now)
+        deciding.record(review, decision, now=now, facts={"reason": reason} if reason else {})
+        _ended()
     return decision
 
 
@@ -94,156 +135,110 @@ def reject(
             fix=f"Send one of {', '.join(REJECT_REASONS)}, or your own.",
         )
     with transaction.atomic():
-        review = _lock_open(review, reviewer=reviewer, version=version, now=now)
+        review = deciding.lock_open(review, reviewer=reviewer, version=version, now=now)
         message = review.message
-        seal = drafts.current_seal(message)
-        decision = _decide(review, DecisionKind.REJECT, reviewer=reviewer, seal=seal, note=note, reason=reason, now=now)
-        _close(review, ReviewState.REJECTED, reviewer=reviewer, note=note, now=now)
+        decision = deciding.decide(
+            review,
+            DecisionKind.REJECT,
+            reviewer=reviewer,
+            seal=_seal(message),
+            words=Words(reason, note),
+            now=now,
+        )
+        deciding.close(review, ReviewState.REJECTED, reviewer=reviewer, note=note, now=now)
         review.save()
-        quota_return.give_back(message)
         why = Reason(
             "rejected", f"A reviewer rejected it: {REJECT_REASONS.get(reason, reason)}.", {"review_reason": reason}
         )
-        outbox.close(message, Status.REJECTED, reason=why, now=now)
-        _record(review, decision, now=now, reason=reason)
-        faultpoint_after_commit("decide.after_commit")
-        faultpoint("decide.before_commit")
+        if message.direction == Direction.INBOUND:
+            admission.turn_away(message, Status.REJECTED, reason=why, now=now)
+        else:
+            quota_return.give_back(message)
+            outbox.close(message, Status.REJECTED, reason=why, now=now)
+        deciding.record(review, decision, now=now, facts={"reason": reason} if reason else {})
+        _ended()
     return decision
 
 
 def undo(review: Review, *, reviewer: Reviewer, version: int | None = None, now: datetime) -> Decision:
-    """Take an approval back: the message waits again. Works until the mail server took hold of it.
+    """Take an approval back: the message waits again, and nobody has approved it. Works until the mail server took hold
+    of it; what was shown to an agent stays shown.
 
     `version` is the review's version that the member saw, so that an old page can't undo a newer approval.
     """
     if settings.UNDO_SECONDS == 0:
         raise Conflict("Undo is switched off on this server.", code="undo_off", fix="Set UNDO_SECONDS above 0.")
     with transaction.atomic():
-        review = _lock(review, reviewer=reviewer)
-        if review.state != ReviewState.APPROVED:
+        review = deciding.lock(review, reviewer=reviewer)
+        if review.state != ReviewState.APPROVED or review.message.direction == Direction.INBOUND:
             raise DecisionConflict(
-                f"Only an approval can be undone; this review is {review.state}.", review=review, code="nothing_to_undo"
+                f"Only the approval of a send can be undone; this review is {review.state}.",
+                review=review,
+                code="nothing_to_undo",
             )
-        _check_version(review, version)
+        deciding.check_version(review, version)
         message = review.message
         seal = drafts.current_seal(message)
-        decision = _decide(review, DecisionKind.UNDO, reviewer=reviewer, seal=seal, note="", now=now)
+        decision = deciding.decide(review, DecisionKind.UNDO, reviewer=reviewer, seal=seal, now=now)
         why = Reason(review.reason_code, review.reason_text, {"decision_id": str(decision.pk)})
         outbox.withdraw(message, Status.HELD, reason=why, now=now)
-        review.state, review.decided_at, review.decided_by, review.note = ReviewState.OPEN, None, "", ""
-        review.release_at = None
+        deciding.reopen(review)
         review.save()
-        _record(review, decision, now=now)
-        faultpoint_after_commit("decide.after_commit")
-        faultpoint("decide.before_commit")
+        deciding.record(review, decision, now=now)
+        _ended()
     return decision
 
 
 def may_decide(review: Review, *, principal: Principal) -> bool:
     """Whether this principal could decide this review now; what the faces offer."""
-    return _refusal(review, principal=principal) is None
+    return deciding.refusal(review, principal=principal) is None
 
 
-def _lock(review: Review, *, reviewer: Reviewer) -> Review:
-    found = (
-        reviews.visible(reviewer.principal)
-        .select_for_update(of=("self",))
-        .select_related("message", "message__mailbox", "message__agent", "mailbox")
-        .filter(pk=review.pk)
-        .first()
-    )
-    if found is None:
-        raise NotFound("review")
-    refusal = _refusal(found, principal=reviewer.principal)
-    if refusal is not None:
-        raise refusal
-    return found
+def _let_pass(review: Review, decision: Decision, *, now: datetime) -> None:
+    """The review is approved: what was sent is queued for its release, what was received is shown."""
+    message = review.message
+    if message.direction == Direction.INBOUND:
+        review.released_at = now
+        review.save()  # before the mail is shown: the database asks for the approval
+        admission.show(message, now=now)
+        deciding.record(review, decision, now=now)
+        return
+    review.release_at, review.released_at = now + timedelta(seconds=settings.UNDO_SECONDS), None
+    review.save()
+    outbox.enqueue(message, clearance=Clearance(seal=decision.seal, decision_id=decision.pk), now=now)
+    deciding.record(review, decision, now=now)
+    _tell_sender(review, decision, now=now)
+    if not settings.UNDO_SECONDS:
+        wakeup.ring(RELEASE_APPROVED)
 
 
-def _refusal(review: Review, *, principal: Principal) -> Forbidden | None:
-    member, author = principal.member, review.message
-    if (member and author.member_id == member.pk) or (principal.agent and author.agent_id == principal.agent.pk):
-        return Forbidden("Nobody decides on their own message.", code="own_message", fix="Ask a reviewer.")
-    if member is None or Scope.DECIDE not in principal.scopes or not member.may_decide:
-        return Forbidden(
-            "Only a reviewer of the account decides; a key that sends never does.",
-            code="may_not_decide",
-            fix="Decide in the console, or with a member's decide key.",
-        )
-    if not member.user.is_proven_human:
-        return Forbidden(
-            "Set your password on our own page first: the one from signup is known to an agent.",
-            code="password_not_proven",
-            fix="Open the link in the verification mail.",
-        )
-    if second_factor.is_missing(member.user, principal.account):
-        return Forbidden(
-            "This account lets only members with a second step decide.",
-            code="second_step_missing",
-            fix="Switch yours on in the console, under Security.",
-        )
-    return None
+def _checked_seal(message: Message) -> str:
+    """What an approval is bound to, if what people are shown is still what the bytes say."""
+    if message.direction == Direction.INBOUND:
+        return admission.seal_of(message)
+    revision = revising.checked(message)
+    if drafts.seal_of(message, bytes(revision.raw)) != revision.seal:
+        raise drafts.seal_differs()
+    return revision.seal
 
 
-def _lock_open(review: Review, *, reviewer: Reviewer, version: int | None, now: datetime) -> Review:
-    locked = _lock(review, reviewer=reviewer)
-    if locked.state == ReviewState.EXPIRED or (locked.state == ReviewState.OPEN and locked.expires_at <= now):
-        raise ReviewOver(locked)
-    if locked.state != ReviewState.OPEN:
+def _seal(message: Message) -> str:
+    return admission.seal_of(message) if message.direction == Direction.INBOUND else drafts.current_seal(message)
+
+
+def _check_outbound(review: Review) -> None:
+    if review.message.direction == Direction.INBOUND:
         raise DecisionConflict(
-            f"This was {locked.state} already, by {locked.decided_by or 'the agent'}.",
-            review=locked,
-            code="already_decided",
-            fix="Read the review again.",
-        )
-    _check_version(locked, version)
-    return locked
-
-
-def _check_version(review: Review, version: int | None) -> None:
-    if version is not None and version != review.version:
-        raise DecisionConflict(
-            "The review has changed since you looked at it.",
+            "Received mail is shown or not; it is not changed.",
             review=review,
-            code="stale_version",
-            fix="Read it again and decide on the present version.",
+            code="received_mail",
+            fix="Approve or reject it.",
         )
 
 
-def _decide(
-    review: Review, kind: DecisionKind, *, reviewer: Reviewer, seal: str, note: str, now: datetime, reason: str = ""
-) -> Decision:
-    if len(note) > NOTE_LENGTH:
-        raise Invalid(f"A note has at most {NOTE_LENGTH} characters.", code="note_too_long", fix="Shorten it.")
-    member = reviewer.principal.member
-    assert member is not None  # `_lock` let nobody else pass
-    decision = Decision.objects.create(
-        review=review,
-        version=review.version,
-        kind=kind,
-        seal=seal,
-        member=member,
-        key=reviewer.principal.key,
-        door=reviewer.door,
-        reason=reason,
-        note=note,
-        decided_at=now,
-    )
-    review.version += 1
-    return decision
-
-
-def _close(review: Review, state: ReviewState, *, reviewer: Reviewer, note: str, now: datetime) -> None:
-    member = reviewer.principal.member
-    assert member is not None
-    review.state, review.decided_at, review.note = state, now, note
-    review.decided_by = member.user.name or member.user.email
-
-
-def _record(review: Review, decision: Decision, *, now: datetime, **facts: object) -> None:
-    past = {DecisionKind.APPROVE: "approved", DecisionKind.REJECT: "rejected", DecisionKind.UNDO: "undone"}
-    kind = f"review.{past[DecisionKind(decision.kind)]}"
-    reviews.record(review, kind, now=now, decision_id=str(decision.pk), by=f"member:{decision.member_id}", **facts)
+def _ended() -> None:
+    faultpoint_after_commit("decide.after_commit")
+    faultpoint("decide.before_commit")
 
 
 def _tell_sender(review: Review, decision: Decision, *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.dispatch import receiver
 
 from mailboxes import statements
@@ -32,10 +33,13 @@ def cancel_due(*, now: datetime, limit: int = 100) -> int:
     begun = Attempt.objects.filter(IRREVOCABLE)
     # Found by what is due and what is open, which is little; Message has no index on its state, which changes often.
     queued = Recipient.objects.filter(next_at__isnull=False, message__mailbox__deleted_at__isnull=False)
-    held = Review.objects.filter(state=ReviewState.OPEN, message__mailbox__deleted_at__isnull=False)
+    is_waiting = Q(state__in=(ReviewState.OPEN, ReviewState.RETURNED)) | Q(
+        state=ReviewState.APPROVED, released_at__isnull=True
+    )
+    held = Review.objects.filter(is_waiting, message__mailbox__deleted_at__isnull=False)
     found = queued.values("message_id").union(held.values("message_id"))
     waiting = Message.objects.filter(
-        pk__in=found, status__in=(Status.HELD, Status.QUEUED), account__departed_at__isnull=True
+        pk__in=found, status__in=(Status.HELD, Status.RETURNED, Status.QUEUED), account__departed_at__isnull=True
     ).exclude(pk__in=begun.values("recipient__message_id"))
     cancelled = 0
     for message in waiting.select_related("mailbox").order_by("pk")[:limit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -10,9 +11,11 @@ from django.db.models import QuerySet
 
 from mailboxes import events
 from mailboxes.errors import NotFound
+from mailboxes.events import Happening
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
+from messaging import lifecycle
 from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
 from messaging.models import Direction, Message, Status
@@ -27,7 +30,20 @@ EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
 def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
     """A new review of a held message."""
-    review = Review.objects.create(
+    review = _new(message, verdict=verdict, now=now)
+    review.save(force_insert=True)
+    record(review, "review.opened", now=now, reason=verdict.code)
+    return review
+
+
+def open_all(messages: Sequence[Message], *, verdict: Verdict, now: datetime) -> list[Happening]:
+    """A new review of each held message, by one statement; what the caller has to record of it."""
+    opened = Review.objects.bulk_create([_new(message, verdict=verdict, now=now) for message in messages])
+    return [_happening(review, "review.opened", reason=verdict.code) for review in opened]
+
+
+def _new(message: Message, *, verdict: Verdict, now: datetime) -> Review:
+    return Review(
         account_id=message.account_id,
         mailbox_id=message.mailbox_id,
         message=message,
@@ -39,8 +55,6 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
         opened_at=now,
         expires_at=now + timedelta(days=settings.REVIEW_EXPIRES_DAYS),
     )
-    record(review, "review.opened", now=now, reason=verdict.code)
-    return review
 
 
 def visible(actor: Principal) -> QuerySet[Review]:
@@ -77,25 +91,34 @@ def close(review: Review, state: ReviewState, *, by: str, now: datetime) -> None
     record(review, f"review.{state.value}", now=now, by=by)
 
 
-def expire_due(*, now: datetime, limit: int = 100) -> int:
-    """Expire up to `limit` open reviews whose time is over; how many. Expiry never sends."""
+def expire_due(
+    *, now: datetime, limit: int = 100, state: ReviewState = ReviewState.OPEN, reason: Reason = EXPIRED
+) -> int:
+    """Expire up to `limit` reviews of that state whose time is over; how many. Expiry never sends, and never shows."""
     expired = 0
-    for pk in Review.objects.filter(state=ReviewState.OPEN, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
+    for pk in Review.objects.filter(state=state, expires_at__lte=now).values_list("pk", flat=True)[:limit]:
         with transaction.atomic():
             review = (
                 Review.objects.select_for_update(skip_locked=True, of=("self",))
                 .select_related("message", "message__mailbox")
-                .filter(pk=pk, state=ReviewState.OPEN)
+                .filter(pk=pk, state=state, expires_at__lte=now)
                 .first()
             )
-            if review is None:  # decided or taken by another worker meanwhile
+            if review is None:  # decided, answered or taken by another worker meanwhile
                 continue
-            quota_return.give_back(review.message)
-            outbox.close(review.message, Status.EXPIRED, reason=EXPIRED, now=now)
+            _let_expire(review.message, reason, now=now)
             close(review, ReviewState.EXPIRED, by="clock", now=now)
             faultpoint("expire.mid")
             expired += 1
     return expired
+
+
+def _let_expire(message: Message, reason: Reason, *, now: datetime) -> None:
+    if message.direction == Direction.INBOUND:  # as `admission.turn_away`, which needs this module
+        lifecycle.advance(message, Status.EXPIRED, now=now, reason=reason)
+        return
+    quota_return.give_back(message)
+    outbox.close(message, Status.EXPIRED, reason=reason, now=now)
 
 
 def pending(actor: Principal) -> QuerySet[Review]:
@@ -110,5 +133,11 @@ def pending_order(found: QuerySet[Review]) -> QuerySet[Review]:
 
 def record(review: Review, kind: str, *, now: datetime, **facts: object) -> None:
     """Write an event of this review into the account's log."""
+    events.record_all(review.account_id, [_happening(review, kind, **facts)], now=now)
+
+
+def _happening(review: Review, kind: str, **facts: object) -> Happening:
     data = {"review_id": str(review.pk), "message_id": str(review.message_id), "version": review.version, **facts}
-    events.record(review.account_id, kind, subject=str(review.pk), data=data, now=now, mailbox_id=review.mailbox_id)
+    if review.message.direction == Direction.INBOUND:  # what people do with it, agents never hear
+        data |= events.HIDDEN
+    return Happening(kind, subject=str(review.pk), data=data, mailbox_id=review.mailbox_id)

@@ -125,7 +125,12 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
 
 def amount_of(draft: Draft) -> int:
     """What the draft takes of the limits of sending: each recipient once, or one where the operator counts messages."""
-    return 1 if settings.COUNT_SENDS_BY == "messages" else len(draft.recipients())
+    return amount_of_recipients(len(draft.recipients()))
+
+
+def amount_of_recipients(count: int) -> int:
+    """What a message to so many takes of the limits of sending."""
+    return 1 if settings.COUNT_SENDS_BY == "messages" else count
 
 
 def _counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:

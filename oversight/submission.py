@@ -24,7 +24,7 @@ from messaging.outbound.clearance import Clearance
 from . import facts, quota_return, reviews, sender
 from .models import Evaluation, Review, ReviewState
 from .policy.evaluate import evaluate
-from .policy.types import Facts, File, Outcome, Verdict
+from .policy.types import Facts, Outcome, Verdict
 from .sender import Sender
 
 EVALUATED = """evaluated AS (
@@ -59,7 +59,7 @@ def submit_in_full(draft: Draft, *, actor: Principal, now: datetime) -> Submitte
     with transaction.atomic():
         who = _sender(draft, actor=actor, now=now)
         who.check()
-        mode = _effective_mode(who.mailbox, draft.oversight_mode)
+        mode = effective_mode(who.mailbox, draft.oversight_mode)
         submitted = _accept(draft, who=who, author=drafts.Author(actor, mode), now=now)
         faultpoint_after_commit("accept.after_commit")
         faultpoint("accept.before_commit")
@@ -109,11 +109,11 @@ def cancel(actor: Principal, mailbox_id: object, message_id: object, *, now: dat
 def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
     """Cancel one waiting message and close its review, in the caller's transaction."""
     review = reviews.lock_latest(message)  # review before recipients before message: the one lock order
-    message.refresh_from_db(fields=["status", "quota_taken_at"])
+    message.refresh_from_db(fields=["status", "quota_taken_at", "quota_amount", "current_version"])
     if message.status == Status.CANCELLED:
         return
     reason = Reason("cancelled", "Cancelled before it left.", {"by": by})
-    if message.status == Status.HELD:
+    if message.status in (Status.HELD, Status.RETURNED):
         quota_return.give_back(message)
         outbox.close(message, Status.CANCELLED, reason=reason, now=now)
     elif message.status == Status.QUEUED:
@@ -126,7 +126,7 @@ def cancel_waiting(message: Message, *, by: str, now: datetime) -> None:
             else "already_final",
             fix="Read its state.",
         )
-    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED):
+    if review is not None and review.state in (ReviewState.OPEN, ReviewState.APPROVED, ReviewState.RETURNED):
         reviews.close(review, ReviewState.CANCELLED, by=by, now=now)
 
 
@@ -140,7 +140,7 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
     who.check_recipients()
     who.check_limits(amount, now=now)
     composed = drafts.compose(draft, mailbox=who.mailbox, author=author, now=now)
-    known = _known(composed, who, OversightMode(author.mode))
+    known = facts.gather(composed, mailbox=who.mailbox, mode=OversightMode(author.mode), now=now)
     verdict = evaluate(known)
     is_refused = verdict.outcome == Outcome.REFUSE
     # A refused send takes nothing of the limits.
@@ -157,11 +157,6 @@ def _accept(draft: Draft, *, who: Sender, author: drafts.Author, now: datetime) 
         drafts.show(composed)
     review = _act(composed, verdict, now=now)
     return Submitted(composed.message, composed.recipients, verdict, review, who)
-
-
-def _known(composed: drafts.Composed, who: Sender, mode: OversightMode) -> Facts:
-    files = [File(one.filename, one.content_type, len(one.content), one.sha256) for one in composed.files]
-    return facts.gather(composed.message, mailbox=who.mailbox, mode=mode, files=files)
 
 
 def _written(steps: list[Step], composed: drafts.Composed, *, with_files: bool, now: datetime) -> dict[str, int]:
@@ -201,7 +196,8 @@ def _act(composed: drafts.Composed, verdict: Verdict, *, now: datetime) -> Revie
     return None
 
 
-def _effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+def effective_mode(mailbox: Mailbox, asked: str | None) -> OversightMode:
+    """The mode that applies to a send: the mailbox's, or a stricter one asked for. Raises Invalid or Forbidden."""
     own = OversightMode(mailbox.mode)
     if asked is None:
         return own

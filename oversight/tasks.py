@@ -7,12 +7,22 @@ from celery import shared_task
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 
-from . import departures, reviews
+from . import departures, releases, returns, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
 def expire_reviews() -> None:
     reviews.expire_due(now=clock.now())
+
+
+@shared_task(name="oversight.expire_returned")
+def expire_returned() -> None:
+    returns.expire_due(now=clock.now())
+
+
+@shared_task(name="oversight.release_approved")
+def release_approved() -> None:
+    releases.release_due(now=clock.now())
 
 
 @shared_task(name="oversight.cancel_departed")

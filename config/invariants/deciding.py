@@ -10,12 +10,17 @@ JOIN messaging_recipient r ON r.id = t.recipient_id
 JOIN messaging_message m ON m.id = r.message_id
 LEFT JOIN messaging_revision v ON v.message_id = m.id AND v.version = t.version
 LEFT JOIN LATERAL (
-    SELECT d.kind, d.seal FROM oversight_decision d
+    SELECT d.kind, d.seal, d.review_id, w.people_needed FROM oversight_decision d
     JOIN oversight_review w ON w.id = d.review_id
     WHERE w.message_id = m.id AND d.decided_at <= t.started_at
     ORDER BY w.opened_at DESC, d.version DESC LIMIT 1
 ) AS newest ON true
-WHERE m.needs_decision AND (newest.kind = 'approve' AND newest.seal = v.seal) IS NOT TRUE
+LEFT JOIN LATERAL (
+    SELECT count(DISTINCT d.member_id) AS people FROM oversight_decision d
+    WHERE d.review_id = newest.review_id AND d.kind = 'approve' AND d.seal = v.seal AND d.decided_at <= t.started_at
+) AS agreed ON true
+WHERE m.needs_decision
+    AND (newest.kind = 'approve' AND newest.seal = v.seal AND agreed.people >= newest.people_needed) IS NOT TRUE
 """
 
 NOBODY_DECIDES_ON_THEIR_OWN = """
@@ -49,7 +54,8 @@ WHERE m.status NOT IN (
     AND w.opened_at = (SELECT max(newer.opened_at) FROM oversight_review newer WHERE newer.message_id = m.id)
 """
 
-# Every decision raises the review's version by one, so version = decisions + 1, whoever raced whom.
+# Every decision raises the review's version by one, and so does a release that found it stale: version = decisions +
+# reopened + 1, whoever raced whom. Approvals count from `votes_from` on.
 ONE_WINNER = """
 SELECT 'review ' || w.id FROM oversight_review w
 LEFT JOIN LATERAL (
@@ -57,11 +63,20 @@ LEFT JOIN LATERAL (
     FROM oversight_decision d WHERE d.review_id = w.id
 ) AS made ON true
 LEFT JOIN oversight_decision last ON last.review_id = w.id AND last.version = made.newest
+LEFT JOIN LATERAL (
+    SELECT count(DISTINCT d.member_id) AS people FROM oversight_decision d
+    WHERE d.review_id = w.id AND d.kind = 'approve' AND d.version >= w.votes_from AND d.version > coalesce((
+        SELECT max(o.version) FROM oversight_decision o WHERE o.review_id = w.id AND o.kind <> 'approve'), 0)
+) AS agreed ON true
 WHERE made.decisions <> made.versions
-    OR w.version <> made.decisions + 1
+    OR w.version <> made.decisions + w.reopened_count + 1
     OR w.state = 'approved' AND last.kind IS DISTINCT FROM 'approve'
     OR w.state = 'rejected' AND last.kind IS DISTINCT FROM 'reject'
-    OR w.state IN ('open', 'expired') AND last.kind IN ('approve', 'reject')
+    OR w.state = 'returned' AND last.kind IS DISTINCT FROM 'request_changes'
+    OR w.state IN ('open', 'expired') AND last.kind = 'reject'
+    OR w.state = 'open' AND last.kind = 'request_changes'
+    OR w.state IN ('open', 'expired', 'returned') AND agreed.people >= w.people_needed
+    OR w.state = 'approved' AND agreed.people < w.people_needed
     OR EXISTS (
         SELECT 1 FROM oversight_decision d
         WHERE d.review_id = w.id AND d.kind = 'reject' AND d.version < made.newest)

@@ -14,11 +14,16 @@ WHERE m.direction = 'OUTBOUND' AND (
     OR m.status = 'queued' AND NOT EXISTS (
         SELECT 1 FROM messaging_recipient r
         WHERE r.message_id = m.id AND r.state IN ('waiting', 'deferred') AND r.next_at IS NOT NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM oversight_review w
+            WHERE w.message_id = m.id AND w.state = 'approved' AND w.released_at IS NULL AND w.release_at IS NOT NULL)
     OR m.status = 'sending' AND NOT EXISTS (
         SELECT 1 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id
         WHERE r.message_id = m.id AND r.state = 'sending' AND t.finished_at IS NULL)
     OR m.status = 'held' AND NOT EXISTS (
         SELECT 1 FROM oversight_review w WHERE w.message_id = m.id AND w.state = 'open')
+    OR m.status = 'returned' AND NOT EXISTS (
+        SELECT 1 FROM oversight_review w WHERE w.message_id = m.id AND w.state = 'returned')
 )
 """
 

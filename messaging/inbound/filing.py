@@ -10,9 +10,10 @@ from django.conf import settings
 
 from mailboxes import statements
 from mailboxes.models import Mailbox
+from mailboxes.modes import OversightMode
 from messaging import threads
 from messaging.mime.types import Address, Parsed, ParsedAttachment
-from messaging.models import Attachment, Direction, Message, RawMessage, Status
+from messaging.models import Attachment, Direction, Message, RawMessage, Status, Thread
 from messaging.threads import Placement
 
 from . import rows, sender_checks
@@ -52,6 +53,29 @@ def file_all(readings: Sequence[Reading], *, now: datetime) -> list[Message]:
     ]
     rows.insert_all(attachments)
     return messages
+
+
+def place_anew(message: Message, *, now: datetime) -> None:
+    """Date a message that was held, and put it where it belongs among what its agent knows by now.
+
+    Dated anew, or who asks for what is newer than the last would pass over it.
+    """
+    thread, mailbox = message.thread, message.mailbox
+    message.created_at = now
+    if thread is None or thread.message_count == 0:
+        nearest = [message.in_reply_to] if message.in_reply_to else []
+        placement = threads.find(
+            mailbox,
+            references=[*(one for one in message.references if one not in nearest), *nearest],
+            subject=message.subject,
+            sender=message.from_address or None,
+            now=now,
+        )
+        if placement is not None:
+            message.thread, message.sender_new_to_thread = placement.thread, placement.sender_is_new
+    message.save(update_fields=["created_at", "thread", "sender_new_to_thread"])
+    if thread is not None and thread != message.thread:
+        Thread.objects.filter(pk=thread.pk, message_count=0, messages__isnull=True).delete()
 
 
 def _place_all(readings: Sequence[Reading], *, now: datetime) -> list[Placement]:
@@ -94,7 +118,7 @@ def _message(reading: Reading, placement: Placement, *, now: datetime) -> Messag
     row, mailbox, parsed, checks = reading.row, _mailbox(reading), reading.parsed, reading.checks
     return Message(
         account=mailbox.account, mailbox=mailbox, thread=placement.thread,
-        direction=Direction.INBOUND, status=Status.ARRIVED, oversight_mode=mailbox.mode, agent_id=mailbox.agent_id,
+        direction=Direction.INBOUND, status=Status.ARRIVED, oversight_mode=_mode(reading), agent_id=mailbox.agent_id,
         message_id=parsed.message_id or _made_up_id(row),
         in_reply_to=parsed.in_reply_to, references=list(parsed.references),
         from_address=reading.sender, from_name=parsed.header_from.name if parsed.header_from else "",
@@ -106,6 +130,11 @@ def _message(reading: Reading, placement: Placement, *, now: datetime) -> Messag
         sender_new_to_thread=placement.sender_is_new,
         is_automatic=parsed.is_automatic or not row.envelope_sender, received_at=row.received_at, created_at=now,
     )  # fmt: skip
+
+
+def _mode(reading: Reading) -> str:
+    """Of the mailbox now, or at the mail's arrival where that held what came: no change of a mode lets it through."""
+    return OversightMode.GATED_ALL if reading.row.is_gated else _mailbox(reading).mode
 
 
 def _mailbox(reading: Reading) -> Mailbox:

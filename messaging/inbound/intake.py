@@ -6,7 +6,7 @@ Lock order: mailbox → raw message → recipients → account → usage of rece
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -17,6 +17,7 @@ from django.db import DataError, transaction
 from django.db.models import Sum
 
 from mailboxes import clock, events, quotas, statements
+from mailboxes.events import Happening
 from mailboxes.models import LimitKind
 from messaging import lifecycle, shutdown, threads, wakeup
 from messaging.faultpoints import faultpoint
@@ -97,9 +98,14 @@ def process(raw_message: RawMessage, *, now: datetime) -> bool:
     return True
 
 
-def release(messages: Sequence[Message], *, now: datetime) -> None:
+def release(
+    messages: Sequence[Message], *, now: datetime, told_along: Mapping[UUID, Sequence[Happening]] | None = None
+) -> None:
     """Show arrived or held messages to their agents, or withhold what came over the month's limit; count all of them,
-    and record `message.received` for each."""
+    and record `message.received` for each.
+
+    `told_along` by account: what the caller has to record too, since the counters of events are locked last.
+    """
     by_account = [
         (account_id, list(its)) for account_id, its in groupby(sorted(messages, key=_account_id), key=_account_id)
     ]
@@ -112,12 +118,15 @@ def release(messages: Sequence[Message], *, now: datetime) -> None:
     shown = [message for message in messages if message.pk not in over]
     withheld = [message for message in messages if message.pk in over]
     if shown:
-        lifecycle.advance_all(shown, Status.RELEASED, now=now, released_at=now)
+        lifecycle.advance_all(shown, Status.RELEASED, released_at=now)
         threads.show(shown)
     if withheld:
-        lifecycle.advance_all(withheld, Status.RELEASED, now=now, released_at=now, withheld_at=now)
-    for account_id, its in by_account:
-        events.record_all(account_id, [withholding.received(message) for message in its], now=now)
+        lifecycle.advance_all(withheld, Status.RELEASED, released_at=now, withheld_at=now)
+    told = {account_id: list(happenings) for account_id, happenings in (told_along or {}).items()}
+    for message in messages:
+        told.setdefault(message.account_id, []).append(withholding.received(message))
+    for account_id in sorted(told):
+        events.record_all(account_id, told[account_id], now=now)
 
 
 def _stored_bytes(messages: Sequence[Message]) -> dict[UUID, int]:

@@ -17,10 +17,11 @@ from mailboxes.ids import new_id
 _COLUMNS = """
 INSERT INTO messaging_rawmessage (
     id, mailbox_id, envelope_sender, envelope_recipient, via, peer, helo, raw, sha256, dedupe_key, received_at, due_at,
-    processed_at, duplicate_of_id
+    is_gated, processed_at, duplicate_of_id
 )
 SELECT copy.id, box.id, mail.sender, copy.recipient, mail.way, mail.peer, mail.helo, mail.raw, mail.sha256, copy.key,
-       clock.now, CASE WHEN box.status = 'PAUSED' THEN NULL ELSE clock.now END"""
+       clock.now, CASE WHEN box.status = 'PAUSED' THEN NULL ELSE clock.now END,
+       coalesce(box.mode = 'gated_all', false)"""
 # Mail for a paused mailbox is held from the start (`holding`), so that nobody looks at it again and again.
 # A mailbox that was deleted since RCPT gets nothing more; the mail was promised a place, so it is kept without one.
 _GIVEN = """

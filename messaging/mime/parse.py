@@ -7,7 +7,7 @@ F1, F2, F9) is avoided anyhow. Nothing read here is believed: no state may follo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -84,6 +84,12 @@ def attachment_content(raw: bytes, index: int) -> bytes:
         if part.index == index:
             return found.octets(part)
     raise LookupError(f"no part {index}")
+
+
+def contents(raw: bytes) -> Iterator[bytes]:
+    """The decoded content of every part that holds something, bodies too."""
+    found = structure.read(raw)
+    return (found.octets(part) for part in found.leaves)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,13 @@ class Revision(models.Model):
     version = models.IntegerField()
     raw = models.BinaryField()
     seal = models.CharField(max_length=64)
+    shown = models.CharField(
+        max_length=64,
+        db_default="",
+        default="",
+        blank=True,
+        help_text="SHA-256 of the fields that people are shown of it; empty where the release before made it.",
+    )
     made_by = models.CharField(max_length=80, help_text="Principal: agent:<id> or member:<id>.")
     created_at = models.DateTimeField()
 
@@ -251,6 +258,9 @@ class RawMessage(models.Model):
         help_text="When it is to be filed; later after each failure. Empty while its mailbox is paused.",
     )
     failures_count = models.IntegerField(default=0, db_default=0)
+    is_gated = models.BooleanField(
+        default=False, db_default=False, help_text="It came, or waited, while its mailbox was gated_all."
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -6,11 +6,15 @@ its own over the same content.
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
+from mailboxes import statements
 from mailboxes.errors import Invalid
 from mailboxes.ids import new_id
 from mailboxes.statements import Step, as_json
+from messaging.attachments import deletion
+from messaging.models import Attachment
 
 from .drafts import Composed
 
@@ -43,6 +47,27 @@ def linking(composed: Composed, *, now: datetime) -> Step:
         LINKED,
         {"files": as_json(files), "id": composed.message.pk, "account": composed.message.account_id, "now": now},
     )
+
+
+def replace(composed: Composed, *, now: datetime) -> None:
+    """Make the files of a stored message those of its new form, in the caller's transaction.
+
+    What it had and names no more is deleted, what it names anew is linked or copied. Raises Invalid as `check`.
+    """
+    message = composed.message
+    present = {file.pk: file for file in Attachment.objects.filter(message=message.pk)}
+    named = {one.attachment_id: one for one in composed.files}
+    deletion.forget(message.account_id, [pk for pk in present if pk not in named])
+    kept = [file for pk, file in present.items() if pk in named]
+    for file in kept:
+        file.content_id = named[file.pk].content_id
+    Attachment.objects.bulk_update(kept, ["content_id"])
+    added = dataclasses.replace(
+        composed, files=tuple(one for one in composed.files if one.attachment_id not in present)
+    )
+    if added.files:
+        ((_, linked),) = statements.run_steps([linking(added, now=now)], TELL_LINKED)
+        check(added, linked)
 
 
 def check(composed: Composed, linked: int) -> None:

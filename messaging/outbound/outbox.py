@@ -90,21 +90,25 @@ OPEN_SEALED = """along AS (
 )"""
 
 
-def enqueue(message: Message, *, clearance: Clearance, not_before: datetime, now: datetime) -> None:
-    """Let the message leave from `not_before` on. Raises Conflict if the clearance is for other bytes.
+def enqueue(message: Message, *, clearance: Clearance, not_before: datetime | None = None, now: datetime) -> None:
+    """Queue the message. Raises Conflict if the clearance is for other bytes.
 
-    A policy clearance opens an ACCEPTED message inside its accept transaction; a human one opens a HELD message.
+    A policy clearance opens an ACCEPTED message inside its accept transaction: it may leave from `not_before` on. A
+    human one opens a HELD message: nothing of it is due before its `release`.
     """
     if clearance.is_by_policy:
         opened = Step(OPEN_SEALED, {"message": message.pk, "seal": clearance.seal, "not_before": not_before})
         lifecycle.advance(message, Status.QUEUED, now=now, only_with=opened, needs_decision=False)
-    else:
-        if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
-            raise _seal_differs()
-        lifecycle.advance(
-            message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)})
-        )
-        Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=not_before)
+        wakeup.ring(wakeup.DRAIN_OUTBOX)
+        return
+    if drafts.seal_of(message, bytes(drafts.current_revision(message).raw)) != clearance.seal:
+        raise drafts.seal_differs()
+    lifecycle.advance(message, Status.QUEUED, now=now, reason=Reason(data={"decision_id": str(clearance.decision_id)}))
+
+
+def release(message: Message, *, now: datetime) -> None:
+    """Let a QUEUED message that people approved leave now, in the caller's transaction, which looked once more."""
+    Recipient.objects.filter(message=message, state=RecipientState.WAITING).update(next_at=now)
     wakeup.ring(wakeup.DRAIN_OUTBOX)
 
 
@@ -116,6 +120,16 @@ def hold(message: Message, *, reason: Reason, now: datetime) -> None:
 def refuse(message: Message, *, reason: Reason, now: datetime) -> None:
     """Never let an ACCEPTED message leave."""
     lifecycle.advance(message, Status.REFUSED, now=now, reason=reason)
+
+
+def hand_back(message: Message, *, reason: Reason, now: datetime) -> None:
+    """Give a HELD message back to its author. Its recipients go on waiting: it may come again."""
+    lifecycle.advance(message, Status.RETURNED, now=now, reason=reason)
+
+
+def hold_again(message: Message, *, version: int, reason: Reason, now: datetime) -> None:
+    """Keep a RETURNED message, in its new version, until a human decides."""
+    lifecycle.advance(message, Status.HELD, now=now, reason=reason, current_version=version)
 
 
 def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
@@ -136,7 +150,7 @@ def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> 
 
 
 def close(message: Message, to: Status, *, reason: Reason, now: datetime) -> None:
-    """End a HELD message: rejected, expired or cancelled. None of its recipients will be attempted.
+    """End a HELD or RETURNED message: rejected, expired or cancelled. None of its recipients will be attempted.
 
     One that the relay had refused before an undo keeps that end: it is the truth about its address.
     """
@@ -213,7 +227,3 @@ def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
 def worker_name() -> str:
     """Host and process: who holds a lease."""
     return f"{socket.gethostname()}:{os.getpid()}"[:80]
-
-
-def _seal_differs() -> Conflict:
-    return Conflict("The message is not the one that was cleared.", code="seal_differs", fix="Review it again.")

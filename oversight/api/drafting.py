@@ -16,6 +16,7 @@ from messaging.mime import conversation, headers
 from messaging.mime.refusals import Refused
 from messaging.mime.types import Draft
 from oversight import sender
+from oversight.decisions import Changes
 
 from .forms import AskedFile, RecipientsOnly, SendRequest
 
@@ -64,6 +65,17 @@ def with_files(drafted: Drafted, *, actor: Principal, now: datetime) -> Draft:
     shown = zip(files, drafted.asked_files, strict=True)
     return replace(
         draft, files=tuple(replace(one, content_id=asked.content_id or one.content_id) for one, asked in shown)
+    )
+
+
+def changes(asked: Mapping[str, Any]) -> Changes:
+    """What an EditRequest changes; null leaves a field as it is."""
+    lists = {name: asked.get(name) for name in ("to", "cc", "bcc")}
+    return Changes(
+        **{name: None if found is None else tuple(found) for name, found in lists.items()},
+        subject=asked.get("subject"),
+        text=asked.get("bodyText"),
+        html=asked.get("bodyHtml"),
     )
 
 

@@ -30,7 +30,6 @@ CODES: dict[int, dict[str, str]] = {
         "invalid_metadata": "The metadata is too large.",
         "invalid_status": "A mailbox is set to ACTIVE or PAUSED, nothing else.",
         "invalid_mode": "There is no such oversight mode.",
-        "mode_unavailable": "This version does not have that oversight mode yet.",
         "mailbox_inactive": "The mailbox is paused.",
         "suppressed_recipient": "A recipient is on the suppression list.",
         "refused_recipient": "A recipient is at a test or throw-away domain, and this server writes to none.",

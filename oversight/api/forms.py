@@ -10,7 +10,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mailboxes.api.fields import ADDRESS, Metadata, Text, WholeNumber
+from mailboxes.api.fields import ADDRESS, Flag, Metadata, Text, WholeNumber
 from mailboxes.api.forms import Nothing as Nothing
 from mailboxes.api.reading import Form
 from mailboxes.ids import parse_id
@@ -179,3 +179,27 @@ class RejectRequest(Form):
     version = WholeNumber(required=False, allow_null=True, min_value=1, help_text="The version that you looked at.")
     reason = Text(max_length=REASON_LENGTH, help_text=f"One of {', '.join(REJECT_REASONS)}, or your own.")
     note = Text(required=False, allow_null=True, allow_blank=True, max_length=NOTE_LENGTH)
+
+
+class EditRequest(Form):
+    version = WholeNumber(required=False, allow_null=True, min_value=1, help_text="The version that you looked at.")
+    to = recipients(is_optional=True, help_text="Instead of those it has; null leaves them.")
+    cc = recipients(is_optional=True)
+    bcc = recipients(is_optional=True)
+    subject = Text(pattern=headers.SUBJECT, max_length=998, required=False, allow_null=True)
+    bodyText = Text(required=False, allow_null=True, help_text="With bodyHtml, where the message has HTML.")
+    bodyHtml = Text(required=False, allow_null=True, allow_blank=True, help_text="An empty one drops the HTML.")
+    note = Text(required=False, allow_null=True, allow_blank=True, max_length=NOTE_LENGTH)
+    approve = Flag(required=False, default=False, help_text="Approve it as edited, in the same moment.")
+
+
+class ChangesRequest(Form):
+    version = WholeNumber(required=False, allow_null=True, min_value=1, help_text="The version that you looked at.")
+    instructions = Text(max_length=NOTE_LENGTH, help_text="What the author is to change.")
+    reason = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=REASON_LENGTH,
+        help_text=f"One of {', '.join(REJECT_REASONS)}, or your own.",
+    )

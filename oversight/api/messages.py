@@ -35,16 +35,18 @@ from . import drafting, waiting
 from .drafting import Drafted
 from .forms import Nothing, SendRequest
 from .serializers import (
+    SHOWN_WITH,
     MessageAnswerSerializer,
     MessageListSerializer,
     ReviewedMessageSerializer,
     SentAnswerSerializer,
     ThreadAnswerSerializer,
+    just_opened,
     sent_answer,
 )
 
 # Files stand in memory several times while a mail is made of them: not in every thread of the web server at once.
-_building = threading.BoundedSemaphore(4)
+building = threading.BoundedSemaphore(4)
 
 MESSAGE_ID = path_id("msgId", "message")
 MESSAGE_FILTERS = [
@@ -70,7 +72,7 @@ class ReviewedMail(MailView):
     message_serializer = ReviewedMessageSerializer
 
     def related(self) -> Sequence[Any]:
-        newest_first = Review.objects.order_by("-opened_at")
+        newest_first = Review.objects.order_by("-opened_at").prefetch_related(*SHOWN_WITH)
         return (*super().related(), Prefetch("reviews", newest_first, to_attr="newest_reviews"))
 
 
@@ -126,7 +128,7 @@ class Messages(ReviewedMail, MessageListView):
         if kept is not None:
             return kept
         draft = drafting.with_files(drafted, actor=self.principal, now=self.now)
-        with _building if draft.files else nullcontext():
+        with building if draft.files else nullcontext():
             return idempotency.once(request, account_id=account_id, act=lambda: self._submit(draft, drafted))
 
     def _submit(self, draft: Draft, drafted: Drafted) -> Answer:
@@ -136,7 +138,8 @@ class Messages(ReviewedMail, MessageListView):
         if message.status == Status.REFUSED:  # committed, so an answer and not an exception
             return Answer(403, errors.body_of(_refusal(submitted), self.request))
         message.shown_recipients = as_read(submitted.recipients)  # type: ignore[attr-defined]
-        message.newest_reviews = [submitted.review] if submitted.review else []  # type: ignore[attr-defined]
+        review = submitted.review
+        message.newest_reviews = [just_opened(review)] if review else []  # type: ignore[attr-defined]
         return Answer(201, sent_answer(message, dropped_headers=drafted.dropped_headers))
 
     def _as_it_stands(self, mailbox_id: UUID, message_id: object, drafted: Drafted) -> dict[str, Any]:

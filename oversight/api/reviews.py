@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -20,13 +19,15 @@ from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
 from messaging.api.views import in_reading_order
-from messaging.models import Revision, Status
-from oversight import decisions, reviews
+from messaging.models import RawMessage, Revision, Status
+from oversight import actions, decisions, reviews
 from oversight.decisions import Reviewer
-from oversight.models import Door, Review, ReviewState
+from oversight.models import Decision, Door, Review
 
-from .forms import ApproveRequest, Nothing, RejectRequest
+from . import drafting
+from .forms import ApproveRequest, ChangesRequest, EditRequest, Nothing, RejectRequest
 from .serializers import (
+    SHOWN_WITH,
     ReviewAnswerSerializer,
     ReviewConflictSerializer,
     ReviewDetailSerializer,
@@ -45,6 +46,8 @@ DECISION: dict[str, Any] = {
     "parameters": [REVIEW_ID, IDEMPOTENCY_KEY],
 }
 
+EDIT = DECISION | {"errors": (400, 403, 404, 429)}
+
 
 class ReviewView(ApiView):
     """Shows reviews with their messages; to reviewers with seal and allowed actions."""
@@ -58,9 +61,11 @@ class ReviewView(ApiView):
         related: list[Any] = [
             Prefetch("message__recipients", in_reading_order(), to_attr="shown_recipients"),
             "message__attachments",
+            *SHOWN_WITH,
         ]
         if self.is_reviewer:
             related.append(Prefetch("message__revisions", Revision.objects.defer("raw")))
+            related.append(Prefetch("message__raw_message", RawMessage.objects.defer("raw")))
         rows = found.select_related("message", "message__agent").prefetch_related(*related)
         context = {"reviewer_only": self._reviewer_only}
         return list(ReviewDetailSerializer(rows, many=True, context=context).data)
@@ -72,19 +77,23 @@ class ReviewView(ApiView):
         if not self.is_reviewer:
             return {}
         message = review.message
-        seal = next(one.seal for one in message.revisions.all() if one.version == message.current_version)
-        return {"seal": seal, "allowedActions": self._allowed(review)}
+        seals = {one.version: one.seal for one in message.revisions.all()}  # of received mail: none
+        return {
+            "seal": seals.get(message.current_version) or message.raw_message.sha256,
+            "lane": review.lane or None,
+            "risk": review.risk,
+            "allowedActions": self._allowed(review),
+        }
 
     def _allowed(self, review: Review) -> Sequence[str]:
-        if not decisions.may_decide(review, principal=self.principal):
-            return []
-        if review.state == ReviewState.OPEN and review.expires_at > self.now:
-            return ["approve", "reject"]
         is_untouched = review.message.status == Status.QUEUED and not any(
             recipient.attempts_count
             for recipient in review.message.shown_recipients  # type: ignore[attr-defined]
         )
-        return ["undo"] if settings.UNDO_SECONDS and review.state == ReviewState.APPROVED and is_untouched else []
+        shown: list[Decision] = review.shown_decisions  # type: ignore[attr-defined]
+        return actions.allowed(
+            review, principal=self.principal, decisions=shown, is_untouched=is_untouched, now=self.now
+        )
 
 
 class Pending(ReviewView):
@@ -154,12 +163,66 @@ class Approve(DecideView):
 
     @operation("approveReview", request=ApproveRequest, **DECISION)
     def post(self, request: Request, id: str) -> Response:
-        """Let exactly the sealed message leave, after the server's time for undo. Needs a member's decide key."""
+        """Let exactly the sealed message leave, after the server's time for undo. Needs a member's decide key.
+
+        Where several people are needed (`peopleNeeded`), each approves once; until the last one it waits. What is of
+        high risk is approved in the console: a key is no second step.
+        """
         return self.decide(request, id)
 
     def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
         note, version = asked.get("note") or "", asked.get("version")
         return decisions.approve(review, reviewer=reviewer, version=version, note=note, now=self.now)
+
+
+class Edit(DecideView):
+    form = EditRequest
+
+    @operation("editReview", request=EditRequest, **EDIT)
+    def post(self, request: Request, id: str) -> Response:
+        """Change the message before it leaves, and approve it in the same moment with `approve`.
+
+        What is left out stays. The new form is checked as a send is, gets a new seal and Date and keeps its Message-ID;
+        whoever approved the old one must look again. `edits` tells the author what was changed. Needs a member's decide
+        key.
+        """
+        return self.decide(request, id)
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        note = asked.get("note") or ""
+        edited = decisions.edit(
+            review,
+            reviewer=reviewer,
+            version=asked.get("version"),
+            changes=drafting.changes(asked),
+            note=note,
+            now=self.now,
+        )
+        if not asked.get("approve"):
+            return edited
+        return decisions.approve(review, reviewer=reviewer, version=edited.version + 1, note=note, now=self.now)
+
+
+class RequestChanges(DecideView):
+    form = ChangesRequest
+
+    @operation("requestChanges", request=ChangesRequest, **DECISION)
+    def post(self, request: Request, id: str) -> Response:
+        """Give the message back to its author with instructions. It waits for a resubmission, and expires without one.
+
+        Needs a member's decide key.
+        """
+        return self.decide(request, id)
+
+    def verb(self, review: Review, *, reviewer: Reviewer, asked: Mapping[str, Any]) -> object:
+        return decisions.request_changes(
+            review,
+            reviewer=reviewer,
+            version=asked.get("version"),
+            instructions=asked["instructions"],
+            reason=asked.get("reason") or "",
+            now=self.now,
+        )
 
 
 class Reject(DecideView):

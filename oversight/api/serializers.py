@@ -1,8 +1,8 @@
 """What reviews look like on the wire, and messages with theirs.
 
 A review's `note` is what the decider wrote for the author: it is there once the review is decided, for everybody who
-may read the review. Reviewers alone get `seal` and `allowedActions`: what a decision would be bound to, and who may
-make it, is no business of the author's.
+may read the review. Reviewers alone get `seal`, `lane`, `risk` and `allowedActions`: what a decision would be bound to,
+and who may make it, is no business of the author's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -24,13 +25,44 @@ from messaging.api.serializers import (
     ThreadSerializer,
 )
 from messaging.models import Message
-from oversight.models import Review, ReviewState
+from oversight import votes
+from oversight.models import Decision, Edit, Review, ReviewState
+from oversight.policy.types import Risk
 
-ACTIONS = ["approve", "reject", "undo"]
+ACTIONS = ["approve", "reject", "edit", "request_changes", "undo"]
+# What a review is shown with, beside its own row.
+SHOWN_WITH: tuple[Prefetch[Any], ...] = (
+    Prefetch("decisions", Decision.objects.select_related("member__user"), to_attr="shown_decisions"),
+    Prefetch("edits", Edit.objects.order_by("version", "field"), to_attr="shown_edits"),
+)
+
+
+def just_opened(review: Review) -> Review:
+    """A review that is shown before anybody could have done anything about it."""
+    review.shown_decisions, review.shown_edits = [], []  # type: ignore[attr-defined]
+    return review
+
+
+class ApprovalSerializer(serializers.Serializer[Any]):
+    """One person's yes to exactly what would leave now."""
+
+    by = serializers.CharField()
+    at = Moment()
+
+
+class EditSerializer(serializers.Serializer[Any]):
+    """One field as it was and as it became. Without `by` it is the author's own change, after a return."""
+
+    revision = serializers.IntegerField(help_text="The revision of the message that it made.")
+    field = serializers.CharField(help_text="By its name in a send: to, cc, bcc, subject, bodyText, bodyHtml, …")
+    old = serializers.JSONField(allow_null=True)
+    new = serializers.JSONField(allow_null=True)
+    by = serializers.CharField(allow_null=True)
+    at = Moment()
 
 
 class ReviewSerializer(serializers.Serializer[Any]):
-    """One held message's way through the hands of people."""
+    """One held message's way through the hands of people. Wants SHOWN_WITH prefetched."""
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=ReviewState.values)
@@ -41,6 +73,40 @@ class ReviewSerializer(serializers.Serializer[Any]):
     decidedAt = Moment(source="decided_at", allow_null=True)
     decidedBy = serializers.SerializerMethodField()
     note = serializers.SerializerMethodField(help_text="What the decider wrote.")
+    revision = serializers.SerializerMethodField(help_text="Of the message: rises with an edit and a resubmission.")
+    peopleNeeded = serializers.IntegerField(source="people_needed", help_text="So many different ones must approve it.")
+    approvals = serializers.SerializerMethodField(help_text="Those that count; an edit voids them.")
+    instructions = serializers.SerializerMethodField(help_text="What to change, once it was given back.")
+    edits = serializers.SerializerMethodField(help_text="What was changed since it was asked to leave, field by field.")
+
+    def get_revision(self, review: Review) -> int:
+        return review.message.current_version
+
+    @extend_schema_field(ApprovalSerializer(many=True))
+    def get_approvals(self, review: Review) -> list[dict[str, Any]]:
+        shown: list[Decision] = review.shown_decisions  # type: ignore[attr-defined]
+        told = [{"by": _name(one), "at": one.decided_at} for one in votes.counted(review, shown)]
+        return [dict(_APPROVAL.to_representation(one)) for one in told]
+
+    def get_instructions(self, review: Review) -> str | None:
+        return review.instructions or None
+
+    @extend_schema_field(EditSerializer(many=True))
+    def get_edits(self, review: Review) -> list[dict[str, Any]]:
+        shown: list[Edit] = review.shown_edits  # type: ignore[attr-defined]
+        names = {one.pk: _name(one) for one in review.shown_decisions}  # type: ignore[attr-defined]
+        told = [
+            {
+                "revision": one.version,
+                "field": one.field,
+                "old": one.old,
+                "new": one.new,
+                "by": names.get(one.decision_id),
+                "at": one.made_at,
+            }
+            for one in shown
+        ]
+        return [dict(_EDIT.to_representation(one)) for one in told]
 
     @extend_schema_field(ReasonSerializer)
     def get_reason(self, review: Review) -> dict[str, str]:
@@ -53,16 +119,26 @@ class ReviewSerializer(serializers.Serializer[Any]):
         return review.note or None
 
 
-_REVIEW = ReviewSerializer()
+def _name(decision: Decision) -> str:
+    user = decision.member.user
+    return user.name or user.email
+
+
+_REVIEW, _APPROVAL, _EDIT = ReviewSerializer(), ApprovalSerializer(), EditSerializer()
 
 
 class ReviewDetailSerializer(ReviewSerializer):
-    """A review with the message that it is about. `seal` and `allowedActions` are there for reviewers only."""
+    """A review with the message that it is about. `seal`, `lane`, `risk` and `allowedActions` are there for reviewers
+    only."""
 
     message = MessageSerializer()
     mailboxId = serializers.UUIDField(source="mailbox_id")
     agent = AgentSerializer(source="message.agent", allow_null=True)
     seal = serializers.CharField(required=False, help_text="SHA-256 of exactly what an approval would send.")
+    lane = serializers.CharField(required=False, allow_null=True, help_text="Where the rules sent it.")
+    risk = serializers.ChoiceField(
+        required=False, choices=[risk.value for risk in Risk], help_text="High: approved after a second step only."
+    )
     allowedActions = serializers.ListField(child=serializers.ChoiceField(choices=ACTIONS), required=False)
 
     def to_representation(self, instance: Review) -> dict[str, Any]:

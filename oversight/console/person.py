@@ -11,13 +11,14 @@ from typing import Any, Concatenate, ParamSpec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.shortcuts import render as render_template
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from mailboxes import clock
 from mailboxes.models import User
 
 from . import shell
-from .visit import Visit, find_visit, sign_in_url
+from .visit import Visit, find_visit, sign_in_url, zone_of
 
 P = ParamSpec("P")
 
@@ -44,7 +45,8 @@ def person_page(view: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResp
         else:
             visit = find_visit(user, session=request.session)
             person = Person(visit.member.user, visit.now, visit) if visit else Person(_plain(user), clock.now())
-            response = view(request, person, *args, **kwargs)
+            with timezone.override(zone_of(request)):
+                response = view(request, person, *args, **kwargs)
         add_never_cache_headers(response)
         return response
 

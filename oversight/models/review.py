@@ -33,9 +33,9 @@ class Review(models.Model):
 
     `people_needed` different members must approve the same bytes. Whoever has claimed it looks at it until
     `claimed_until`: a word to the others, no lock. `lane` and `risk` are the policy's. `instructions` are what the
-    author was asked to change. At `release_at` an approved message is looked at once more, and leaves or comes back
-    here; `released_at`: that has been done. `decided_by` is the label of whoever closed it, for people; the Decision
-    rows say it exactly.
+    author was asked to change; who doesn't answer has until `expires_at`, as people have before. At `release_at` an
+    approved message is looked at once more, and leaves or comes back here; `released_at`: it has left for the outbox.
+    `decided_by` is the label of whoever closed it, for people; the Decision rows say it exactly.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -50,6 +50,12 @@ class Review(models.Model):
     lane = models.CharField(max_length=40, blank=True, default="", db_default="")
     risk = models.CharField(max_length=6, choices=RISKS, default=Risk.LOW.value, db_default=Risk.LOW.value)
     people_needed = models.IntegerField(default=1, db_default=1)
+    votes_from = models.IntegerField(
+        default=1, db_default=1, help_text="Approvals of an earlier version of the review count no more."
+    )
+    reopened_count = models.IntegerField(
+        default=0, db_default=0, help_text="How often its release found it stale: each raised the version."
+    )
     claimed_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     claimed_until = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
@@ -86,6 +92,10 @@ class Review(models.Model):
             models.Index("mailbox", "expires_at", "id", condition=Q(state="open"), name="review_pending_of_mailbox"),
             models.Index("expires_at", condition=Q(state="open"), name="review_expiring"),
             models.Index("account", models.F("decided_at").desc(), "id", name="review_decided"),
+            models.Index("expires_at", condition=Q(state="returned"), name="review_returned"),
+            models.Index(
+                "release_at", condition=Q(state="approved", released_at__isnull=True), name="review_releasing"
+            ),
         ]
 
     def __str__(self) -> str:

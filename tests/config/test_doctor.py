@@ -320,6 +320,7 @@ def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:
     review = builders.held(alice)
     assert findings()["reviews"].text.startswith("1 wait since ")
     decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=1, now=clock.now())
+    builders.release()
     assert findings()["unknown outcomes"].text == "no outcome is unknown"
     lost = Outcome(OutcomeKind.UNKNOWN, "answer_lost", "Nobody knows.")
     for attempt in outbox.claim_due(limit=10, now=clock.now() + timedelta(minutes=1)):

@@ -64,6 +64,7 @@ def test_nothing_is_broken_when_a_greylisted_mail_is_undone_and_approved_again(
     settings.UNDO_SECONDS = 3600
     later = clock.now() + timedelta(hours=2)
     review = approved(alice)
+    builders.release()
     claimed = outbox.claim_due(limit=10, now=later)
     greylisted = Outcome(OutcomeKind.DEFERRED, "450", "Come again.")
     outcomes.apply([(one, greylisted) for one in claimed], now=later)

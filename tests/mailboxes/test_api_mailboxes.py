@@ -41,7 +41,6 @@ def test_a_new_mailbox_is_active_at_once_in_the_default_mode() -> None:
         ({"address": "x", "mode": "free"}, 400, "invalid_field"),
         ({"address": "x", "mode": "autonomous"}, 403, "mode_not_stricter"),
         ({"address": "x", "mode": "monitored"}, 403, "mode_not_stricter"),
-        ({"address": "x", "mode": "gated_all"}, 400, "mode_unavailable"),
         ({"address": "x", "domainId": "no-id"}, 404, "NOT_FOUND"),
     ],
 )
@@ -55,9 +54,9 @@ def test_a_key_may_ask_for_a_stricter_mode(settings: Settings) -> None:
     api = Api(builders.tenant().key_text)
     modes = [
         api.post("/mailboxes", {"address": f"a-{mode}"[:20], "mode": mode}).json["mailbox"]["mode"]
-        for mode in ("monitored", "read_only")
+        for mode in ("gated_all", "read_only")
     ]
-    assert modes == ["monitored", "read_only"]
+    assert modes == ["gated_all", "read_only"]
 
 
 def test_a_taken_address_is_a_conflict_also_after_its_mailbox_is_gone() -> None:

@@ -23,10 +23,8 @@ RECORDING = re.compile(r"_?(record|happening|told)|Happening")
 NAMES = {"kind", "EVENTS", "PINGED"}
 # Kinds whose end is the word of a state.
 OPEN = {
-    "message.": {str(state) for state in Status}
-    - {str(state) for state in lifecycle.SILENT}
-    - {"scheduled", "returned"},
-    "review.": {str(state) for state in ReviewState} - {"open", "returned"} | {"undone"},
+    "message.": {str(state) for state in Status} - {str(state) for state in lifecycle.SILENT} - {"scheduled"},
+    "review.": {str(state) for state in ReviewState} - {"open"} | {"undone", "edited"},
     "billing.checkout_": set[str](),
 }
 

@@ -80,6 +80,7 @@ def test_a_rejection_after_an_undo_leaves_a_refused_address_refused(alice: Tenan
     message = builders.submit(alice, to=tuple(relay.moods), oversight_mode="gated_all")
     rhea = builders.reviewer(builders.member(alice.account))
     review = decisions.approve(Review.objects.get(message=message), reviewer=rhea, version=1, now=clock.now()).review
+    builders.release()
     make_due(message)
     dispatch.drain()
     decisions.undo(review, reviewer=rhea, now=clock.now())

@@ -49,5 +49,6 @@ def approved(owner: Tenant) -> Review:
 def attempted(owner: Tenant) -> Attempt:
     """The first attempt on an approved message."""
     message = approved(owner).message
+    builders.release()
     claimed = outbox.claim_due(limit=10, now=clock.now() + timedelta(minutes=1))
     return next(one for one in claimed if one.recipient.message_id == message.pk)

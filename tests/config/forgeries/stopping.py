@@ -51,6 +51,7 @@ def body_begins_after_the_suppression(alice: Tenant) -> None:
     message = builders.submit(alice, to=("kim+news@friends.example",))
     review = Review.objects.get(message=message)
     decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=1, now=clock.now())
+    builders.release()
     outbox.claim_due(limit=10, now=clock.now() + timedelta(minutes=1))
     reason = SuppressionReason.MANUAL
     suppressions.add(alice.account, "kim@friends.example", reason=reason, now=clock.now())
