@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from mailboxes import second_factor
 from mailboxes.models import Account, User
+from oversight.models import Review
 from tests import builders
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import Cast
@@ -176,3 +177,24 @@ def test_the_owner_asks_it_of_the_members_after_a_fresh_code(backstage: Backstag
     press(page, "Ask it of every member")
     expect(page.locator("#main").get_by_text("Members decide only with a second step.")).to_be_visible()
     look("required")
+
+
+def test_high_risk_asks_for_a_code_and_brings_the_reviewer_back(
+    backstage: Backstage, cast: Cast, tab_of: TabOf
+) -> None:
+    review = backstage.held(cast.alice, subject="Refund")
+    backstage.do(lambda: Review.objects.filter(pk=review.pk).update(risk="high"))
+    secret, _ = backstage.do(lambda: enrol(cast.rhea.user, now=backstage.now()))
+    backstage.pass_time(seconds=60)
+    tab = tab_of(cast.rhea, viewport={"width": 375, "height": 812})
+    look, page = Look(tab, "high-risk"), tab.open_review(review)
+    press(page, "Approve and send")
+    expect(page.locator("h1")).to_have_text("Show who you are")
+    page.get_by_role("textbox", name="Code").fill(code_of(secret, backstage.do(backstage.now)))
+    press(page, "Go on")
+    expect(page.get_by_text("Now decide again.")).to_be_visible()
+    look("back")
+    tab.open_review(review)
+    press(page, "Approve and send")
+    expect(page.locator(".undo-item")).to_contain_text("Refund")
+    assert backstage.state_of(review) == "approved"
