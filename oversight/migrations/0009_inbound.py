@@ -35,5 +35,5 @@ DROP FUNCTION oversight_admission_guard();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("oversight", "0005_room_for_people"), ("messaging", "0024_inbound")]
+    dependencies = [("oversight", "0007_notices"), ("messaging", "0024_inbound")]
     operations = [migrations.RunSQL(GUARD, UNDO)]

@@ -2,7 +2,22 @@
 
 from .decision import Decision, DecisionKind, Door
 from .edit import Edit
+from .notices import AccountNotices, NoticeSettings, NoticeStyle
+from .permit import Permit, PermitState
 from .policy import Evaluation
 from .review import Review, ReviewState
 
-__all__ = ["Decision", "DecisionKind", "Door", "Edit", "Evaluation", "Review", "ReviewState"]
+__all__ = [
+    "AccountNotices",
+    "Decision",
+    "DecisionKind",
+    "Door",
+    "Edit",
+    "Evaluation",
+    "NoticeSettings",
+    "NoticeStyle",
+    "Permit",
+    "PermitState",
+    "Review",
+    "ReviewState",
+]
