@@ -11,7 +11,7 @@ PRODUCTION := env -u DEBUG -u TESTING -u FAULTPOINTS -u DJANGO_SETTINGS_MODULE \
 	DATABASE_URL=postgresql://gatepost@127.0.0.1:9/gatepost \
 	DATABASE_ADMIN_URL=postgresql://gatepost_owner@127.0.0.1:9/gatepost \
 	REDIS_URL=redis://127.0.0.1:9/0 \
-	PUBLIC_URL=https://gatepost.example PLATFORM_DOMAIN=agents.example
+	PUBLIC_URL=https://gatepost.example PLATFORM_DOMAIN=agents.example ADMIN_REQUIRES_MFA=1
 
 .PHONY: help environment run check lint test bench chaos fuzz-api chromium fmt lock clean
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from mailboxes.modes import OversightMode
 
@@ -22,6 +22,14 @@ def check_faultpoints(**_kwargs: Any) -> list[CheckMessage]:
     if not settings.FAULTPOINTS_REQUESTED:
         return []
     return [Error("FAULTPOINTS is set: it is for tests.", hint="Unset it.", id="gatepost.E002")]
+
+
+@register(Tags.security, deploy=True)
+def check_admin_requires_mfa(**_kwargs: Any) -> list[CheckMessage]:
+    if settings.ADMIN_REQUIRES_MFA:
+        return []
+    hint = "Set ADMIN_REQUIRES_MFA=1 once every operator has switched a second step on (the page Security)."
+    return [Warning("A password alone opens Django admin.", hint=hint, id="gatepost.W001")]
 
 
 @register(Tags.database)

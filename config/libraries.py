@@ -10,17 +10,17 @@ from django.contrib.admin.apps import AdminConfig
 class OperatorDesk(AdminConfig):
     """Django admin, entered by our own sign-in page and with a second step where it is required."""
 
-    default_site = "mailboxes.admin.site.OperatorSite"
+    default_site = "mailboxes.operator_site.OperatorSite"
 
 
-class Addresses(AccountConfig):
+class Addresses(AccountConfig):  # type: ignore[misc]  # untyped
     """Two empty tables: allauth.mfa imports their models. No middleware, no page and no signal of it is in use."""
 
     def ready(self) -> None:
         """Not its own: that one asks for its middleware."""
 
 
-class SecondFactor(MFAConfig):
+class SecondFactor(MFAConfig):  # type: ignore[misc]  # untyped
     """Authenticators: TOTP and recovery codes. Our verbs (mailboxes.second_factor) are the only ones that use them."""
 
     def ready(self) -> None:

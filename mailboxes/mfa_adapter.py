@@ -10,7 +10,7 @@ from . import vault
 PURPOSE = "second factor"
 
 
-class VaultAdapter(DefaultMFAAdapter):
+class VaultAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
     """TOTP secrets and the seeds of recovery codes are encrypted at rest."""
 
     def encrypt(self, text: str) -> str:

@@ -59,30 +59,30 @@ def is_missing(user: User, account: Account) -> bool:
 
 
 def new_secret() -> str:
-    """A secret for an authenticator app, in Base32. It opens nothing before `enrol` has confirmed it."""
-    return generate_totp_secret()
+    """A secret for an authenticator app, in Base32. It opens nothing before `confirm` and `switch_on`."""
+    secret: str = generate_totp_secret()
+    return secret
 
 
-def enrol(user: User, *, secret: str, code: str, now: datetime) -> list[str]:
+def confirm(user: User, *, secret: str, code: str, now: datetime) -> None:
+    """Take the first code of a new secret. Raises WrongCode, CodesLocked. Not for use inside a transaction."""
+    _try(user, lambda tries: _takes(tries, code, secret=secret, now=now), now=now)
+
+
+def switch_on(user: User, *, secret: str, now: datetime) -> list[str]:
     """Ask for codes of this secret from now on; the recovery codes, told this once.
 
-    Ends the person's sessions. Raises WrongCode, CodesLocked, Conflict (second_factor_on).
+    Ends the person's sessions: one that is to go on must be given the new hash in the same transaction, for its sockets
+    look at once. The caller has just confirmed the secret. Raises Conflict (second_factor_on).
     """
-    codes: list[str] = []
-
-    def look(tries: CodeTries) -> bool:
-        if not _takes(tries, code, secret=secret, now=now):
-            return False
+    with transaction.atomic():
         # The row count says who was first.
         if not User.objects.filter(pk=user.pk, second_factor_at__isnull=True).update(second_factor_at=now):
             raise Conflict("Your second step is on already.", code="second_factor_on", fix="Switch it off first.")
         Authenticator.objects.filter(user=user).delete()
         TOTP.activate(user, secret)
-        codes.extend(RecoveryCodes.activate(user).generate_codes())
+        codes: list[str] = RecoveryCodes.activate(user).generate_codes()
         _record(user, "member.mfa_enabled", now=now)
-        return True
-
-    _try(user, look, now=now)
     user.second_factor_at = now
     return codes
 
@@ -114,7 +114,10 @@ def recovery_codes_left(user: User) -> int:
 
 
 def switch_off(user: User, *, now: datetime) -> bool:
-    """Ask this person for their password alone. The caller has just checked a code and the password."""
+    """Ask this person for their password alone. The caller has just checked a code and the password.
+
+    Ends the person's sessions, as `switch_on` does.
+    """
     return _forget(user, "member.mfa_disabled", now=now)
 
 

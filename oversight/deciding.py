@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from mailboxes import second_factor
 from mailboxes.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from mailboxes.models import Member, Scope
 from mailboxes.principals import Principal
@@ -97,6 +98,12 @@ def refusal(review: Review, *, principal: Principal) -> Forbidden | None:
             "Set your password on our own page first: the one from signup is known to an agent.",
             code="password_not_proven",
             fix="Open the link in the verification mail.",
+        )
+    if second_factor.is_missing(member.user, principal.account):
+        return Forbidden(
+            "This account lets only members with a second step decide.",
+            code="second_step_missing",
+            fix="Switch yours on in the console, under Security.",
         )
     return None
 

@@ -1,5 +1,5 @@
-"""Words of the platform to people, by mail: verification, welcome, the link to pay, a webhook that failed, questions
-to the operator.
+"""Words of the platform to people, by mail: verification, welcome, the link to pay, a webhook that failed, what
+became of a second step, questions to the operator.
 """
 
 from __future__ import annotations
@@ -169,10 +169,55 @@ def _proven_owners(event: Event) -> Iterable[tuple[str, str]]:
     return list(proven.values_list("user__email", "account__slug"))
 
 
+def send_second_factor(event: Event) -> None:
+    """Mail a person what became of their second step: what they did not do themselves they learn so.
+
+    Once, whatever the number of their accounts. The act stands, whatever becomes of the mail.
+    """
+    told = json.loads(event.data)
+    # Not get(): a recovery code that switches it off is two events in one request, and looks like a loop.
+    user = User.objects.filter(pk=told["user_id"])[0]
+    first = user.memberships.order_by("account_id").values_list("pk", flat=True).first()
+    if first is not None and str(first) != told.get("member_id"):
+        return
+    subject, sentence = SECOND_FACTOR[event.kind]
+    context = {
+        "subject": subject,
+        "sentence": sentence,
+        "address": user.email,
+        "at": event.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+        "reason": characters.one_line(told.get("reason", "")),
+        "left": told.get("left"),
+        "url": f"{settings.PUBLIC_URL}{reverse('console:security')}",
+    }
+    try:
+        with transaction.atomic():
+            submit_platform(_mail("second_factor", user.email, subject, context), now=event.created_at)
+    except (Problem, Refused) as error:
+        log.error("second_factor.unmailed", user=str(user.pk), error=str(error))
+
+
+# What the subject and the first sentence of that mail say.
+SECOND_FACTOR = {
+    "member.mfa_enabled": ("Your second step is on", "From now on a code is asked for when you sign in."),
+    "member.mfa_disabled": ("Your second step is off", "From now on your password alone opens your sign-in."),
+    "member.mfa_reset": (
+        "Your second step was reset",
+        "An operator of this server has taken your second step away. Your password alone opens your sign-in now.",
+    ),
+    "member.recovery_code_used": ("A recovery code was used", "One of your recovery codes stood in for a code."),
+    "member.recovery_codes_renewed": ("You have new recovery codes", "The old ones open nothing any more."),
+    "member.codes_locked": (
+        "Too many wrong codes",
+        "Somebody who knows your password typed several wrong codes. None is looked at for a while.",
+    ),
+}
+
 NOTICES: dict[str, Callable[[Event], None]] = {
     "account.verification_requested": send_verification,
     "account.welcome_requested": send_welcome,
     "billing.checkout_opened": send_checkout,
     "support.requested": send_ticket,
     "webhook.failed": send_webhook_failed,
+    **dict.fromkeys(SECOND_FACTOR, send_second_factor),
 }

@@ -10,7 +10,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.password_validation import validate_password
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -20,6 +20,7 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Member, Role, User
 
 from .base import OperatorAdmin, ReadOnlyInline, operator
+from .resetting import ask_or_reset
 
 
 class OperatorPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # no subscript at run time
@@ -49,8 +50,22 @@ class MembershipInline(ReadOnlyInline):
 class PersonAdmin(OperatorAdmin[User], UserAdmin[User]):
     """People come by signup, as members, or (operators) by the shell. Here they get passwords and are kept out."""
 
-    list_display = ("email", "name", "is_active", "is_staff", "email_verified_at", "password_set_at", "last_login")
-    list_filter = ("is_active", "is_staff", ("password_set_at", admin.EmptyFieldListFilter))
+    list_display = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "email_verified_at",
+        "password_set_at",
+        "second_factor_at",
+        "last_login",
+    )
+    list_filter = (
+        "is_active",
+        "is_staff",
+        ("password_set_at", admin.EmptyFieldListFilter),
+        ("second_factor_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("email", "name")
     ordering = ("-pk",)
     filter_horizontal = ()
@@ -63,13 +78,14 @@ class PersonAdmin(OperatorAdmin[User], UserAdmin[User]):
         "email_verified_at",
         "password_set_at",
         "password_page",
+        "second_factor_at",
         "last_login",
         "created_at",
     )
     readonly_fields = fields
     change_password_form = OperatorPasswordForm
     change_user_password_template = "admin/set_password.html"  # noqa: S105 - a file
-    actions = ("deactivate", "activate")
+    actions = ("deactivate", "activate", "reset_second_factor")
     inlines = (MembershipInline,)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -97,6 +113,10 @@ class PersonAdmin(OperatorAdmin[User], UserAdmin[User]):
     def activate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             people.set_active(user, True, by=operator(request), now=clock.now())
+
+    @admin.action(description="Reset the second step…", permissions=["operate"])
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        return ask_or_reset(self, request, queryset)
 
 
 class NewMemberForm(forms.ModelForm[Member]):

@@ -43,6 +43,7 @@ class AccountDeletion(Form):
 class SignInRequest(Form):
     email = EmailAddress()
     password = Text(max_length=1000)
+    code = Text(required=False, allow_null=True, max_length=40)
 
 
 class SupportRequest(Form):

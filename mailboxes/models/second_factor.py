@@ -10,7 +10,8 @@ from .account import User
 class CodeTries(models.Model):
     """Wrong codes in a row, and which code was used last. The row is locked while a code is looked at.
 
-    `last_step` is the TOTP time step (RFC 6238) of the newest code that was taken: neither it nor an older one is again.
+    `last_step` is the TOTP time step (RFC 6238) of the newest code that was taken: neither it nor an older one is
+    taken again.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="code_tries")

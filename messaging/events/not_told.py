@@ -8,6 +8,7 @@ NOT_TOLD = {
     "account.verification_requested": "How a human proves an address is theirs alone.",
     "account.email_verified": "As above.",
     "account.welcome_requested": "A mail of the house to a human.",
+    "account.second_step_required": "What an owner asks of the people of the account.",
     "account.exported": "What its owner takes away is the owner's.",
     "account.deleted": "Nobody is left to listen.",
     "account.oversight_email_changed": "Where the humans watch from is theirs.",

@@ -9,11 +9,15 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
+from django.utils.crypto import constant_time_compare
 
+from mailboxes.ids import parse_id
+from mailboxes.models import User
 from messaging.events.doorbell import group_name
 
 from . import live
@@ -89,12 +93,27 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         key = self.scope["session"].session_key
         if key is None:
             return None
-        store = import_module(settings.SESSION_ENGINE).SessionStore(key)
-        self.scope["session"] = store
-        user = await get_user(self.scope)
-        visit: Visit | None = await database_sync_to_async(find_visit)(user, session=store)
+        visit: Visit | None = await database_sync_to_async(_visit_of)(key)
         return visit
 
     def is_of_page(self, visit: Visit) -> bool:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         return query.get("account") == [str(visit.member.account_id)]
+
+
+def _visit_of(key: str) -> Visit | None:
+    """Who looks by that session, read twice at most: its person may have changed both it and themselves in between.
+
+    Not Channels' get_user, which would end a session that it reads in such a moment.
+    """
+    return _look(key) or _look(key)
+
+
+def _look(key: str) -> Visit | None:
+    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user_id = parse_id(session.get(SESSION_KEY))
+    user = User.objects.filter(pk=user_id).first() if user_id else None
+    shown = str(session.get(HASH_SESSION_KEY, ""))
+    if user is None or not constant_time_compare(shown, user.get_session_auth_hash()):
+        return None
+    return find_visit(user, session=session)

@@ -13,6 +13,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.urls import reverse
 
+from mailboxes import second_factor
 from mailboxes.errors import NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import DomainStatus, MailboxStatus
@@ -45,6 +46,7 @@ class ReviewCard:
     recipients: list[Person]
     allowed_actions: tuple[str, ...]
     refusal: str = ""
+    needs_second_step: bool = False
     undo_seconds: int = 0
     signals: tuple[Signal, ...] = ()
     risk: str = ""
@@ -123,6 +125,7 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         recipients=people,
         allowed_actions=allowed_actions(review, visit),
         refusal="" if visit.member.may_decide else "You may look at this; deciding needs the role of a reviewer.",
+        needs_second_step=second_factor.is_missing(visit.member.user, visit.member.account),
         undo_seconds=settings.UNDO_SECONDS,
         signals=tuple(signals),
         decided_by=review.decided_by,

@@ -15,6 +15,8 @@ from oversight import decisions
 
 NOT_PROVEN = "not_proven"
 DELETED = "account_deleted"
+CODE_LENGTH = 40  # with room for the blanks that people copy along
+CODE_FIELD = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
 
 
 class SignInForm(AuthenticationForm):
@@ -135,16 +137,42 @@ class StopForm(forms.Form):
         return text
 
 
-class PasswordForm(forms.Form):
-    """The member's own password, asked again before sending resumes or a key is made."""
+class ProofForm(forms.Form):
+    """A code or the member's own password: which of the two, `views.proof` says. Drawn by _second_step.html."""
 
-    password = forms.CharField(strip=False, max_length=1000, error_messages={"required": "Type your password."})
+    password = forms.CharField(strip=False, max_length=1000, required=False)
+    code = forms.CharField(max_length=CODE_LENGTH, required=False)
 
 
-class DecideKeyForm(PasswordForm):
+class DecideKeyForm(ProofForm):
     """A name that tells the new key from the others."""
 
     name = forms.CharField(max_length=100, error_messages={"required": "Give the key a name."})
+
+
+class CodeForm(forms.Form):
+    """The second step of signing in."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=CODE_LENGTH,
+        widget=forms.TextInput(attrs=CODE_FIELD | {"autofocus": True}),
+        error_messages={"required": "Type a code."},
+        help_text="Six digits of your authenticator app, or one of your recovery codes.",
+    )
+
+
+class SetUpForm(forms.Form):
+    """The first code of a new secret."""
+
+    code = forms.CharField(max_length=CODE_LENGTH, error_messages={"required": "Type the code that the app shows."})
+
+
+class SwitchOffForm(forms.Form):
+    """Whoever switches the second step off shows both."""
+
+    password = forms.CharField(strip=False, max_length=1000, error_messages={"required": "Type your password."})
+    code = forms.CharField(max_length=CODE_LENGTH, error_messages={"required": "Type a code."})
 
 
 def shown(form: forms.Form) -> dict[str, Any]:

@@ -105,13 +105,13 @@ def render(
     status: int = 200,
 ) -> HttpResponse:
     """A page of the console with everything around it. Says what the last act left to say."""
-    around = {"section": section, "now": visit.now} | _said(request, context) | dict(context)
+    around = {"section": section, "now": visit.now} | said(request, context) | dict(context)
     if "shell" not in around:
         around["shell"] = of(visit)
     return render_template(request, template, around, status=status)
 
 
-def _said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
+def said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
     """What the last act left to say: to everybody, and where the eye has the undo tray, to screen readers alone."""
     left = list(messages.get_messages(request))
     announced = [str(message) for message in left]

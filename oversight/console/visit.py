@@ -60,7 +60,7 @@ def page(view: Page[P]) -> View[P]:
         if visit is None:
             response = _nobody(request)
         else:
-            with timezone.override(_zone(request)):
+            with timezone.override(zone_of(request)):
                 response = _answer(view, request, visit, *args, **kwargs)
         add_never_cache_headers(response)
         return response
@@ -127,7 +127,8 @@ def _nobody(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=302, headers={"Location": url})
 
 
-def _zone(request: HttpRequest) -> tzinfo:
+def zone_of(request: HttpRequest) -> tzinfo:
+    """The browser's time zone, as far as it told."""
     name = request.COOKIES.get(ZONE_COOKIE, "")
     try:
         return zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()

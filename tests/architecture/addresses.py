@@ -52,6 +52,7 @@ ADDRESSES: dict[str, Address] = {
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),
+    "login/code/": Address(Door.OPEN),
     "n/<str:token>/": Address(Door.OPEN),  # shows nothing without a session: tests/oversight/test_review_notices
     "settings/notices/": Address(Door.MEMBER),
     "logout/": Address(Door.OPEN, "POST"),
@@ -142,6 +143,12 @@ ADDRESSES: dict[str, Address] = {
     "review/<uuid:review_id>/link/<int:number>/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
     "review/<uuid:review_id>/reject/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
     "review/<uuid:review_id>/undo/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "settings/security/": Address(Door.MEMBER),
+    "settings/security/codes/": Address(Door.MEMBER, "POST"),
+    "settings/security/members/": Address(Door.MEMBER, "POST"),
+    "settings/security/off/": Address(Door.MEMBER),
+    "settings/security/prove/": Address(Door.MEMBER),
+    "settings/security/set-up/": Address(Door.MEMBER),
     "stop/": Address(Door.MEMBER),
     "stop/resume/": Address(Door.MEMBER),
     "threads/<uuid:thread_id>/": Address(Door.MEMBER, objects={"thread_id": "thread"}),

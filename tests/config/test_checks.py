@@ -13,6 +13,13 @@ def test_requested_fault_points_fail_the_deployment_check(settings: Settings) ->
     assert "gatepost.E002" in found(deploy=True)
 
 
+def test_an_admin_that_a_password_alone_opens_is_advised_against(settings: Settings) -> None:
+    assert "gatepost.W001" in found(deploy=True)
+    assert "gatepost.W001" not in found()
+    settings.ADMIN_REQUIRES_MFA = True
+    assert "gatepost.W001" not in found(deploy=True)
+
+
 def test_an_unknown_default_mode_fails_the_check(settings: Settings) -> None:
     settings.DEFAULT_MODE = "yolo"
     assert "gatepost.E004" in found()

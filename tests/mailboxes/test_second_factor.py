@@ -45,7 +45,7 @@ def test_a_code_of_the_app_switches_it_on_and_ten_recovery_codes_are_told(rhea: 
 def test_a_wrong_code_switches_nothing_on(rhea: Member, clock: Clock) -> None:
     secret = second_factor.new_secret()
     with pytest.raises(WrongCode):
-        second_factor.enrol(rhea.user, secret=secret, code=wrong_code(secret, clock.now()), now=clock.now())
+        second_factor.confirm(rhea.user, secret=secret, code=wrong_code(secret, clock.now()), now=clock.now())
     assert not second_factor.is_enrolled(User.objects.get(pk=rhea.user_id))
     assert not Authenticator.objects.filter(user=rhea.user).exists()
 
@@ -54,7 +54,7 @@ def test_it_is_switched_on_once(rhea: Member, clock: Clock) -> None:
     secret, _ = enrol(rhea.user, now=clock.now())
     other = second_factor.new_secret()
     with pytest.raises(Conflict):
-        second_factor.enrol(rhea.user, secret=other, code=code_of(other, clock.now(), steps=1), now=clock.now())
+        second_factor.switch_on(rhea.user, secret=other, now=clock.now())
     second_factor.check_code(rhea.user, code_of(secret, clock.now()), now=clock.now())
 
 

@@ -32,6 +32,8 @@ LISTS = [
     "/mailboxes/",
     "/stop/",
     "/keys/",
+    "/settings/security/",
+    "/settings/security/prove/",
 ]
 History = Callable[[Review, Tenant], None]
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import sessions
+from mailboxes import second_factor, sessions
 from mailboxes.api import client_limits, session_cookie
 from mailboxes.api.base import OpenView
 from mailboxes.api.client_limits import ClientLimit
@@ -20,6 +20,7 @@ from mailboxes.api.openapi import operation
 from mailboxes.api.serializers import OkSerializer, SignedInSerializer
 from mailboxes.errors import LimitReached, Unauthenticated
 from mailboxes.models import Member, User
+from mailboxes.second_factor import WrongCode
 
 
 class SignIn(OpenView):
@@ -35,12 +36,14 @@ class SignIn(OpenView):
         """Open a session: its cookie stands in place of a full-access key on `/v1` and nowhere else.
 
         For owners and admins. The password of the signup works, until a human has set an own one. The session acts as
-        the account's default agent; it opens no console and decides nothing.
+        the account's default agent; it opens no console and decides nothing. Who has switched a second step on sends a
+        `code` of their app, or a recovery code, too.
         """
         session_cookie.check_write(request)  # nobody is signed in as somebody else by a page of a stranger
         asked = self.asked(SignInRequest)
         client_limits.take(ClientLimit("sign-in", settings.SIGN_INS_PER_HOUR, 3600), request)
         user = _authenticate(request._request, asked["email"], asked["password"])
+        self._check_code(user, asked.get("code"))
         member = sessions.get_managing_member(user)
         response = Response(SignedInSerializer(_told(member, user)).data, headers={"Cache-Control": "no-store"})
         if replaced := session_cookie.find(request):
@@ -49,6 +52,19 @@ class SignIn(OpenView):
         # The same as at the console: the time is noted, and wrong passwords before it are forgotten.
         user_logged_in.send(sender=User, request=request._request, user=user)
         return response
+
+    def _check_code(self, user: User, code: str | None) -> None:
+        """The second step: asked for where the password was right, so that nobody learns by it who has one."""
+        if not second_factor.is_enrolled(user):
+            return
+        if not code:
+            raise Unauthenticated(
+                "A code is asked for beside the password.", code="code_required", fix="Send `code` as well."
+            )
+        try:
+            second_factor.check_code(user, code, now=self.now)
+        except WrongCode as wrong:
+            raise Unauthenticated(wrong.sentence, code=wrong.code, fix=wrong.fix) from wrong
 
 
 class SignOut(OpenView):

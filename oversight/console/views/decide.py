@@ -18,7 +18,7 @@ from mailboxes import second_step
 from mailboxes.errors import Conflict as ConflictProblem
 from mailboxes.errors import Forbidden, Invalid, Problem
 from oversight import decisions
-from oversight.console import detail, queries, shell
+from oversight.console import detail, kept_text, queries, shell
 from oversight.console.cards import Conflict
 from oversight.console.forms import RejectForm, VersionForm, shown
 from oversight.console.views.review import show, show_bar
@@ -89,8 +89,11 @@ def _act(request: HttpRequest, visit: Visit, review_id: UUID, act: Act) -> HttpR
         reviewer = Reviewer(visit.actor, Door.CONSOLE, second_step.proven_at(request))
         act.decide(review, reviewer, form.cleaned_data, visit)
     except Problem as problem:
+        if problem.code in kept_text.WAYS:
+            return kept_text.prove_first(request, review_id, problem.code, note=form.cleaned_data["note"])
         if not _was_mine(problem, act, visit, version=form.cleaned_data["version"]):
             return _refused(request, visit, review_id, problem, kept=form.cleaned_data["note"])
+    kept_text.forget(request)
     return _done(request, visit, detail.get_review(visit.actor, review_id), act)
 
 

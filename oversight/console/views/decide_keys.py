@@ -12,11 +12,11 @@ from mailboxes import keys
 from mailboxes.errors import Forbidden
 from oversight.console import shell
 from oversight.console.forms import DecideKeyForm, shown
-from oversight.console.views import password_again
+from oversight.console.views import proof
 from oversight.console.visit import Visit, page
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @sensitive_variables("text")
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
@@ -25,10 +25,15 @@ def decide_keys(request: HttpRequest, visit: Visit) -> HttpResponse:
         raise Forbidden("Only those who may decide can have a key for it.", fix="Ask an owner for the reviewer role.")
     form = DecideKeyForm(request.POST if request.method == "POST" else None)
     text = ""
-    if request.method == "POST" and form.is_valid() and password_again.is_right(request, visit, form):
+    if request.method == "POST" and form.is_valid() and proof.is_given(request, visit, form):
         _, text = keys.create_decide_key(visit.member, name=form.cleaned_data["name"], now=visit.now)
         form = DecideKeyForm()
-    context = {"keys": keys.list_decide_keys(visit.member), "secret": text, "form": shown(form)}
+    context = {
+        "keys": keys.list_decide_keys(visit.member),
+        "secret": text,
+        "form": shown(form),
+        "proof": proof.asked(request, visit),
+    }
     return shell.render(request, visit, "oversight/decide_keys.html", context, status=422 if form.errors else 200)
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from oversight import decisions
-from oversight.console import detail, people, queries, reading, shell, timeline
+from oversight.console import detail, kept_text, people, queries, reading, shell, timeline
 from oversight.console.cards import Conflict, MailCard, Person
 from oversight.console.reading import TABS, Reading
 from oversight.console.visit import Visit, page
@@ -21,7 +21,9 @@ from oversight.models import Review, ReviewState
 @require_safe
 @page
 def review(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
-    return show(request, visit, detail.get_review(visit.actor, review_id))
+    found = detail.get_review(visit.actor, review_id)
+    conflict = kept_text.find(request, review_id, now=visit.now) if found.state == ReviewState.OPEN else None
+    return show(request, visit, found, conflict=conflict)
 
 
 def show(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
 from typing import Any
 
-from axes.helpers import get_cool_off
-from django.contrib.auth import login, logout
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
-from django.utils.formats import date_format
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mailboxes import clock
-from mailboxes.errors import NotFound
+from mailboxes import clock, second_step
+from mailboxes.api import client_limits
+from mailboxes.api.client_limits import ClientLimit
+from mailboxes.errors import LimitReached, NotFound
 from mailboxes.ids import parse_id
-from mailboxes.models import User
 from messaging.events import doorbell
+from oversight.console import entering
 from oversight.console.forms import NOT_PROVEN, SignInForm
 from oversight.console.visit import ACCOUNT, Visit, find_visit, page
 
@@ -38,14 +38,17 @@ def home(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Signs a proven member in and leads on to `next`, if that is a place of ours."""
-    following = _safe_next(request)
+    """Signs a proven member in and leads on to `next`, if that is a place of ours; asks for a code on the way."""
+    following = entering.safe_next(request)
     if request.method != "POST" and find_visit(request.user, session=request.session) is not None:
         return redirect(following or "console:queue")
     form = SignInForm(request, data=request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        login(request, form.get_user())
-        return redirect(following or "console:queue")
+    if request.method == "POST":
+        if refusal := _too_many(request):
+            return _refused(request, SignInForm(request), refusal)
+        if form.is_valid():
+            return entering.let_in(request, form.get_user(), following=following, now=clock.now())
+        _count_failure(request)
     return _form(request, form, following)
 
 
@@ -71,20 +74,32 @@ def choose_account(request: HttpRequest, visit: Visit) -> HttpResponse:
     return redirect("console:queue")
 
 
-def locked_until(request: HttpRequest) -> str:
-    """When the next try is let through, after too many wrong passwords; empty when none is locked."""
-    if not getattr(request, "axes_locked_out", False):
+def _limit() -> ClientLimit:
+    """Wrong sign-ins of one client, whoever they are for, together with those at `/v1`: one password, many names."""
+    return ClientLimit("sign-in", settings.SIGN_INS_PER_HOUR, 3600)
+
+
+def _too_many(request: HttpRequest) -> str:
+    if client_limits.left(_limit(), request):
         return ""
-    # We say it ourselves; the middleware would put its own plain page in the place of ours.
-    request.axes_locked_out = False  # type: ignore[attr-defined]
-    cool_off = get_cool_off(request) or timedelta()
-    return date_format(clock.now() + cool_off, "H:i e")
+    return "Too many wrong sign-ins from your address. Try again in an hour."
+
+
+def _count_failure(request: HttpRequest) -> None:
+    with suppress(LimitReached):  # the next one is told
+        client_limits.take(_limit(), request)
+
+
+def _refused(request: HttpRequest, form: SignInForm, sentence: str) -> HttpResponse:
+    response = render(request, "registration/login.html", {"form": form, "refusal": sentence}, status=429)
+    add_never_cache_headers(response)
+    return response
 
 
 def _form(request: HttpRequest, form: SignInForm, following: str) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "next": following}
     status = 200
-    if until := locked_until(request):
+    if until := second_step.locked_until(request, now=clock.now()):
         form.errors.clear()
         form.add_error(None, f"Too many wrong passwords. Try again after {until}.")
         status = 429
@@ -95,14 +110,3 @@ def _form(request: HttpRequest, form: SignInForm, following: str) -> HttpRespons
     response = render(request, "registration/login.html", context, status=status)
     add_never_cache_headers(response)
     return response
-
-
-def _safe_next(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    is_ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if is_ours and wanted.startswith("/") else ""
-
-
-def sign_in_as(request: HttpRequest, user: User) -> None:
-    """Open a session for a person who has just set their password."""
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")

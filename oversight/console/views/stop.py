@@ -13,8 +13,8 @@ from mailboxes.errors import Forbidden
 from messaging.models import Recipient, Status
 from oversight import reviews
 from oversight.console import shell
-from oversight.console.forms import PasswordForm, StopForm, shown
-from oversight.console.views import password_again
+from oversight.console.forms import ProofForm, StopForm, shown
+from oversight.console.views import proof
 from oversight.console.visit import Visit, page
 from oversight.counting import count
 from oversight.models import ReviewState
@@ -36,16 +36,16 @@ def stop(request: HttpRequest, visit: Visit) -> HttpResponse:
     return shell.render(request, visit, "oversight/stop.html", context, status=422 if form.errors else 200)
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
     stopped = shell.stopped_of(visit.member.account)
     if stopped is None:
         return redirect("console:queue")
-    form = PasswordForm(request.POST if request.method == "POST" else None)
+    form = ProofForm(request.POST if request.method == "POST" else None)
     is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
-    if is_asked and password_again.is_right(request, visit, form):
+    if is_asked and proof.is_given(request, visit, form):
         stops.resume(visit.member.account, member=visit.member, now=visit.now)
         messages.success(request, "Sending goes on.")
         return redirect("console:queue")
@@ -54,6 +54,7 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
         "counts": effect(visit),
         "can_resume": visit.member.may_manage,
         "form": shown(form),
+        "proof": proof.asked(request, visit),
     }
     return shell.render(request, visit, "oversight/resume.html", context, status=422 if form.errors else 200)
 

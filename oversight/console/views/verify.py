@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods
 from mailboxes import accounts, clock
 from mailboxes.api import client_limits, resending
 from mailboxes.errors import Gone, LimitReached
+from oversight.console import entering
 from oversight.console.forms import EmailForm, OwnPasswordForm
-from oversight.console.views.sign_in import sign_in_as
 
 
 @sensitive_post_parameters("password1", "password2")
@@ -25,10 +25,10 @@ def verify(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, {"is_expired": True, "form": EmailForm()}, status=410)
     form = OwnPasswordForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
-        accounts.verify_email(user, password=form.cleaned_data["password1"], now=clock.now())
-        sign_in_as(request, user)
+        now = clock.now()
+        accounts.verify_email(user, password=form.cleaned_data["password1"], now=now)
         messages.success(request, "Your address is confirmed, and the password is yours alone.")
-        return redirect("console:queue")
+        return entering.let_in(request, user, following="", now=now)
     return _page(request, {"email": user.email, "form": form}, status=422 if form.errors else 200)
 
 

@@ -1,0 +1,45 @@
+"""A decision that needs the second step first: what was typed is kept while the member goes and shows who they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from mailboxes import second_step
+
+from . import entering
+from .cards import Conflict
+from .visit import is_htmx
+
+KEPT = "kept_text"  # session key
+# The refusals of `decisions` that a page of ours can do something about.
+WAYS = {"second_step_required": entering.proof_url, "second_step_missing": entering.set_up_url}
+
+
+def prove_first(request: HttpRequest, review_id: UUID, code: str, *, note: str) -> HttpResponse:
+    """To the page that asks for it; from there back to the review."""
+    request.session[KEPT] = {"review": str(review_id), "note": note}
+    url = WAYS[code](reverse("console:review", args=[review_id]))
+    return HttpResponse(headers={"HX-Redirect": url}) if is_htmx(request) else redirect(url)
+
+
+def find(request: HttpRequest, review_id: UUID, *, now: datetime) -> Conflict | None:
+    """What the review says to a member who is back, until a decision is recorded."""
+    kept = request.session.get(KEPT)
+    if (
+        not isinstance(kept, dict)
+        or kept.get("review") != str(review_id)
+        or not second_step.is_recent(request, now=now)
+    ):
+        return None
+    return Conflict("second_step_shown", "You have shown who you are. Now decide again.", str(kept.get("note") or ""))
+
+
+def forget(request: HttpRequest) -> None:
+    """After a decision nothing is kept."""
+    if KEPT in request.session:
+        del request.session[KEPT]
