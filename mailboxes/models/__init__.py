@@ -10,6 +10,7 @@ from .idempotency import IdempotentAnswer
 from .limit import CountKind, Limit, LimitKind, Usage
 from .mailbox import Mailbox, MailboxStatus
 from .session import ApiSession
+from .stop import Stop, StopScope, Switch
 from .support import SupportCategory, SupportTicket
 
 __all__ = [
@@ -35,8 +36,11 @@ __all__ = [
     "Member",
     "Role",
     "Scope",
+    "Stop",
+    "StopScope",
     "SupportCategory",
     "SupportTicket",
+    "Switch",
     "Tombstone",
     "Usage",
     "User",

@@ -278,9 +278,23 @@ _ACCOUNT = (
         "account.stopped",
         "A human stopped all sending of the account.",
         "That what waits is cancelled: it waits.",
-        "`by`, `reason`",
+        "`stop_id`, `scope`, `by`, `reason`",
     ),
-    Kind("account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`by`"),
+    Kind(
+        "account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`stop_id`, `scope`, `by`"
+    ),
+    Kind(
+        "sending.stopped",
+        "Nothing of one mailbox, agent or key leaves any more.",
+        "That sends are refused, or that what waits is cancelled: it waits.",
+        "`stop_id`, `scope` (`mailbox`, `agent`, `key`), `mailbox_id`, `agent_id` or `key_id`, `by`, `reason`",
+    ),
+    Kind(
+        "sending.resumed",
+        "A mailbox, agent or key sends again, all that waited with it.",
+        "That nothing else of it is stopped, nor that nothing expired meanwhile.",
+        "`stop_id`, `scope`, `mailbox_id`, `agent_id` or `key_id`, `by`",
+    ),
     Kind(
         "account.suspended",
         "The server's operator suspended the account.",

@@ -180,7 +180,7 @@ def test_mail_that_nobody_takes_is_named_unless_its_own_people_stopped_it(health
     alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
     builders.submit(alice, now=clock.now() - timedelta(minutes=10))
     assert "nobody takes it" in complaint("outbox")
-    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    stops.stop(alice.owner, reason="Wrong prices.", now=clock.now())
     due = oldest_due()
     assert due is None or clock.now() - due < timedelta(minutes=1), "the platform's own mail only"
     assert findings()["outbox"].is_well
@@ -326,7 +326,7 @@ def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:
         outcomes.record(attempt, lost, now=clock.now())
     assert re.match(r"\d copies may or may not have left, the oldest of 20", findings()["unknown outcomes"].text)
     assert findings()["stops"].text == "nobody's sending is stopped"
-    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    stops.stop(alice.owner, reason="Wrong prices.", now=clock.now())
     assert f"sending is stopped for 1: {alice.account.slug} since 20" in findings()["stops"].text
 
 

@@ -84,7 +84,7 @@ def see(alice: Tenant, django_assert_max_num_queries: DjangoAssertNumQueries) ->
     client = seat(alice.owner)
 
     def page(address: str) -> str:
-        stops.stop(alice.account, member=alice.owner, reason="Test", now=clock.now())
+        stops.stop(alice.owner, reason="Test", now=clock.now())
         Epoch.objects.update_or_create(pk=1, defaults={"lineage": alice.account.pk, "halted_at": clock.now()})
         address = client.get(address).headers.get("Location", address)
         with django_assert_max_num_queries(MOST):

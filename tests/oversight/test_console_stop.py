@@ -62,7 +62,7 @@ def test_a_viewer_neither_stops_nor_resumes() -> None:
 
 def test_an_owner_resumes_with_the_password() -> None:
     alice = builders.tenant()
-    stops.stop(alice.account, member=alice.owner, reason="", now=clock.now())
+    stops.stop(alice.owner, reason="", now=clock.now())
     client = seat(alice.owner)
     assert "This is not your password." in text_of(client.post("/stop/resume/", {"password": "wrong"}))
     assert stopped(alice.account)
@@ -74,7 +74,7 @@ def test_an_owner_resumes_with_the_password() -> None:
 def test_a_reviewer_does_not_resume_even_with_the_password() -> None:
     alice = builders.tenant()
     rhea = builders.member(alice.account)
-    stops.stop(alice.account, member=rhea, reason="", now=clock.now())
+    stops.stop(rhea, reason="", now=clock.now())
     client = seat(rhea)
     assert "Ask one of them" in text_of(client.get("/stop/resume/"))
     client.post("/stop/resume/", {"password": builders.PASSWORD})
@@ -83,7 +83,7 @@ def test_a_reviewer_does_not_resume_even_with_the_password() -> None:
 
 def test_guessing_the_password_locks_the_resume() -> None:
     alice = builders.tenant()
-    stops.stop(alice.account, member=alice.owner, reason="", now=clock.now())
+    stops.stop(alice.owner, reason="", now=clock.now())
     client = seat(alice.owner)
     for _ in range(8):
         page = text_of(client.post("/stop/resume/", {"password": "wrong"}))

@@ -46,7 +46,7 @@ def test_no_attempt_is_claimed_and_no_body_begins_after_a_stop(alice: Tenant, ro
             assert not Attempt.objects.filter(data_at__gt=stopped_at).exists()
             assert _begun_after(results[1:], stopped_at) <= {"withdrawn"}
             assert outbox.claim_due(limit=100, now=clock.now()) == []
-            stops.resume(alice.account, member=alice.owner, now=clock.now())
+            stops.resume(alice.owner, now=clock.now())
             _drop(message)
             people.winners += 1
 
@@ -75,7 +75,7 @@ def _addresses() -> tuple[str, ...]:
 
 def _stopping(owner: Tenant) -> Act:
     def stop() -> datetime:
-        assert stops.stop(owner.account, member=owner.owner, reason="test", now=clock.now())
+        assert stops.stop(owner.owner, reason="test", now=clock.now())
         return clock.now()
 
     return stop

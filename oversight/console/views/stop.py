@@ -29,7 +29,7 @@ def stop(request: HttpRequest, visit: Visit) -> HttpResponse:
         return redirect("console:resume")
     form = StopForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        stops.stop(visit.member.account, member=visit.member, reason=form.cleaned_data["reason"], now=visit.now)
+        stops.stop(visit.member, reason=form.cleaned_data["reason"], now=visit.now)
         messages.success(request, "Stopped. Nothing leaves until an owner or admin resumes.")
         return redirect("console:queue")
     context = {"counts": effect(visit), "form": shown(form)}
@@ -46,7 +46,7 @@ def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
     form = PasswordForm(request.POST if request.method == "POST" else None)
     is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
     if is_asked and password_again.is_right(request, visit, form):
-        stops.resume(visit.member.account, member=visit.member, now=visit.now)
+        stops.resume(visit.member, now=visit.now)
         messages.success(request, "Sending goes on.")
         return redirect("console:queue")
     context = {

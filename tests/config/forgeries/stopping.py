@@ -36,14 +36,14 @@ def attempt_starts_in_a_read_only_mailbox(alice: Tenant) -> None:
 
 def attempt_starts_while_sending_is_stopped(alice: Tenant) -> None:
     attempted(alice)
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+    stops.stop(alice.owner, reason="test", now=clock.now())
     forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
 
 
 def body_begins_while_sending_is_stopped(alice: Tenant) -> None:
     attempted(alice)
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
-    stops.resume(alice.account, member=alice.owner, now=clock.now() + timedelta(days=1))
+    stops.stop(alice.owner, reason="test", now=clock.now())
+    stops.resume(alice.owner, now=clock.now() + timedelta(days=1))
     forge("UPDATE messaging_attempt SET data_at = now() + interval '1 hour'")
 
 
