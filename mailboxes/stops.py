@@ -12,23 +12,27 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import models, transaction
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Cast, Coalesce, Concat, NullIf
+from django.db import transaction
+from django.db.models import QuerySet
 
 from . import accounts, events, switch
-from .errors import Forbidden, Invalid
-from .models import Account, Agent, ApiKey, Mailbox, Member, Stop, StopScope
+from .errors import Forbidden, Invalid, NotFound
+from .models import Account, Member, Stop, StopScope
 from .principals import Principal, of_member
 from .stop_subjects import find_subject, may_stop
 
 log = structlog.get_logger(__name__)
 
 REASON_LENGTH = 200
-OF_ACCOUNT = ("account.stopped", "account.resumed")
-OF_SUBJECT = ("sending.stopped", "sending.resumed")
-OF_EVERYTHING = ("platform.sending_stopped", "platform.sending_resumed")
-RESUMED = frozenset(kinds[1] for kinds in (OF_ACCOUNT, OF_SUBJECT, OF_EVERYTHING))
+# What is recorded of a stop, and of its end.
+EVENTS = {
+    StopScope.EVERYTHING: ("platform.sending_stopped", "platform.sending_resumed"),
+    StopScope.ACCOUNT: ("account.stopped", "account.resumed"),
+    StopScope.MAILBOX: ("sending.stopped", "sending.resumed"),
+    StopScope.AGENT: ("sending.stopped", "sending.resumed"),
+    StopScope.KEY: ("sending.stopped", "sending.resumed"),
+}
+RESUMED = frozenset(ended for _, ended in EVENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,14 @@ class _Flip:
     by: str
     now: datetime
 
-    def tell(self, stop: Stop, kind: str) -> None:
+    def tell(self, stop: Stop, *, is_over: bool) -> None:
         data: dict[str, object] = {"stop_id": str(stop.pk), "scope": self.scope.value, "by": self.by}
-        if kind in (OF_ACCOUNT[0], OF_SUBJECT[0]):
+        if not is_over:
             data["reason"] = stop.reason
-        is_mailbox = self.scope == StopScope.MAILBOX
         if self.scope != StopScope.ACCOUNT:
             data[f"{self.scope.value}_id"] = str(self.subject_id)
-        mailbox_id = self.subject_id if is_mailbox else None
+        kind = EVENTS[self.scope][is_over]
+        mailbox_id = self.subject_id if self.scope == StopScope.MAILBOX else None
         events.record(self.account, kind, subject=str(self.subject_id), data=data, now=self.now, mailbox_id=mailbox_id)
 
 
@@ -84,7 +88,7 @@ def stop(
             agent=who.agent,
             stopped_at=now,
         )
-        flip.tell(made, (OF_ACCOUNT if scope == StopScope.ACCOUNT else OF_SUBJECT)[0])
+        flip.tell(made, is_over=False)
         switch.move()
     return made
 
@@ -106,7 +110,7 @@ def resume(
             return None
         ended = _active(flip).first() or Stop(scope=scope, account=member.account, subject_id=subject)
         _active(flip).update(resumed_at=now, resumed_by=flip.by)
-        flip.tell(ended, (OF_ACCOUNT if scope == StopScope.ACCOUNT else OF_SUBJECT)[1])
+        flip.tell(ended, is_over=True)
         switch.move()
     return ended
 
@@ -124,7 +128,7 @@ def stop_everything(*, by: str, reason: str, now: datetime) -> bool:
             return False
         made = Stop.objects.create(scope=StopScope.EVERYTHING, reason=reason, by=by, stopped_at=now)
         data = {"stop_id": str(made.pk), "scope": made.scope, "by": by, "reason": reason}
-        events.record(house, OF_EVERYTHING[0], subject=str(house.pk), data=data, now=now)
+        events.record(house, EVENTS[StopScope.EVERYTHING][0], subject=str(house.pk), data=data, now=now)
         switch.flip(stopped_at=now)
     log.warning("platform.sending_stopped", by=by, reason=reason)
     return True
@@ -140,46 +144,24 @@ def resume_everything(*, by: str, now: datetime) -> bool:
             return False
         Stop.objects.filter(pk=ended.pk).update(resumed_at=now, resumed_by=by)
         data = {"stop_id": str(ended.pk), "scope": ended.scope, "by": by}
-        events.record(house, OF_EVERYTHING[1], subject=str(house.pk), data=data, now=now)
+        events.record(house, EVENTS[StopScope.EVERYTHING][1], subject=str(house.pk), data=data, now=now)
         switch.flip(stopped_at=None)
     log.warning("platform.sending_resumed", by=by)
     return True
 
 
+def find_active(actor: Principal, *, scope: StopScope, subject_id: object = None) -> Stop:
+    """The stop that holds it now. Raises NotFound if nobody stopped it, or it is not in the actor's reach."""
+    subject = find_subject(actor, scope, subject_id)
+    found = Stop.objects.filter(account=actor.account, subject_id=subject, resumed_at__isnull=True).first()
+    if found is None:
+        raise NotFound("stop")
+    return found
+
+
 def of_everything() -> Stop | None:
     """The stop of this whole server, while there is one."""
     return Stop.objects.filter(scope=StopScope.EVERYTHING, resumed_at__isnull=True).first()
-
-
-def standing(account: Account) -> QuerySet[Stop]:
-    """What holds the account's mail back now, the widest first and then the newest, everything of the server included.
-
-    Each with `label`, what it is of, and `who`.
-    """
-    order = Case(*[When(scope=scope, then=Value(place)) for place, scope in enumerate(StopScope.values)])
-    found = Stop.objects.filter(Q(account=account) | Q(account__isnull=True), resumed_at__isnull=True)
-    return labelled(found).order_by(order, "-stopped_at", "-pk")
-
-
-def history(account: Account) -> QuerySet[Stop]:
-    """All stops of the account, those that are over too, newest first."""
-    return labelled(Stop.objects.filter(account=account)).order_by("-stopped_at", "-pk")
-
-
-def labelled(found: QuerySet[Stop]) -> QuerySet[Stop]:
-    """With `label` (an address, an agent's name, a key's) and `who` stopped it."""
-    key = Concat(F("prefix"), Value("… "), F("name"), output_field=models.TextField())
-    columns: dict[StopScope, tuple[type[models.Model], object]] = {
-        StopScope.MAILBOX: (Mailbox, Cast("full_address", models.TextField())),
-        StopScope.AGENT: (Agent, Cast("name", models.TextField())),
-        StopScope.KEY: (ApiKey, key),
-    }
-    labels = [
-        When(scope=scope, then=Subquery(model._default_manager.filter(pk=OuterRef("subject_id")).values(shown=column)))
-        for scope, (model, column) in columns.items()
-    ]
-    who = Coalesce(NullIf("member__user__name", Value("")), "member__user__email", "agent__name", Value("An operator"))
-    return found.annotate(label=Case(*labels, default=Value(""), output_field=models.TextField()), who=who)
 
 
 def _shut(flip: _Flip, *, member: Member | None, reason: str) -> bool:

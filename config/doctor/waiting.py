@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count, Min, Q
 
 from config.health import OVERDUE_SECONDS
-from mailboxes import clock, stops
+from mailboxes import clock, stop_labels, stops
 from mailboxes.models import Account, Erasure, Stop, StopScope
 from messaging.models import Attempt, Recipient, RecipientState
 from oversight.models import Review, ReviewState
@@ -79,9 +79,9 @@ def check_stops() -> str:
     told = [f"{one.slug} since {_told(one.stopped_at or one.suspended_at)}" for one in held[:5]]
     texts = [f"sending is stopped for {held.count()}: {', '.join(told)}"] if told else []
     parts = Stop.objects.filter(resumed_at__isnull=True, account__isnull=False).exclude(scope=StopScope.ACCOUNT)
-    found = list(stops.labelled(parts).order_by("stopped_at")[:5].values_list("scope", "label", "stopped_at"))
+    found = stop_labels.labelled(parts.order_by("stopped_at")[:5])
     if found:
-        named = [f"{scope} {label} since {_told(since)}" for scope, label, since in found]
+        named = [f"{one.stop.scope} {one.label} since {_told(one.stop.stopped_at)}" for one in found]
         texts.append(f"{parts.count()} mailboxes, agents or keys are stopped: {', '.join(named)}")
     if not texts:
         return "nobody's sending is stopped"

@@ -11,6 +11,7 @@ DESCRIPTION = (
 )
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
+PART, STOPPED = "A mailbox, agent or key", "`stop_id`, `scope`, and `mailbox_id`, `agent_id` or `key_id`"
 REVIEW = "`review_id`, `message_id`, `version`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
@@ -270,7 +271,6 @@ _ACCOUNT = (
         "That they are lost to you: lists still have what they were about.",
         "`webhook_id`, and the numbers of the events, `after` and `up_to`",
     ),
-    Kind("webhook.skipped", "Events too old for a webhook.", "That it wanted them.", "`webhook_id`, `after`, `up_to`"),
     Kind(
         "webhook.pinged", "A test event, told to one webhook.", "That other events get through.", "`webhook_id`, `by`"
     ),
@@ -280,21 +280,9 @@ _ACCOUNT = (
         "That what waits is cancelled: it waits.",
         "`stop_id`, `scope`, `by`, `reason`",
     ),
-    Kind(
-        "account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`stop_id`, `scope`, `by`"
-    ),
-    Kind(
-        "sending.stopped",
-        "Nothing of one mailbox, agent or key leaves any more.",
-        "That sends are refused, or that what waits is cancelled: it waits.",
-        "`stop_id`, `scope` (`mailbox`, `agent`, `key`), `mailbox_id`, `agent_id` or `key_id`, `by`, `reason`",
-    ),
-    Kind(
-        "sending.resumed",
-        "A mailbox, agent or key sends again, all that waited with it.",
-        "That nothing else of it is stopped, nor that nothing expired meanwhile.",
-        "`stop_id`, `scope`, `mailbox_id`, `agent_id` or `key_id`, `by`",
-    ),
+    Kind("account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`stop_id`, `scope`, `by`"),
+    Kind("sending.stopped", f"{PART} was stopped.", "That what waits is cancelled.", f"{STOPPED}, `by`, `reason`"),
+    Kind("sending.resumed", f"{PART} sends again.", "That nothing expired meanwhile.", f"{STOPPED}, `by`"),
     Kind(
         "account.suspended",
         "The server's operator suspended the account.",

@@ -6,6 +6,7 @@ from django.urls import path
 
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
 from .reviews import Approve, OneReview, Pending, Reject, Undo
+from .stops import ResumeStop, Stops
 from .timeline import MessageTimeline
 
 urlpatterns = [
@@ -20,4 +21,6 @@ urlpatterns = [
     path("oversight/reviews/<str:id>/approve", Approve.as_view()),
     path("oversight/reviews/<str:id>/reject", Reject.as_view()),
     path("oversight/reviews/<str:id>/undo", Undo.as_view()),
+    path("oversight/stops", Stops.as_view()),
+    path("oversight/stops/<str:id>/resume", ResumeStop.as_view()),
 ]

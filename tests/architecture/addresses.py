@@ -102,6 +102,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/oversight/reviews/<str:id>/approve": Address(Door.KEY, "POST", REVIEW),
     "v1/oversight/reviews/<str:id>/reject": Address(Door.KEY, "POST", REVIEW),
     "v1/oversight/reviews/<str:id>/undo": Address(Door.KEY, "POST", REVIEW),
+    "v1/oversight/stops": Address(Door.KEY),
+    "v1/oversight/stops/<str:id>/resume": Address(Door.KEY, "POST", {"id": "stop"}),
     "account/": Address(Door.MEMBER, "POST"),
     "billing": Address(Door.MEMBER),
     "billing/": Address(Door.MEMBER),

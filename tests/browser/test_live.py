@@ -147,7 +147,7 @@ def test_a_stop_shows_in_every_tab_and_only_the_owner_with_the_password_resumes(
     expect(page.locator(".numbers")).to_contain_text("3")
     page.get_by_label("Reason").fill("Odd prices")
     page.get_by_label("Type STOP").fill("STOP")
-    page.get_by_role("button", name="Stop all sending").click()
+    page.get_by_role("button", name="Stop sending").click()
     expect(watching.page.locator(".stopbar")).to_contain_text("Rhea stopped it")
     backstage.pass_time(seconds=60)
     backstage.drain()

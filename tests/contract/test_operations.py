@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from mailboxes import domains
+from mailboxes import clock, domains, stops
 from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
@@ -35,6 +35,7 @@ from .shapes import (
     REVIEW_DETAIL,
     SENT_MESSAGE,
     SIGNUP,
+    STOP,
     SUPPRESSION,
     TEXT,
     THREAD,
@@ -115,6 +116,12 @@ def revoke(scene: Scene) -> Answer:
 def undo(scene: Scene) -> Answer:
     scene.rhea.post(f"{scene.review_path}/approve")
     return scene.rhea.post(f"{scene.review_path}/undo")
+
+
+def resumed_stop(scene: Scene) -> Answer:
+    made = scene.rhea.post("/oversight/stops", {"scope": "account"})
+    stops.resume(scene.alice.owner, now=clock.now())
+    return scene.rhea.post(f"/oversight/stops/{made.json['stop']['id']}/resume")
 
 
 def verify_domain(scene: Scene) -> Answer:
@@ -277,6 +284,19 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation(
+        "listStops",
+        lambda scene: (scene.rhea.post("/oversight/stops", {"scope": "account"}), scene.api.get("/oversight/stops"))[1],
+        200,
+        {"stops": [STOP], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation(
+        "createStop",
+        lambda scene: scene.rhea.post("/oversight/stops", {"scope": "account", "reason": "Odd prices."}),
+        201,
+        {"stop": STOP},
+    ),
+    Operation("resumeStop", resumed_stop, 200, {"stop": STOP}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

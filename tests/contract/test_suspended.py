@@ -57,6 +57,8 @@ ALLOWED = {
     "approveReview",
     "rejectReview",
     "undoReview",
+    "createStop",
+    "resumeStop",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",

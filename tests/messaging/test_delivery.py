@@ -18,10 +18,10 @@ from messaging.models import (
     Status,
     SuppressionReason,
 )
-from messaging.outbound import delivery, dispatch, outbox, outcomes
+from messaging.outbound import delivery, dispatch, lookout, outbox, outcomes
+from messaging.outbound.answers import Answers
 from messaging.outbound.backoff import GIVE_UP_AFTER
 from messaging.outbound.mail import Mail
-from messaging.outbound.answers import Answers
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.recipients import suppressions
 from tests import builders
@@ -166,8 +166,11 @@ def test_no_body_leaves_when_the_suppression_comes_while_the_relay_is_on_the_lin
     assert (recipient_of(message).code, relay.taken) == ("suppressed", [])
 
 
-def test_no_body_leaves_when_sending_was_stopped_after_the_claim(alice: Tenant, relay: Sink) -> None:
+def test_no_body_leaves_when_sending_was_stopped_after_the_claim(
+    alice: Tenant, relay: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message, attempt = _claimed(alice)
+    monkeypatch.setattr(lookout, "FRESH", 60)
     answers = Answers()
     answers.lookout.saw(attempt.standing.generation)
     stops.stop(alice.owner, reason="test", now=clock.now())
