@@ -29,7 +29,7 @@ NEXT, IN_TRAY = "next", "in-tray"
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Who stopped what, when and why. `what` is empty for all sending: of the account, or by an operator of the server."""
+    """Who stopped what, when and why. `what` is empty for all sending: of the account, or of the server."""
 
     id: UUID
     scope: str

@@ -51,7 +51,8 @@ class WatchedSink(Sink):
 @pytest.fixture
 def relay(settings: Settings) -> Iterator[WatchedSink]:
     settings.DEFAULT_LIMITS = dict.fromkeys(settings.DEFAULT_LIMITS, 0)
-    with WatchedSink() as sink:
+    sink = WatchedSink()
+    with sink:
         settings.RELAY_URL = sink.url
         yield sink
 
