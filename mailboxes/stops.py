@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from . import accounts, events, switch
 from .errors import Forbidden, Invalid, NotFound
-from .models import Account, Member, Stop, StopScope
+from .models import Account, ApiKey, Member, Stop, StopScope
 from .principals import Principal, of_member
 from .stop_subjects import find_subject, may_stop
 
@@ -157,6 +157,16 @@ def find_active(actor: Principal, *, scope: StopScope, subject_id: object = None
     if found is None:
         raise NotFound("stop")
     return found
+
+
+def check_goes(key: ApiKey | None) -> None:
+    """Raises Forbidden if that key is stopped: it makes no other one, and none takes its place, to send in its stead."""
+    if key and Stop.objects.filter(scope=StopScope.KEY, subject_id=key.pk, resumed_at__isnull=True).exists():
+        raise Forbidden(
+            "This key is stopped: no other key is made of it.",
+            code="key_stopped",
+            fix="Ask an owner or admin to resume it in the console.",
+        )
 
 
 def of_everything() -> Stop | None:

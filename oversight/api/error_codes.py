@@ -81,6 +81,7 @@ CODES: dict[int, dict[str, str]] = {
         "wrong_environment": "A live key was used where only the test data has it, or the other way round.",
         "attachment_out_of_scope": "A scoped key sends on only attachments of its mailboxes' messages.",
         "not_manager": "Only an owner or admin of the account may do this.",
+        "key_stopped": "The key is stopped, so it makes no other keys and none takes its place.",
         "may_not_stop": "An agent stops its own key, agent or mailbox, nothing else.",
         "second_step_required": "This takes a person who has just proven themselves: `fix` says where.",
         "cross_origin": "A session's cookie came with a write from a page of another site.",

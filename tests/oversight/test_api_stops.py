@@ -165,3 +165,12 @@ def test_a_worker_is_woken_for_what_waited(alice: Tenant, kind: str, monkeypatch
     resuming.on_sending_resumed(event=Event(kind=kind))
     resuming.on_sending_resumed(event=Event(kind="account.stopped"))
     assert rung == [wakeup.DRAIN_OUTBOX]
+
+
+def test_a_stopped_key_makes_no_other_key_to_send_with_in_its_stead(alice: Tenant) -> None:
+    Flip(alice, StopScope.KEY).stop()
+    api = Api(alice.key_text)
+    assert api.post("/api-keys", {"name": "Another"}).code == "key_stopped"
+    assert api.get(messages(alice)).status == 200
+    Flip(alice, StopScope.KEY).resume()
+    assert api.post("/api-keys", {"name": "Another"}).status == 201
