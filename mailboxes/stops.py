@@ -160,7 +160,7 @@ def find_active(actor: Principal, *, scope: StopScope, subject_id: object = None
 
 
 def check_goes(key: ApiKey | None) -> None:
-    """Raises Forbidden if that key is stopped: it makes no other one, and none takes its place, to send in its stead."""
+    """Raises Forbidden if that key is stopped: none is made by it, nor takes its place, to send in its stead."""
     if key and Stop.objects.filter(scope=StopScope.KEY, subject_id=key.pk, resumed_at__isnull=True).exists():
         raise Forbidden(
             "This key is stopped: no other key is made of it.",

@@ -6,8 +6,9 @@ from celery import shared_task
 
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
+from mailboxes.audit import heads
 
-from . import departures, reviews
+from . import departures, review_notices, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -28,3 +29,13 @@ def erase_departed() -> None:
 @shared_task(name="oversight.forget_old_answers")
 def forget_old_answers() -> None:
     idempotency.forget_old(now=clock.now())
+
+
+@shared_task(name="oversight.sign_heads")
+def sign_heads() -> None:
+    heads.sign_moved(now=clock.now())
+
+
+@shared_task(name="oversight.send_notices")
+def send_notices() -> None:
+    review_notices.send_due(now=clock.now())
