@@ -169,4 +169,8 @@ class ResumeStop(StopView):
                 code="second_step_required",
                 fix=f"Open {settings.PUBLIC_URL}/stop/ and resume it there.",
             )
-        return Response(self.one(stop))
+
+        def act() -> Answer:
+            return Answer(200, self.one(stop))
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
