@@ -5,15 +5,15 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from redis.exceptions import RedisError
 
 from config.heartbeat import HEARTBEAT
-from mailboxes import epoch
+from mailboxes import epoch, stops
 from mailboxes.clock import now
-from mailboxes.models import MailboxStatus
+from mailboxes.models import MailboxStatus, Stop
 from mailboxes.modes import OversightMode
 from messaging.models.message import DUE_STATES, Recipient
 
@@ -62,11 +62,15 @@ def _check_oldest_due() -> dict[str, dict[str, Any]]:
 
 def _check_sending() -> dict[str, dict[str, Any]]:
     try:
-        halt = epoch.find_halt()
+        halt, stop = epoch.find_halt(), stops.of_everything()
     except DatabaseError:
         return {"sending": {"ok": False}}
-    if halt is None:
+    if halt is None and stop is None:
         return {"sending": {"ok": True}}
+    if halt is None and stop is not None:  # somebody meant it
+        told = {"stoppedAt": stop.stopped_at.isoformat(), "reason": stop.reason, "remedy": "manage.py go_on"}
+        return {"sending": {"ok": True, **told}}
+    assert halt is not None
     return {"sending": {"ok": False, "reason": halt.reason, "remedy": "manage.py confirm_restore"}}
 
 
@@ -75,6 +79,14 @@ def oldest_due() -> datetime | None:
 
     What its own people keep back (stopped, suspended, paused, read_only) is no fault of ours.
     """
+    if stops.of_everything() is not None:
+        return None
+    stopped = Stop.objects.filter(
+        Q(subject_id=OuterRef("message__mailbox_id"))
+        | Q(subject_id=OuterRef("message__agent_id"))
+        | Q(subject_id=OuterRef("message__key_id")),
+        resumed_at__isnull=True,
+    )
     may_leave = Q(
         message__account__stopped_at__isnull=True,
         message__account__suspended_at__isnull=True,
@@ -84,6 +96,7 @@ def oldest_due() -> datetime | None:
     return (
         Recipient.objects.filter(may_leave, state__in=DUE_STATES, next_at__isnull=False)
         .exclude(message__mailbox__mode=OversightMode.READ_ONLY)
+        .exclude(Exists(stopped))
         .order_by("next_at")
         .values_list("next_at", flat=True)
         .first()

@@ -20,6 +20,7 @@ from .models import (
     Limit,
     Mailbox,
     Member,
+    Stop,
     SupportTicket,
     Usage,
     User,
@@ -55,6 +56,7 @@ register(
     Table("domains", of_account(Domain), leave_out=frozenset({"ownership_token"}), along=[_dkim_keys]),
     Table("mailboxes", of_account(Mailbox, deleted_at__isnull=True)),
     Table("limits", of_account(Limit)),
+    Table("stops", of_account(Stop)),
     Table("support_tickets", of_account(SupportTicket)),
     Table("usage", of_account(Usage)),
     # Without their places and hashes: those count what is hidden, too.

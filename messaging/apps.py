@@ -12,6 +12,7 @@ class MessagingConfig(AppConfig):
         import_module("messaging.checks")
         import_module("messaging.inbound.holding")  # hears events
         import_module("messaging.inbound.withholding")  # hears events
+        import_module("messaging.outbound.resuming")  # hears events
         import_module("messaging.events.doorbell")  # hears events
         import_module("messaging.webhooks.doorbell")  # hears events
         import_module("messaging.exporting")  # registers its tables

@@ -60,9 +60,9 @@ def release_due(*, now: datetime, limit: int = 100) -> int:
 def staleness(review: Review, *, now: datetime) -> Reason | None:
     """Why an approved message must not leave on the word that it has; None when it may."""
     [account] = Account.objects.filter(pk=review.account_id)
-    if account.stopped_at is not None or account.suspended_at is not None:
-        return STOPPED
     who = _sender(review, account, now=now)
+    if account.stopped_at is not None or account.suspended_at is not None or who.stopped:
+        return STOPPED
     if who.suppressed:
         return SUPPRESSED
     if _is_answered_meanwhile(review):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from mailboxes import inbound_usage, keys, quotas, standing, statements
+from mailboxes import inbound_usage, keys, quotas, standing, statements, switch
 from mailboxes.errors import Forbidden, Invalid
 from mailboxes.ids import parse_id
 from mailboxes.inbound_usage import InboundUsage
@@ -55,7 +55,15 @@ SELECT {", ".join(f"b.{name}" for name in MAILBOX)},
         JOIN unnest(%(subjects)s::uuid[], %(kinds)s::text[], %(periods)s::timestamptz[])
             AS one(subject_id, kind, period_start) USING (subject_id, kind, period_start)
     ),
-    ({rule_sets.IN_FORCE})
+    ({rule_sets.IN_FORCE}),
+    CASE WHEN NOT ({switch.EVERYTHING_GOES}) THEN
+        (SELECT json_build_array(s.scope, s.reason) FROM mailboxes_stop s
+        WHERE s.scope = 'everything' AND s.resumed_at IS NULL)
+    WHEN a.stopped_at IS NOT NULL OR a.stopped_subjects IS NOT NULL THEN
+        (SELECT json_build_array(s.scope, s.reason) FROM mailboxes_stop s
+        WHERE s.subject_id IN (a.id, b.id, %(agent)s::uuid, %(key)s::uuid) AND s.resumed_at IS NULL
+        ORDER BY s.scope LIMIT 1)
+    END
 FROM mailboxes_mailbox b
 JOIN mailboxes_account a ON a.id = b.account_id
 JOIN mailboxes_domain d ON d.id = b.domain_id
@@ -69,6 +77,7 @@ class Sender:
 
     `suppressed` is the first recipient that must not be written to, with the reason. `limits` and `used` are by kind.
     `rules` are the rule sets in force, the account's first.
+    `stopped`: the scope of a stop that keeps it from leaving, with its reason; such a send is accepted, and waits.
     """
 
     mailbox: Mailbox
@@ -79,6 +88,7 @@ class Sender:
     limits: Mapping[str, int]
     used: Mapping[str, int]
     rules: tuple[RuleSet, ...] = ()
+    stopped: tuple[str, str] | None = None
 
     def check(self) -> None:
         """Refuse who may not send at all: a key that is over, a suspension, a pause, an owner who is not verified."""
@@ -117,6 +127,7 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
             "mailbox": parsed,
             "account": actor.account.pk,
             "key": actor.key.pk if actor.key else None,
+            "agent": actor.agent.pk if actor.agent else None,
             "now": now,
             "recipients": [addresses.key_of_canonical(address) for address in recipients],
             "subjects": [counter.subject_id for counter in counters],
@@ -148,7 +159,7 @@ def _sender(row: Sequence[Any], recipients: Sequence[str]) -> Sender:
     mailbox = Mailbox.from_db("default", MAILBOX, row[:at_account])
     mailbox.account = Account.from_db("default", ACCOUNT, row[at_account:at_domain])
     mailbox.domain = Domain.from_db("default", DOMAIN, row[at_domain:at_rest])
-    is_verified, is_key_good, suppressed, own_limits, used, live = row[at_rest:]
+    is_verified, is_key_good, suppressed, own_limits, used, live, stopped = row[at_rest:]
     return Sender(
         mailbox=mailbox,
         is_verified=is_verified,
@@ -158,6 +169,7 @@ def _sender(row: Sequence[Any], recipients: Sequence[str]) -> Sender:
         limits=quotas.defaults() | (own_limits or {}),
         used=used or {},
         rules=rule_sets.of_rows(live),
+        stopped=tuple(stopped) if stopped else None,
     )
 
 

@@ -12,8 +12,8 @@ from django.test import Client
 
 from billing import checkouts, plans, subscriptions
 from billing.checkouts import Asked
-from mailboxes import clock, departure, erasure, keys, mailbox, quotas, sessions, support
-from mailboxes.models import Account, DomainStatus, IdempotentAnswer, LimitKind, Role
+from mailboxes import clock, departure, erasure, keys, mailbox, quotas, sessions, stops, support
+from mailboxes.models import Account, DomainStatus, IdempotentAnswer, LimitKind, Role, StopScope
 from mailboxes.modes import OversightMode
 from messaging import return_paths
 from messaging.attachments import sweeping
@@ -124,6 +124,8 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     rhea = builders.member(account, word)
     builders.member(account, "victor", Role.VIEWER)
     builders.decide_key(rhea)
+    stops.stop(rhea, scope=StopScope.AGENT, subject_id=owner.agent.pk, reason=word, now=now)
+    stops.resume(owner.owner, scope=StopScope.AGENT, subject_id=owner.agent.pk, now=now)
     wishes = NoticeSettings(member=rhea)
     notice_wishes.choose(rhea, {name: getattr(wishes, name) for name in notice_wishes.FIELDS}, now=now)
     notice_wishes.set_chat(owner.owner, f"https://chat.example/{word}", now=now)

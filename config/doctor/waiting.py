@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import Count, Min, Q
 
 from config.health import OVERDUE_SECONDS
-from mailboxes import clock
-from mailboxes.models import Account, Erasure
+from mailboxes import clock, stop_labels, stops
+from mailboxes.models import Account, Erasure, Stop, StopScope
 from messaging.models import Attempt, Recipient, RecipientState
 from oversight.models import Review, ReviewState
 
@@ -71,11 +71,21 @@ def check_unknown() -> str:
 
 def check_stops() -> str:
     """Whose sending is stopped or suspended, by whom it concerns: their mail waits, and that is meant."""
+    everything = stops.of_everything()
+    if everything is not None:
+        since = f"since {_told(everything.stopped_at)} by {everything.by}: {everything.reason}"
+        raise Ailment(f"Nothing leaves this server {since}. manage.py go_on lets it send again.")
     held = Account.objects.filter(Q(stopped_at__isnull=False) | Q(suspended_at__isnull=False)).order_by("slug")
-    if not held:
-        return "nobody's sending is stopped"
     told = [f"{one.slug} since {_told(one.stopped_at or one.suspended_at)}" for one in held[:5]]
-    return f"sending is stopped for {held.count()}: {', '.join(told)}. An owner or admin resumes it in the console"
+    texts = [f"sending is stopped for {held.count()}: {', '.join(told)}"] if told else []
+    parts = Stop.objects.filter(resumed_at__isnull=True, account__isnull=False).exclude(scope=StopScope.ACCOUNT)
+    found = stop_labels.labelled(parts.order_by("stopped_at")[:5])
+    if found:
+        named = [f"{one.stop.scope} {one.label} since {_told(one.stop.stopped_at)}" for one in found]
+        texts.append(f"{parts.count()} mailboxes, agents or keys are stopped: {', '.join(named)}")
+    if not texts:
+        return "nobody's sending is stopped"
+    return f"{'; '.join(texts)}. An owner or admin resumes it in the console"
 
 
 def check_reviews() -> str:

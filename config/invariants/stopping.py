@@ -27,6 +27,24 @@ WHERE (t.started_at > stop.since + {GRACE} OR t.data_at > stop.since + {GRACE})
     AND greatest(t.started_at, t.data_at) < coalesce(stop.until, 'infinity')
 """  # noqa: S608 - ours
 
+# Those of less or more than an account: each has its row, whether it is over or not.
+PARTS_STOPPED = f"""
+SELECT 'attempt ' || t.id
+FROM (
+    SELECT s.stopped_at AS since, s.resumed_at AS until, m.id AS message_id
+    FROM mailboxes_stop s JOIN messaging_message m ON m.account_id = s.account_id
+    WHERE s.scope <> 'account' AND s.subject_id IN (m.mailbox_id, m.agent_id, m.key_id)
+    UNION ALL
+    SELECT s.stopped_at, s.resumed_at, m.id
+    FROM mailboxes_stop s CROSS JOIN messaging_message m
+    WHERE s.scope = 'everything'
+) AS stop
+JOIN messaging_recipient r ON r.message_id = stop.message_id
+JOIN messaging_attempt t ON t.recipient_id = r.id
+WHERE (t.started_at > stop.since + {GRACE} OR t.data_at > stop.since + {GRACE})
+    AND greatest(t.started_at, t.data_at) < coalesce(stop.until, 'infinity')
+"""  # noqa: S608 - ours
+
 CLOSED = f"""
 SELECT 'attempt ' || t.id FROM (
     SELECT b.id AS mailbox_id, b.deleted_at AS since, NULL::timestamptz AS until
@@ -65,7 +83,12 @@ WHERE d.decided_at > k.revoked_at + {GRACE}
 
 INVARIANTS = (
     promise("I10", "No attempt starts in a mailbox that is paused, read_only or deleted.", CLOSED),
-    promise("I11", "No attempt starts, and no body begins, between a stop of its account and the resume.", STOPPED),
+    promise(
+        "I11",
+        "No attempt starts, and no body begins, between a stop (of account, mailbox, agent, key, everything) and the "
+        "resume.",
+        f"{STOPPED} UNION ALL {PARTS_STOPPED}",
+    ),
     promise("I20", "No body begins for an address after it was suppressed, in any of its spellings.", SUPPRESSED),
     promise("I40", "A revoked key sends nothing and decides nothing.", REVOKED),
 )

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0011_domains'),
+        ('mailboxes', '0013_stops'),
     ]
 
     operations = [

@@ -11,6 +11,7 @@ from .limit import CountKind, Limit, LimitKind, Usage
 from .mailbox import Mailbox, MailboxStatus
 from .second_factor import CodeTries
 from .session import ApiSession
+from .stop import Stop, StopScope, Switch
 from .support import SupportCategory, SupportTicket
 
 __all__ = [
@@ -37,8 +38,11 @@ __all__ = [
     "Member",
     "Role",
     "Scope",
+    "Stop",
+    "StopScope",
     "SupportCategory",
     "SupportTicket",
+    "Switch",
     "Tombstone",
     "Usage",
     "User",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
@@ -76,7 +77,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Account(models.Model):
-    """A tenant. `stopped_at` is the kill switch: while it is set, no delivery attempt of the account may start."""
+    """A tenant. `stopped_at` is the kill switch: while it is set, no delivery attempt of the account may start.
+
+    `stopped_subjects` are the ids of its mailboxes, agents and keys that are stopped alone (`mailboxes.stops`).
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.CharField(max_length=40, unique=True)
@@ -108,6 +112,9 @@ class Account(models.Model):
         db_default=False,
         help_text="Members decide only once they have a second factor. Set by an owner.",
     )
+    # Here and not in their own rows: whoever claims mail locks this row, so what stands in it is never out of date.
+    # Null and not empty: the release before writes whole rows without it while both run.
+    stopped_subjects = ArrayField(models.UUIDField(), null=True, blank=True, editable=False)
     departed_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Deleted: nothing of it is left in a while. No way back."
     )

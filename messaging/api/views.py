@@ -20,7 +20,7 @@ from messaging import replies
 from messaging.models import Message, Recipient, Thread
 from messaging.visibility import known, visible
 
-from . import newest, withheld
+from . import newest, stopped, withheld
 from .newest import MessageFilters
 from .serializers import MessageSerializer, ThreadSerializer, list_metadata
 
@@ -68,6 +68,7 @@ class MailView(ApiView):
         return list_metadata(self.inbound_usage, withheld_count=count)
 
     def told(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        stopped.note(messages, self.principal.account)
         answers_to = replies.find(messages)
         for message in messages:
             message.answers_to = answers_to.get(message.pk)  # type: ignore[attr-defined]  # for the serializer

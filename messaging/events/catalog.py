@@ -11,6 +11,7 @@ DESCRIPTION = (
 )
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
+PART, STOPPED = "A mailbox, agent or key", "`stop_id`, `scope`, and `mailbox_id`, `agent_id` or `key_id`"
 REVIEW = "`review_id`, `message_id`, `version`"
 DECIDED = f"{REVIEW}, `decision_id`, `by`"
 RECEIVED = (
@@ -296,9 +297,11 @@ _ACCOUNT = (
         "account.stopped",
         "A human stopped all sending of the account.",
         "That what waits is cancelled: it waits.",
-        "`by`, `reason`",
+        "`stop_id`, `scope`, `by`, `reason`",
     ),
-    Kind("account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`by`"),
+    Kind("account.resumed", "The account sends again.", "That nothing expired meanwhile.", "`stop_id`, `scope`, `by`"),
+    Kind("sending.stopped", f"{PART} was stopped.", "That what waits is cancelled.", f"{STOPPED}, `by`, `reason`"),
+    Kind("sending.resumed", f"{PART} sends again.", "That nothing expired meanwhile.", f"{STOPPED}, `by`"),
     Kind(
         "account.suspended",
         "The server's operator suspended the account.",

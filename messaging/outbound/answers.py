@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError, connection
 from mailboxes import clock
 
 from . import outcomes
+from .lookout import Lookout
 from .outcomes import LEASE, Outcome, Tried
 
 log = structlog.get_logger(__name__)
@@ -22,13 +23,15 @@ LONGEST_PAUSE = 5.0
 class Answers:
     """An answer is noted on its attempt with the next mail's mark, and written with all of its batch.
 
-    Written: the recipient, the message and the event tell of it. Noted: it survives this process.
+    Written: the recipient, the message and the event tell of it. Noted: it survives this process. `lookout` knows of
+    stops meanwhile.
     """
 
     def __init__(self) -> None:
         # The answer to the newest marked mail, as long as its attempt does not say so. Without a mark nothing has left,
         # and nothing is lost with the answer.
         self.unnoted: tuple[Tried, Outcome] | None = None
+        self.lookout = Lookout()
         self._in_hand: Tried | None = None
         self._unwritten: list[tuple[Tried, Outcome]] = []
         self._last_at = time.monotonic()

@@ -24,7 +24,7 @@ from .transports.base import OutcomeUnknown, PermanentFailure, SendResult, Trans
 from .transports.registry import Consignment, choose
 from .transports.registry import problems as transport_problems
 
-__all__ = ["attempt", "load", "mark", "preflight", "transport_problems"]
+__all__ = ["attempt", "load", "look", "mark", "preflight", "transport_problems"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +39,14 @@ def attempt(mail: Mail, *, now: datetime, answers: Answers | None = None) -> Out
     to `outcomes.record`.
     """
     progress = _Progress()
+    kept = answers or Answers()
 
     def on_data() -> None:
-        mark(mail, answers=answers)
+        mark(mail, answers=kept)
         progress.has_body_begun = True
 
     try:
-        result = _send(mail, on_data=on_data, now=now)
+        result = _send(mail, look=lambda: look(mail, answers=kept), on_data=on_data, now=now)
     except Halt as halt:
         return halt.outcome
     except TransientFailure as failure:
@@ -77,17 +78,23 @@ def preflight(mail: Mail) -> bytes:
     return raw
 
 
+def look(mail: Mail, *, answers: Answers) -> None:
+    """Before anything is said to the next hop. Raises Halt when somebody stopped the mail since it was loaded."""
+    if answers.lookout.look() != mail.standing.generation:
+        standing.check(load([mail])[0])
+
+
 def mark(mail: Mail, *, answers: Answers | None = None) -> None:
     """Make "bytes may have left" durable. Raises Halt when they may not."""
     marks.mark(mail, answers=answers or Answers())
 
 
-def _send(mail: Mail, *, on_data: Callable[[], None], now: datetime) -> SendResult:
+def _send(mail: Mail, *, look: Callable[[], None], on_data: Callable[[], None], now: datetime) -> SendResult:
     raw = _signed(mail, preflight(mail))
     sender = return_paths.return_path_of(mail.recipient_id, domain=mail.returns_to, now=now)
     envelope = Envelope(sender=sender, recipients=(mail.address,))
     consignment = Consignment(mail.recipient_id, mail.address, mail.number, mail.is_test)
-    return choose(consignment).send(envelope, raw, on_data=on_data)
+    return choose(consignment).send(envelope, raw, look=look, on_data=on_data)
 
 
 def _signed(mail: Mail, raw: bytes) -> bytes:

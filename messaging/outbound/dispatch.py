@@ -17,6 +17,7 @@ from messaging.models import Attempt
 
 from . import delivery, orphans, outbox, outcomes
 from .answers import Answers
+from .mail import Mail
 from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
 
 log = structlog.get_logger(__name__)
@@ -96,13 +97,16 @@ class _Rounds:
 def _attempt_all(claimed: Sequence[Attempt]) -> int:
     """Attempt each once and write down what came of it; how many were attempted."""
     now, answers, made = clock.now(), Answers(), 0
-    waiting = deque(delivery.load(claimed))
+    waiting = _loaded(claimed, answers)
     is_database_lost = False
     while waiting:
         mail = waiting.popleft()
         if shutdown.is_asked() or is_database_lost:
             answers.add(mail, DATABASE_LOST if is_database_lost else GIVEN_BACK)
             continue
+        if mail.standing.generation != answers.lookout.newest:
+            waiting = _loaded([mail, *waiting], answers)  # for all of them at once
+            mail = waiting.popleft()
         outcome = delivery.attempt(mail, now=now, answers=answers)
         made += 1
         answers.add(mail, outcome)
@@ -111,6 +115,14 @@ def _attempt_all(claimed: Sequence[Attempt]) -> int:
             answers.write()
         if outcome.kind is OutcomeKind.WITHDRAWN and not is_database_lost:
             # Stopped or closed: the others need not be offered to the relay to learn the same.
-            waiting = deque(delivery.load(waiting))
+            waiting = _loaded(waiting, answers)
     answers.write()
     return made
+
+
+def _loaded(claimed: Sequence[Attempt | Mail], answers: Answers) -> deque[Mail]:
+    """As they stand now, which is as good as a look at the stops."""
+    mails = deque(delivery.load(claimed))
+    if mails:
+        answers.lookout.saw(mails[0].standing.generation)
+    return mails

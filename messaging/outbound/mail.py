@@ -9,20 +9,22 @@ from uuid import UUID
 
 from django.conf import settings
 
-from mailboxes import dns_records, statements
+from mailboxes import dns_records, statements, switch
 from messaging.mime.addresses import suppression_key
 from messaging.models import Attempt
 
 # Larger bodies are read one at a time, when their turn has come: twenty of them would not fit into a worker.
 SMALL = 64 * 1024
 
-LOAD = """
-SELECT t.id, r.id, m.account_id, m.mailbox_id, r.address, t.number, t.version, m.from_address, d.name, v.seal,
-    CASE WHEN octet_length(v.raw) <= %(small)s THEN v.raw END,
+LOAD = f"""
+SELECT t.id, r.id, m.account_id, m.mailbox_id, m.agent_id, m.key_id, r.address, t.number, t.version, m.from_address,
+    d.name, v.seal, CASE WHEN octet_length(v.raw) <= %(small)s THEN v.raw END,
     ARRAY(SELECT ARRAY[o.kind::text, o.address::text] FROM messaging_recipient o WHERE o.message_id = m.id),
-    a.stopped_at IS NULL AND a.suspended_at IS NULL,
+    a.stopped_at IS NULL AND a.suspended_at IS NULL AND {switch.EVERYTHING_GOES}
+        AND {switch.of("a", "m.mailbox_id", "m.agent_id", "m.key_id")},
     b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL,
     m.status = 'sending' AND m.current_version = t.version,
+    {switch.GENERATION},
     a.test_of_id IS NOT NULL, d.takes_bounces, d.is_platform, signing.selectors, signing.private_keys
 FROM unnest(%(attempts)s::uuid[]) AS asked(id)
 JOIN messaging_attempt t ON t.id = asked.id
@@ -41,7 +43,7 @@ LEFT JOIN LATERAL (
         ORDER BY one.algorithm, one.activated_at DESC, one.id DESC
     ) AS key
 ) AS signing ON true
-"""
+"""  # noqa: S608 - ours
 SUPPRESSED = """
 SELECT s.account_id, s.key, s.reason
 FROM messaging_suppression s
@@ -58,6 +60,7 @@ WHERE r.id = %(recipient)s AND v.version = %(version)s
 class Standing:
     """Whether the mail might leave when the batch was loaded. `suppressed_for` is the reason, empty when there is none.
 
+    `generation` is that of the stops (`mailboxes.switch`): as long as it has not moved, nobody stopped anything.
     `is_current`: the message is being sent, and in the version that was claimed.
     """
 
@@ -65,6 +68,7 @@ class Standing:
     is_mailbox_open: bool
     is_current: bool
     suppressed_for: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class Mail:
     number: int
     version: int
     mailbox_id: UUID
+    agent_id: UUID | None
+    key_id: UUID | None
     address: str
     suppression_key: str
     header_from: str
@@ -106,29 +112,34 @@ def load(attempts: Sequence[Attempt | Mail]) -> list[Mail]:
     if not attempts:
         return []
     rows = statements.run(LOAD, {"attempts": [attempt.pk for attempt in attempts], "small": SMALL})
-    keys = {row[4]: suppression_key(row[4]) for row in rows}
-    asked = {"accounts": [row[2] for row in rows], "keys": [keys[row[4]] for row in rows]}
+    keys = {row[6]: suppression_key(row[6]) for row in rows}
+    asked = {"accounts": [row[2] for row in rows], "keys": [keys[row[6]] for row in rows]}
     reasons = {(account, key): reason for account, key, reason in statements.run(SUPPRESSED, asked)}
-    mails = {row[0]: _mail(row, keys[row[4]], reasons) for row in rows}
+    mails = {row[0]: _mail(row, keys[row[6]], reasons) for row in rows}
     return [mails[attempt.pk] for attempt in attempts]
 
 
 def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) -> Mail:
-    pk, recipient, account, mailbox, address, number, version, header_from, domain, seal, raw, recipients, *rest = row
-    is_account_open, is_mailbox_open, is_current, is_test, takes_bounces, is_platform, selectors, sealed_keys = rest
+    pk, recipient, account, mailbox, agent, its_key, address, number, version, header_from, *rest = row
+    domain, seal, raw, recipients, is_account_open, is_mailbox_open, is_current, generation, *rest = rest
+    is_test, takes_bounces, is_platform, selectors, sealed_keys = rest
     return Mail(
         pk=pk,
         recipient_id=recipient,
         number=number,
         version=version,
         mailbox_id=mailbox,
+        agent_id=agent,
+        key_id=its_key,
         address=address,
         suppression_key=key,
         header_from=header_from,
         recipients=tuple((kind, other) for kind, other in recipients),
         domain=domain,
         seal=seal,
-        standing=Standing(is_account_open, is_mailbox_open, is_current, reasons.get((account, key), "")),
+        standing=Standing(
+            is_account_open, is_mailbox_open, is_current, reasons.get((account, key), ""), generation=generation
+        ),
         is_test=is_test,
         returns_to=_returns_to(domain, takes_bounces=takes_bounces, is_platform=is_platform),
         sealed_keys=tuple(zip(selectors or (), sealed_keys or (), strict=True)),

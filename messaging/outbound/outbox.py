@@ -1,6 +1,7 @@
 """The outbox: recipients that may be attempted, and since when.
 
-Lock order, everywhere: review → recipients → account (shared) → message → usage → event counter → epoch.
+Lock order, everywhere: switch's table → review → recipients → account (shared) → message → usage → event counter →
+epoch or switch.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from mailboxes import epoch, statements
+from mailboxes import epoch, statements, switch
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
 from mailboxes.statements import Step
@@ -31,13 +32,14 @@ log = structlog.get_logger(__name__)
 
 # Walked in the order of what is due longest, whatever the planner believes of tables that a burst has just filled:
 # LATERAL with OFFSET 0 or a lock is not turned around, and nothing that is due is sorted.
-# FOR SHARE on the account: a stop that has committed is seen, one that commits later waits for this claim.
+# FOR SHARE on the account, and the gate: a stop that has committed is seen, a later one waits for this claim.
 NO_SORT = "SET LOCAL enable_sort = off"
-DUE = """
+DUE = f"""
+WITH gate AS ({switch.GATE})
 SELECT r.id
 FROM messaging_recipient r
 CROSS JOIN LATERAL (
-    SELECT m.account_id, m.mailbox_id FROM messaging_message m
+    SELECT m.account_id, m.mailbox_id, m.agent_id, m.key_id FROM messaging_message m
     WHERE m.id = r.message_id AND m.status IN ('queued', 'sending')
     OFFSET 0
 ) AS m
@@ -49,13 +51,14 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT FROM mailboxes_account a
     WHERE a.id = m.account_id AND a.stopped_at IS NULL AND a.suspended_at IS NULL
+        AND {switch.of("a", "m.mailbox_id", "m.agent_id", "m.key_id")}
     FOR SHARE
 ) AS a
-WHERE r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
+WHERE {switch.EVERYTHING_GOES} AND r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
 ORDER BY r.next_at
 LIMIT %(limit)s
 FOR NO KEY UPDATE OF r SKIP LOCKED
-"""
+"""  # noqa: S608 - ours
 TAKE = """
 WITH taken AS (
     UPDATE messaging_recipient r

@@ -14,6 +14,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mailboxes import stop_labels
 from mailboxes.api import errors, idempotency
 from mailboxes.api.base import respond
 from mailboxes.api.idempotency import Answer
@@ -22,7 +23,7 @@ from mailboxes.api.pagination import MAX_OFFSET
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
 from mailboxes.models import Scope
-from messaging.api import withheld
+from messaging.api import stopped, withheld
 from messaging.api.serializers import ThreadListSerializer
 from messaging.api.views import MailView, MessageListView, MessageView, ThreadListView, ThreadView, as_read
 from messaging.mime.types import Draft
@@ -140,6 +141,8 @@ class Messages(ReviewedMail, MessageListView):
         message.shown_recipients = as_read(submitted.recipients)  # type: ignore[attr-defined]
         review = submitted.review
         message.newest_reviews = [just_opened(review)] if review else []  # type: ignore[attr-defined]
+        if submitted.sender.stopped and message.status == Status.QUEUED:
+            stopped.say(message, stop_labels.sentence(*submitted.sender.stopped))
         return Answer(201, sent_answer(message, dropped_headers=drafted.dropped_headers))
 
     def _as_it_stands(self, mailbox_id: UUID, message_id: object, drafted: Drafted) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from .messages import Cancel, Messages, OneMessage, OneThread, Threads
 from .policy import BackTests, Evaluate, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
 from .returns import Resubmit
 from .reviews import Approve, Edit, OneReview, Pending, Reject, RequestChanges, Undo
+from .stops import ResumeStop, Stops
 from .timeline import MessageTimeline
 from .trust import RequestUpgrade, Upgrade
 
@@ -28,6 +29,8 @@ urlpatterns = [
     path("oversight/reviews/<str:id>/request-changes", RequestChanges.as_view()),
     path("oversight/reviews/<str:id>/reject", Reject.as_view()),
     path("oversight/reviews/<str:id>/undo", Undo.as_view()),
+    path("oversight/stops", Stops.as_view()),
+    path("oversight/stops/<str:id>/resume", ResumeStop.as_view()),
     path("policy/evaluate", Evaluate.as_view()),
     path("policy/templates", Templates.as_view()),
     path("policy/rule-sets/<str:place>", OneRuleSet.as_view()),

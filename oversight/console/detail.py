@@ -206,6 +206,9 @@ def readiness(message: Message, visit: Visit) -> list[Check]:
     ]
     if message.mailbox.status != MailboxStatus.ACTIVE:
         checks.append(Check(False, "The mailbox is paused: it would wait"))
+    stopped = visit.member.account.stopped_subjects or []
+    if {message.mailbox_id, message.agent_id, message.key_id} & set(stopped):
+        checks.append(Check(False, "Its mailbox, agent or key is stopped: it would wait until somebody resumes it"))
     if visit.member.account.stopped_at:
         checks.append(Check(False, "All sending is stopped: it would wait until somebody resumes it"))
     return checks

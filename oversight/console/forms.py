@@ -8,9 +8,9 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from mailboxes import accounts, departure
+from mailboxes import accounts, departure, stops
 from mailboxes.errors import Invalid
-from mailboxes.models import User
+from mailboxes.models import StopScope, User
 from oversight import decisions
 
 NOT_PROVEN = "not_proven"
@@ -125,16 +125,26 @@ class RejectForm(VersionForm):
 
 
 class StopForm(forms.Form):
-    """Stopping all sending takes the word STOP, so that nobody does it by a slip."""
+    """What is stopped: `account`, or `scope:id`. The whole account takes the word STOP: nobody does it by a slip."""
 
-    confirm = forms.CharField(max_length=20, error_messages={"required": "Type STOP to confirm."})
-    reason = forms.CharField(required=False, max_length=200)
+    what = forms.CharField(required=False, max_length=60)
+    confirm = forms.CharField(required=False, max_length=20)
+    reason = forms.CharField(required=False, max_length=stops.REASON_LENGTH)
 
-    def clean_confirm(self) -> str:
-        text = str(self.cleaned_data["confirm"]).strip()
-        if text.upper() != "STOP":
-            raise ValidationError("Type STOP to confirm.")
-        return text
+    def clean_what(self) -> tuple[StopScope, str | None]:
+        scope, _, subject = (self.cleaned_data["what"] or StopScope.ACCOUNT).partition(":")
+        if scope == StopScope.ACCOUNT:
+            return StopScope.ACCOUNT, None
+        if scope not in (StopScope.MAILBOX, StopScope.AGENT, StopScope.KEY) or not subject:
+            raise ValidationError("Choose what to stop.")
+        return StopScope(scope), subject
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        scope, _ = cleaned.get("what", (None, None))
+        if scope == StopScope.ACCOUNT and str(cleaned.get("confirm", "")).strip().upper() != "STOP":
+            self.add_error("confirm", "Type STOP to confirm.")
+        return cleaned
 
 
 class ProofForm(forms.Form):

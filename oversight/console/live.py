@@ -24,7 +24,7 @@ from .visit import Visit
 MOST_EVENTS = 200
 ARRIVED = frozenset({"review.opened"})
 DECIDED = frozenset({"review.approved", "review.rejected", "review.expired", "review.cancelled", "review.undone"})
-STOPS = frozenset({"account.stopped", "account.resumed"})
+STOPS = frozenset({"account.stopped", "account.resumed", "sending.stopped", "sending.resumed"})
 SENDS = frozenset({"message.queued", "message.sent", "message.failed", "message.unknown"})
 OUTCOMES = frozenset({"message.delivered", "message.bounced", "message.complaint", "message.cancelled"})
 TURNS = frozenset({"message.held", "message.rejected", "message.expired", "message.unlocked"})
@@ -102,4 +102,9 @@ def _partial(target: str, template: str, context: dict[str, Any]) -> SafeString:
 
 def _stop_words(visit: Visit) -> str:
     stopped = shell.stopped_of(visit.member.account)
-    return f"All sending is stopped by {stopped.by}." if stopped else "Sending goes on."
+    if not stopped:
+        return "Sending goes on."
+    first = stopped[0]
+    return (
+        f"Sending of {first.what} is stopped by {first.by}." if first.what else f"All sending is stopped by {first.by}."
+    )

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import F, Subquery
+from django.db.models import Exists, F, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 
-from mailboxes.models import Account, Epoch
+from mailboxes import stop_labels
+from mailboxes.models import Account, Epoch, StopScope, Switch
 from oversight import monitoring, reviews
 from oversight.counting import Counted
 from oversight.models import DecisionKind, ReviewState
@@ -28,11 +29,19 @@ NEXT, IN_TRAY = "next", "in-tray"
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Who stopped the account's sending, when and why."""
+    """Who stopped what, when and why. `what` is empty for all sending: of the account, or of the server."""
 
+    id: UUID
+    scope: str
+    subject_id: UUID | None
+    what: str
     by: str
     at: datetime
     reason: str
+
+    @property
+    def is_ours(self) -> bool:
+        return self.scope != StopScope.EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,9 @@ class Shell:
     pending_count: int
     unseen_count: int
     halted_at: datetime | None = None
+    stopped: list[Stopped] = field(default_factory=list)
     undoables: list[Undoable] = field(default_factory=list)
     keys: str = "all"
-
-    @property
-    def stopped(self) -> Stopped | None:
-        return stopped_of(self.visit.member.account)
 
     @property
     def cursor(self) -> int:
@@ -123,12 +129,13 @@ def said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
 
 def of(visit: Visit) -> Shell:
     """The shell around a page of this visit."""
-    pending_count, unseen_count, halted_at = (
+    pending_count, unseen_count, halted_at, is_server_stopped = (
         Account.objects.filter(pk=visit.member.account_id)
         .values_list(
             Counted(reviews.pending(visit.actor)),
             Counted(monitoring.unseen(visit.actor, seen_at=visit.seen_at, now=visit.now)),
             Subquery(Epoch.objects.values("halted_at")[:1]),
+            Exists(Switch.objects.filter(stopped_at__isnull=False)),
         )
         .get()
     )
@@ -137,6 +144,7 @@ def of(visit: Visit) -> Shell:
         pending_count=pending_count,
         unseen_count=unseen_count,
         halted_at=halted_at,
+        stopped=stopped_of(visit.member.account) if is_server_stopped or is_stopped(visit.member.account) else [],
         undoables=undoables(visit),
     )
 
@@ -159,10 +167,22 @@ def undoables(visit: Visit) -> list[Undoable]:
     ]
 
 
-def stopped_of(account: Account) -> Stopped | None:
-    """What the banner says while the account is stopped."""
-    if account.stopped_at is None:
-        return None
-    by = account.stopped_by
-    name = (by.user.name or by.user.email) if by else "An operator"
-    return Stopped(by=name, at=account.stopped_at, reason=account.stop_reason)
+def is_stopped(account: Account) -> bool:
+    """Whether anything of the account is stopped, as far as its row says."""
+    return account.stopped_at is not None or bool(account.stopped_subjects)
+
+
+def stopped_of(account: Account) -> list[Stopped]:
+    """What the banner says: all that holds the account's mail back now, the widest first."""
+    return [
+        Stopped(
+            id=told.stop.pk,
+            scope=told.stop.scope,
+            subject_id=told.stop.subject_id,
+            what=told.label,
+            by=told.who,
+            at=told.stop.stopped_at,
+            reason=told.stop.reason,
+        )
+        for told in stop_labels.labelled(stop_labels.standing(account))
+    ]

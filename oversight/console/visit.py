@@ -91,7 +91,7 @@ def memberships(user: User) -> QuerySet[Member]:
     """The user's members, oldest first, with what every page shows of their accounts."""
     return (
         Member.objects.filter(user=user, account__is_platform=False, account__departed_at__isnull=True)
-        .select_related("user", "account", "account__event_counter", "account__stopped_by__user")
+        .select_related("user", "account", "account__event_counter")
         .order_by("created_at", "id")
     )
 

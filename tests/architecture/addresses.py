@@ -122,6 +122,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/policy/rule-sets/<str:place>/versions/<str:number>/back-test": Address(Door.DECIDE, "POST", VERSION),
     "v1/policy/rule-sets/<str:place>/versions/<str:number>/publish": Address(Door.DECIDE, "POST", VERSION),
     "v1/policy/rule-sets/<str:place>/versions/<str:number>/roll-back": Address(Door.DECIDE, "POST", VERSION),
+    "v1/oversight/stops": Address(Door.KEY),
+    "v1/oversight/stops/<str:id>/resume": Address(Door.KEY, "POST", {"id": "stop"}),
     "account/": Address(Door.MEMBER, "POST"),
     "billing": Address(Door.MEMBER),
     "billing/": Address(Door.MEMBER),

@@ -11,9 +11,9 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import Client
 
-from mailboxes import clock
+from mailboxes import clock, stops
 from mailboxes.api.openapi import document
-from mailboxes.models import ApiKey
+from mailboxes.models import ApiKey, StopScope
 from messaging.recipients import suppressions
 from tests import builders, domain_zone, files
 from tests.builders import Tenant
@@ -61,9 +61,16 @@ def scene() -> Scene:
         "webhook": webhook.pk,
         "delivery": builders.webhook_delivery(webhook).pk,
         "version": builders.rules(alice, mailbox=alice.mailbox).number,
+        "stop": _stop(alice),
         "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
     return Scene(alice, charlie, ids)
+
+
+def _stop(owner: Tenant) -> object:
+    made = stops.stop(owner.owner, scope=StopScope.AGENT, subject_id=owner.agent.pk, now=clock.now())
+    assert made is not None
+    return made.pk
 
 
 def ask(client: Client, route: str, address: Address, ids: Callable[[str], object], **headers: str) -> HttpResponseBase:

@@ -106,7 +106,7 @@ class Backstage:
         return self.do(lambda: decisions.approve(review, reviewer=reviewer, version=None, now=clock.now()))
 
     def stop(self, alice: builders.Tenant, member: Member) -> None:
-        self.do(lambda: stops.stop(alice.account, member=member, reason="Odd prices", now=clock.now()))
+        self.do(lambda: stops.stop(member, reason="Odd prices", now=clock.now()))
 
     def drain(self) -> int:
         """What a worker does; how many attempts it made."""

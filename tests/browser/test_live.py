@@ -147,7 +147,7 @@ def test_a_stop_shows_in_every_tab_and_only_the_owner_with_the_password_resumes(
     expect(page.locator(".numbers")).to_contain_text("3")
     page.get_by_label("Reason").fill("Odd prices")
     page.get_by_label("Type STOP").fill("STOP")
-    page.get_by_role("button", name="Stop all sending").click()
+    page.get_by_role("button", name="Stop sending").click()
     expect(watching.page.locator(".stopbar")).to_contain_text("Rhea stopped it")
     backstage.pass_time(seconds=60)
     backstage.drain()
@@ -273,3 +273,24 @@ def test_the_monitor_shows_a_send_as_it_leaves_and_holds_still_while_it_is_pause
     page.locator("[data-pause]").click()
     page.locator("h1").click()
     expect(page.locator(".feed-row")).to_have_count(2)
+
+
+def test_one_mailbox_is_stopped_in_every_tab_and_the_others_go_on(
+    backstage: Backstage, cast: Cast, tab_of: TabOf
+) -> None:
+    watching = tab_of(cast.ben)
+    watching.open("/monitor/")
+    watching.wait_until_live()
+    page = tab_of(cast.rhea).open("/stop/")
+    page.get_by_text("One mailbox").click()
+    page.get_by_label(cast.alice.mailbox.full_address).check()
+    page.get_by_label("Reason").fill("Odd prices")
+    page.get_by_role("button", name="Stop sending").click()
+    bar = watching.page.locator(".stopbar")
+    expect(bar).to_contain_text(f"Sending of {cast.alice.mailbox.full_address} is stopped.")
+    assert not backstage.is_stopped(cast.alice)
+    owner = tab_of(cast.alice.owner).open("/review/")
+    owner.get_by_role("link", name="Resume…").click()
+    owner.get_by_label("Your password").fill("correct horse battery staple")
+    owner.get_by_role("button", name="Resume sending").click()
+    expect(bar).to_have_count(0)

@@ -44,7 +44,7 @@ def test_one_signs_in_reads_decides_undoes_and_stops_without_script(
     expect(page.get_by_text("Taken back. It waits again.")).to_be_visible()
     page.get_by_role("link", name="Stop").click()
     page.get_by_label("Type STOP").fill("STOP")
-    page.get_by_role("button", name="Stop all sending").click()
+    page.get_by_role("button", name="Stop sending").click()
     expect(page.locator(".stopbar")).to_be_visible()
     assert (backstage.state_of(first), backstage.state_of(second)) == ("open", "rejected")
     assert backstage.is_stopped(cast.alice)

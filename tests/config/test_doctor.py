@@ -26,17 +26,18 @@ from config.heartbeat import heartbeat
 from config.owner import as_owner
 from mailboxes import accounts, clock, departure, dkim_keys, dns_records, mailbox, stops
 from mailboxes.audit import heads
-from mailboxes.models import Domain, Erasure
+from mailboxes.models import Domain, Erasure, StopScope
 from mailboxes.modes import OversightMode
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
 from messaging.mime.types import Envelope
-from messaging.outbound import outbox, outcomes
+from messaging.outbound import dispatch, outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.webhooks import heartbeat as of_webhooks
 from oversight import decisions, reviews
 from tests import builders
 from tests.fakes.dns import name_server
+from tests.flips import SCOPES, Flip
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,10 +193,22 @@ def test_mail_that_nobody_takes_is_named_unless_its_own_people_stopped_it(health
     alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
     builders.submit(alice, now=clock.now() - timedelta(minutes=10))
     assert "nobody takes it" in complaint("outbox")
-    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    stops.stop(alice.owner, reason="Wrong prices.", now=clock.now())
     due = oldest_due()
     assert due is None or clock.now() - due < timedelta(minutes=1), "the platform's own mail only"
     assert findings()["outbox"].is_well
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_mail_that_is_stopped_in_any_scope_is_not_overdue(healthy: None, scope: StopScope) -> None:
+    alice = builders.tenant(mode=OversightMode.AUTONOMOUS)
+    dispatch.drain()
+    builders.submit(alice, now=clock.now() - timedelta(minutes=10))
+    due = oldest_due()
+    assert due is not None
+    Flip(alice, scope).stop()
+    later = oldest_due()
+    assert later is None or later > due, "the platform's own mail only"
 
 
 def test_received_mail_that_nobody_reads_is_named(healthy: None) -> None:
@@ -339,8 +352,14 @@ def test_what_waits_for_people_is_told_and_is_no_ailment(healthy: None) -> None:
         outcomes.record(attempt, lost, now=clock.now())
     assert re.match(r"\d copies may or may not have left, the oldest of 20", findings()["unknown outcomes"].text)
     assert findings()["stops"].text == "nobody's sending is stopped"
-    stops.stop(alice.account, member=alice.owner, reason="Wrong prices.", now=clock.now())
+    stops.stop(alice.owner, reason="Wrong prices.", now=clock.now())
     assert f"sending is stopped for 1: {alice.account.slug} since 20" in findings()["stops"].text
+    stops.stop(alice.owner, scope=StopScope.MAILBOX, subject_id=alice.mailbox.pk, now=clock.now())
+    assert f"1 mailboxes, agents or keys are stopped: mailbox {alice.mailbox.full_address}" in findings()["stops"].text
+    stops.stop_everything(by="operator:test", reason="Odd mail", now=clock.now())
+    told = findings()["stops"]
+    assert "Odd mail" in told.text
+    assert "manage.py go_on" in told.text
 
 
 def test_a_server_that_archives_nothing_is_told_to_be_copied_away(healthy: None) -> None:

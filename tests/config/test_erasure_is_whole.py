@@ -14,7 +14,7 @@ from billing.models import Ending, StripeEvent
 from mailboxes import erasure
 from mailboxes.erasure import Scope
 from mailboxes.ids import new_id
-from mailboxes.models import Account, Epoch, Erasure, Event, IdempotentAnswer, Tombstone, User
+from mailboxes.models import Account, Epoch, Erasure, Event, IdempotentAnswer, Switch, Tombstone, User
 from messaging.models import Remnant, Revision
 from oversight.models import Decision, RuleSetVersion
 
@@ -41,6 +41,7 @@ STAYS: dict[type[Model], str] = {
     Group.permissions.through: "rights of such roles",
     Group: "roles of operators; none are used",
     Permission: "names of our own models",
+    Switch: "one row about the server",
     StripeEvent: "ids of Stripe's events, for 30 days",
     Remnant: "names of objects in storage that are to be removed; they name no account",
     Tombstone: "keyed hashes: what nobody else may have",

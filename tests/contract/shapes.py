@@ -163,6 +163,17 @@ PLAIN_MESSAGE = {
 }
 SENT_MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "droppedHeaders": [TEXT], "attachments": Absent()}
 MESSAGE = PLAIN_MESSAGE | {"review": Maybe(REVIEW), "attachments": [ATTACHMENT]}
+STOP = {
+    "id": ID,
+    "scope": one_of("everything", "account", "mailbox", "agent", "key"),
+    "subjectId": Maybe(ID),
+    "subject": Maybe(TEXT),
+    "reason": Maybe(TEXT),
+    "by": TEXT,
+    "stoppedAt": MOMENT,
+    "resumedAt": Maybe(MOMENT),
+    "resumedBy": Maybe(TEXT),
+}
 REVIEW_DETAIL = REVIEW | {
     "message": PLAIN_MESSAGE | {"attachments": [ATTACHMENT]},
     "mailboxId": ID,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from mailboxes import domains
+from mailboxes import clock, domains, stops
 from messaging.models import Message
 from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
@@ -41,6 +41,7 @@ from .shapes import (
     RULES_VERSION,
     SENT_MESSAGE,
     SIGNUP,
+    STOP,
     SUPPRESSION,
     TEXT,
     THREAD,
@@ -152,6 +153,12 @@ def roll_back(scene: Scene) -> Answer:
     owner = scene.with_rules()
     owner.post(f"{RULES}/versions/2/publish")
     return owner.post(f"{RULES}/versions/1/roll-back")
+
+
+def resumed_stop(scene: Scene) -> Answer:
+    made = scene.rhea.post("/oversight/stops", {"scope": "account"})
+    stops.resume(scene.alice.owner, now=clock.now())
+    return scene.rhea.post(f"/oversight/stops/{made.json['stop']['id']}/resume")
 
 
 def verify_domain(scene: Scene) -> Answer:
@@ -322,6 +329,19 @@ OPERATIONS = [
     ),
     Operation("requestChanges", give_back, 200, ONE_REVIEW),
     Operation("resubmitMessage", resubmit, 200, {"message": SENT_MESSAGE}),
+    Operation(
+        "listStops",
+        lambda scene: (scene.rhea.post("/oversight/stops", {"scope": "account"}), scene.api.get("/oversight/stops"))[1],
+        200,
+        {"stops": [STOP], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation(
+        "createStop",
+        lambda scene: scene.rhea.post("/oversight/stops", {"scope": "account", "reason": "Odd prices."}),
+        201,
+        {"stop": STOP},
+    ),
+    Operation("resumeStop", resumed_stop, 200, {"stop": STOP}),
     Operation(
         "requestUpgrade",
         lambda scene: scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"}),

@@ -67,6 +67,8 @@ ALLOWED = {
     "backTestRules",
     "publishRules",
     "rollBackRules",
+    "createStop",
+    "resumeStop",
     "createUpgradeCheckout",
     "setPostVerifyTarget",
     "submitSupportTicket",

@@ -29,7 +29,15 @@ LEFT_OUT = ("deleteAccount",)
 # Where a 400 says what no schema can: the password is one of the most common, the attachment is nobody's, ...
 NOT_BY_SCHEMA = (
     *("createSignup", "createMailbox", "createDomain", "createWebhook", "updateWebhook"),
-    *("sendMessage", "resubmitMessage", "createUpgradeCheckout", "streamEvents", "listEvents", "requestUpgrade"),
+    *(
+        "sendMessage",
+        "resubmitMessage",
+        "createUpgradeCheckout",
+        "createStop",
+        "streamEvents",
+        "listEvents",
+        "requestUpgrade",
+    ),
     *("editReview", "requestChanges"),  # nothing changes, or one body only; instructions of spaces
     *("evaluatePolicy", "proposeRules", "backTestRules"),
 )

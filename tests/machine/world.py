@@ -162,10 +162,10 @@ class World:
         suppressions.add(self._cast.alice.account, address, reason=SuppressionReason.MANUAL, now=self._now)
 
     def stop(self) -> bool:
-        return stops.stop(self._cast.alice.account, member=self._cast.rhea, reason="test", now=self._now)
+        return stops.stop(self._cast.rhea, reason="test", now=self._now) is not None
 
     def resume(self) -> bool:
-        return stops.resume(self._cast.alice.account, member=self._cast.alice.owner, now=self._now)
+        return stops.resume(self._cast.alice.owner, now=self._now) is not None
 
     def set_mode(self, box: int, mode: str) -> None:
         mailbox.set_mode(self._box(box), OversightMode(mode), by="test", now=self._now)

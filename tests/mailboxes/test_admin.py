@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from mailboxes import clock, keys, support
+from mailboxes import clock, keys, stops, support
 from mailboxes.admin import base
 from mailboxes.errors import Unauthenticated
 from mailboxes.models import Event, Limit, MailboxStatus, Member, Role, User
@@ -261,3 +261,25 @@ def test_a_question_is_read_and_closed(desk: Client, operator: User, alice: Tena
     ticket.refresh_from_db()
     assert ticket.closed_at is not None
     assert last_event(alice, "support.closed") == {"ticket_id": str(ticket.pk), "by": f"operator:{operator.pk}"}
+
+
+def test_everything_is_stopped_by_an_operator_and_goes_on(desk: Client, operator: User, alice: Tenant) -> None:
+    add = reverse("admin:mailboxes_stop_add")
+    assert "Type STOP to confirm." in desk.post(add, {"reason": "Odd mail", "confirm": "yes"}).content.decode()
+    assert stops.of_everything() is None
+    assert desk.post(add, {"reason": "Odd mail", "confirm": "STOP"}).status_code == 302
+    made = stops.of_everything()
+    assert made is not None
+    assert (made.reason, made.by) == ("Odd mail", f"operator:{operator.pk}")
+    assert "stopped already" in desk.post(add, {"reason": "Again", "confirm": "STOP"}).content.decode()
+    act(desk, "go_on", made)
+    assert stops.of_everything() is None
+
+
+def test_an_operator_does_not_resume_what_an_account_stopped(desk: Client, alice: Tenant) -> None:
+    made = stops.stop(alice.owner, now=clock.now())
+    assert made is not None
+    assert desk.get(page(made)).status_code == 200
+    act(desk, "go_on", made)
+    made.refresh_from_db()
+    assert made.is_active

@@ -18,7 +18,8 @@ from messaging.models import (
     Status,
     SuppressionReason,
 )
-from messaging.outbound import delivery, dispatch, outbox, outcomes
+from messaging.outbound import delivery, dispatch, lookout, outbox, outcomes
+from messaging.outbound.answers import Answers
 from messaging.outbound.backoff import GIVE_UP_AFTER
 from messaging.outbound.mail import Mail
 from messaging.outbound.outcomes import Outcome, OutcomeKind
@@ -165,19 +166,39 @@ def test_no_body_leaves_when_the_suppression_comes_while_the_relay_is_on_the_lin
     assert (recipient_of(message).code, relay.taken) == ("suppressed", [])
 
 
-def test_no_body_leaves_when_sending_was_stopped_after_the_claim(alice: Tenant, relay: Sink) -> None:
+def test_no_body_leaves_when_sending_was_stopped_after_the_claim(
+    alice: Tenant, relay: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message, attempt = _claimed(alice)
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
-    outcome = delivery.attempt(attempt, now=clock.now())
+    monkeypatch.setattr(lookout, "FRESH", 60)
+    answers = Answers()
+    answers.lookout.saw(attempt.standing.generation)
+    stops.stop(alice.owner, reason="test", now=clock.now())
+    outcome = delivery.attempt(attempt, now=clock.now(), answers=answers)
     outcomes.record(attempt, outcome, now=clock.now())
     assert (outcome.kind, outcome.code) == (OutcomeKind.WITHDRAWN, "stopped")
-    assert relay.offered == ["kim@friends.example"], "the stop came after preflight: the mark itself must see it"
+    assert relay.offered == ["kim@friends.example"], "the stop came after the look: the mark itself must see it"
     assert relay.taken == []
     message.refresh_from_db()
     assert (message.status, recipient_of(message).state) == (Status.QUEUED, RecipientState.WAITING)
     assert dispatch.drain() == 0
-    stops.resume(alice.account, member=alice.owner, now=clock.now())
+    stops.resume(alice.owner, now=clock.now())
     dispatch.drain()
+    assert len(relay.taken) == 1
+
+
+def test_nothing_is_said_to_the_relay_when_sending_was_stopped_before_the_look(alice: Tenant, relay: Sink) -> None:
+    _, attempt = _claimed(alice)
+    stops.stop(alice.owner, reason="test", now=clock.now())
+    outcome = delivery.attempt(attempt, now=clock.now())
+    assert (outcome.kind, outcome.code) == (OutcomeKind.WITHDRAWN, "stopped")
+    assert (relay.connections_count, relay.offered) == (0, [])
+
+
+def test_mail_goes_on_when_what_was_stopped_meanwhile_is_not_its_own(alice: Tenant, relay: Sink) -> None:
+    _, attempt = _claimed(alice)
+    stops.stop(builders.tenant("bob").owner, reason="test", now=clock.now())
+    assert delivery.attempt(attempt, now=clock.now()).kind is OutcomeKind.SENT
     assert len(relay.taken) == 1
 
 

@@ -87,11 +87,11 @@ class TestFrames:
     def test_tell_a_stop_with_the_banner(self) -> None:
         alice = builders.tenant()
         before = head(alice.owner)
-        stops.stop(alice.account, member=alice.owner, reason="Odd prices", now=clock.now())
+        stops.stop(alice.owner, reason="Odd prices", now=clock.now())
         message = since(seat(alice.owner), alice.owner, before)
         assert "All sending is stopped." in message["content"]
         assert message["urgent"] == "All sending is stopped by Alice."
-        stops.resume(alice.account, member=alice.owner, now=clock.now())
+        stops.resume(alice.owner, now=clock.now())
         message = since(seat(alice.owner), alice.owner, message["cursor"])
         assert "stopped." not in message["content"]
 
@@ -108,7 +108,7 @@ class TestFrames:
         alice = builders.tenant()
         review = builders.held(alice, subject="The subject", body_text="Nobody else may read this.\n")
         approve(review, alice.owner)
-        stops.stop(alice.account, member=alice.owner, reason="", now=clock.now())
+        stops.stop(alice.owner, reason="", now=clock.now())
         told = json.dumps(since(seat(alice.owner), alice.owner))
         assert "The subject" in told
         for trace in ("<form", "csrf", "Nobody else", "<input", "hx-post"):

@@ -303,7 +303,7 @@ def test_a_row_answers_with_its_tombstone_and_the_tray() -> None:
 def test_a_stopped_account_is_told_where_one_decides() -> None:
     alice = builders.tenant()
     review = builders.held(alice)
-    stops.stop(alice.account, member=alice.owner, reason="Odd prices", now=clock.now())
+    stops.stop(alice.owner, reason="Odd prices", now=clock.now())
     page = text_of(seat(alice.owner).get(url_of(review)))
     assert "All sending is stopped." in page
     assert "it would wait until somebody resumes it" in page

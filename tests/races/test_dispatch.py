@@ -70,7 +70,7 @@ def test_no_body_begins_when_a_stop_has_committed(alice: Tenant, relay: Sink) ->
 
     def stop() -> datetime:
         sleep(0.15)
-        stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+        stops.stop(alice.owner, reason="test", now=clock.now())
         return clock.now()
 
     committed_at = race([*[_worker] * (THREADS - 1), stop])[-1]
@@ -79,7 +79,7 @@ def test_no_body_begins_when_a_stop_has_committed(alice: Tenant, relay: Sink) ->
     assert dispatch.drain() == 0
     sent = Message.objects.filter(account=alice.account, status=Status.SENT).count()
     assert sent == len(relay.taken)
-    stops.resume(alice.account, member=alice.owner, now=clock.now())
+    stops.resume(alice.owner, now=clock.now())
     dispatch.drain()
     assert len(relay.taken) == MESSAGES
     assert set(relay.copies().values()) == {1}

@@ -10,12 +10,13 @@ import zeal
 from django.db import connection
 from pytest_django import Settings
 
-from mailboxes import clock, stops
+from mailboxes import clock, switch
+from mailboxes.models import Stop, StopScope
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Message, RecipientState, SuppressionReason
 from messaging.outbound import outbox
 from messaging.recipients import suppressions
-from tests import builders
+from tests import builders, flips
 from tests.builders import Tenant
 from tests.machine import workers
 from tests.races.harness import THREADS, Act, family, in_rounds
@@ -35,18 +36,49 @@ def alice(settings: Settings, transactional_db: None) -> Iterator[Tenant]:
 
 
 @in_rounds
-def test_no_attempt_is_claimed_and_no_body_begins_after_a_stop(alice: Tenant, rounds: int) -> None:
-    with family("stop: claim and mark", rounds) as people:
+@pytest.mark.parametrize("scope", flips.SCOPES)
+def test_no_attempt_is_claimed_and_no_body_begins_after_a_stop(alice: Tenant, scope: StopScope, rounds: int) -> None:
+    flip = flips.Flip(alice, scope)
+    with family(f"stop of {scope.value}: claim and mark", rounds) as people:
         for _ in range(rounds):
             message = builders.submit(alice, to=_addresses())
-            results = people.race([_stopping(alice), *[_working] * (THREADS - 1)])
+            results = people.race([flip.stop, *[_working] * (THREADS - 1)])
             stopped_at = results[0]
             assert isinstance(stopped_at, datetime)
             assert not Attempt.objects.filter(started_at__gt=stopped_at).exists()
             assert not Attempt.objects.filter(data_at__gt=stopped_at).exists()
             assert _begun_after(results[1:], stopped_at) <= {"withdrawn"}
             assert outbox.claim_due(limit=100, now=clock.now()) == []
-            stops.resume(alice.account, member=alice.owner, now=clock.now())
+            flip.resume()
+            _drop(message)
+            people.winners += 1
+
+
+@in_rounds
+def test_one_of_eight_stops_and_one_of_eight_resumes(alice: Tenant, rounds: int) -> None:
+    flip = flips.Flip(alice, StopScope.MAILBOX)
+    before = switch.generation()
+    with family("stop and resume of one mailbox", rounds) as people:
+        for _ in range(rounds):
+            assert sum(made is not None for made in people.race([flip.try_stop] * THREADS)) == 1
+            assert sum(ended is not None for ended in people.race([flip.try_resume] * THREADS)) == 1
+            people.winners += 2
+    assert switch.generation() == before + 2 * rounds
+    assert Stop.objects.filter(resumed_at__isnull=False).count() == rounds
+
+
+@in_rounds
+def test_stops_of_all_scopes_and_claims_never_wait_in_a_ring(alice: Tenant, rounds: int) -> None:
+    """Every kind of flip at once, with workers among them: PostgreSQL would end a ring by an error."""
+    every = [flips.Flip(alice, scope) for scope in flips.SCOPES]
+    with family("stops of all scopes at once", rounds) as people:
+        for _ in range(rounds):
+            message = builders.submit(alice, to=_addresses())
+            people.race([*(flip.try_stop for flip in every), *[_working] * (THREADS - len(every))])
+            people.race([*(flip.try_resume for flip in every), *[_working] * (THREADS - len(every))])
+            assert not Stop.objects.filter(resumed_at__isnull=True).exists()
+            alice.account.refresh_from_db()
+            assert (alice.account.stopped_at, alice.account.stopped_subjects) == (None, None)
             _drop(message)
             people.winners += 1
 
@@ -71,14 +103,6 @@ def test_no_body_begins_after_its_recipient_was_suppressed(alice: Tenant, rounds
 
 def _addresses() -> tuple[str, ...]:
     return tuple(f"kim{number}@friends.example" for number in range(MAILS))
-
-
-def _stopping(owner: Tenant) -> Act:
-    def stop() -> datetime:
-        assert stops.stop(owner.account, member=owner.owner, reason="test", now=clock.now())
-        return clock.now()
-
-    return stop
 
 
 def _suppressing(owner: Tenant, address: str) -> Act:

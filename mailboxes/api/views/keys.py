@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import keys, test_accounts
+from mailboxes import keys, stops, test_accounts
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import NewKeyRequest
@@ -63,6 +63,7 @@ class Keys(ApiView):
         asked = self.asked(NewKeyRequest)
 
         def act() -> Answer:
+            stops.check_goes(self.principal.key)
             agent = self._agent(asked.get("environment"))
             mailboxes = self._mailboxes(agent.account, asked.get("mailboxIds") or ())
             key, text = keys.create_agent_key(agent, name=asked.get("name") or "", mailboxes=mailboxes, now=self.now)

@@ -42,10 +42,22 @@ class OutcomeUnknown(SendFailure):
     """Bytes may have left and the answer is lost. The machine must not try again."""
 
 
+def nobody_looks() -> None:
+    """For a hand-over that nobody can stop."""
+
+
 class Transport(Protocol):
-    def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
+    def send(
+        self,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        on_data: Callable[[], None],
+        look: Callable[[], None] = nobody_looks,
+    ) -> SendResult:
         """Hand over `raw` (wire bytes, checked) to the envelope's one recipient.
 
+        `look` is called before anything is said of this mail, and raises when it was stopped meanwhile.
         `on_data` is called right before the first byte of the body: it makes "bytes may have left" durable, or raises
         to keep them here. Before it failures are transient or permanent; after it, without an answer, OutcomeUnknown.
         """

@@ -22,7 +22,7 @@ from urllib3.exceptions import NewConnectionError
 from mailboxes import dns_records
 from messaging.mime.types import Envelope
 
-from .base import OutcomeUnknown, PermanentFailure, SendResult, TransientFailure
+from .base import OutcomeUnknown, PermanentFailure, SendResult, TransientFailure, nobody_looks
 from .connection import clean
 
 TIMEOUT = (30, 300)
@@ -45,11 +45,19 @@ class ProviderTransport:
 
     name: str
 
-    def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
+    def send(
+        self,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        on_data: Callable[[], None],
+        look: Callable[[], None] = nobody_looks,
+    ) -> SendResult:
         endpoint = RAW_ENDPOINTS[self.name]
         backend = _backend(endpoint)
         request = endpoint.request(backend, envelope, raw)
         with backend.create_session() as session:
+            look()
             on_data()
             try:
                 response = session.request("POST", timeout=TIMEOUT, allow_redirects=False, **request)

@@ -18,7 +18,7 @@ from messaging.mime.types import Envelope
 from messaging.models import Captured
 
 from . import simulator
-from .base import SendResult
+from .base import SendResult, nobody_looks
 from .relay import Relay, Tls
 from .smtp import SmtpTransport
 
@@ -31,11 +31,18 @@ class SandboxTransport:
     number: int
     is_test: bool = False
 
-    def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
+    def send(
+        self,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        on_data: Callable[[], None],
+        look: Callable[[], None] = nobody_looks,
+    ) -> SendResult:
         (address,) = envelope.recipients
         local, _, domain = address.rpartition("@")
         if domain == settings.TEST_DOMAIN if self.is_test else addresses.is_ours(domain):
-            result = listener().send(envelope, raw, on_data=on_data)
+            result = listener().send(envelope, raw, on_data=on_data, look=look)
             self._capture(envelope, raw, is_looped=True)
             return result
         play = simulator.play_of(local) if domain == settings.SIMULATOR_DOMAIN else simulator.Play()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from messaging.faultpoints import faultpoint
 from messaging.mime.types import Envelope
 
-from .base import OutcomeUnknown, PermanentFailure, SendFailure, SendResult, TransientFailure
+from .base import OutcomeUnknown, PermanentFailure, SendFailure, SendResult, TransientFailure, nobody_looks
 from .connection import Session, Timeouts, clean, connect
 from .relay import Relay
 
@@ -35,8 +35,17 @@ class SmtpTransport:
     timeouts: Timeouts = field(default_factory=Timeouts)
     is_kept: bool = True
 
-    def send(self, envelope: Envelope, raw: bytes, *, on_data: Callable[[], None]) -> SendResult:
-        session = self._begin(envelope, size=len(raw))
+    def send(
+        self,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        on_data: Callable[[], None],
+        look: Callable[[], None] = nobody_looks,
+    ) -> SendResult:
+        look()
+        session = self._begin(envelope, size=len(raw), look=look)
+        _look_again(session, look)
         try:
             _expect(session.command("DATA"), START_INPUT)
         except SendFailure as failure:
@@ -55,7 +64,7 @@ class SmtpTransport:
         self._keep(session, code)
         return _result_of_dot(code, text)
 
-    def _begin(self, envelope: Envelope, *, size: int) -> Session:
+    def _begin(self, envelope: Envelope, *, size: int, look: Callable[[], None]) -> Session:
         """A session that took the envelope. A kept one that died is replaced: that says nothing of this mail."""
         kept = _kept.sessions.pop(self.relay, None)
         if kept is not None and kept.is_worn:
@@ -70,6 +79,7 @@ class SmtpTransport:
                 if failure.code != str(SERVICE_CLOSING):
                     raise
         session = connect(self.relay, self.timeouts)
+        _look_again(session, look)  # connecting may have taken half a minute
         try:
             return self._address(session, envelope, size=size)
         except OSError as error:
@@ -136,6 +146,15 @@ def stuffed(raw: bytes) -> bytes:
     """
     doubled = raw.replace(b"\r\n.", b"\r\n..")
     return b"." + doubled if doubled.startswith(b".") else doubled
+
+
+def _look_again(session: Session, look: Callable[[], None]) -> None:
+    try:
+        look()
+    except BaseException:
+        # What was begun there is void with the connection (RFC 5321, section 4.1.1.4).
+        session.drop()
+        raise
 
 
 def _expect(reply: tuple[int, str], wanted: int = 250) -> None:

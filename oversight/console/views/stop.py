@@ -1,4 +1,4 @@
-"""`/stop/` and `/stop/resume/`: the kill switch of an account, in full pages that need no script."""
+"""`/stop/` and `/stop/resume/`: the kill switch of an account and its parts, in full pages that need no script."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.views.decorators.http import require_http_methods
 
 from mailboxes import stops
 from mailboxes.errors import Forbidden
+from mailboxes.models import StopScope
 from messaging.models import Recipient, Status
 from oversight import reviews
-from oversight.console import shell
+from oversight.console import shell, stopping
 from oversight.console.forms import ProofForm, StopForm, shown
 from oversight.console.views import proof
 from oversight.console.visit import Visit, page
@@ -25,29 +26,43 @@ from oversight.models import ReviewState
 def stop(request: HttpRequest, visit: Visit) -> HttpResponse:
     if not visit.member.may_decide:
         raise Forbidden("Only a reviewer, admin or owner may stop sending.", fix="Ask one of them.")
-    if visit.member.account.stopped_at:
-        return redirect("console:resume")
     form = StopForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        stops.stop(visit.member.account, member=visit.member, reason=form.cleaned_data["reason"], now=visit.now)
-        messages.success(request, "Stopped. Nothing leaves until an owner or admin resumes.")
-        return redirect("console:queue")
-    context = {"counts": effect(visit), "form": shown(form)}
+        return _stopped(request, visit, form)
+    around = shell.of(visit)
+    context = {
+        "shell": around,
+        "counts": effect(visit),
+        "groups": stopping.groups(visit),
+        "standing": around.stopped,
+        "is_account_stopped": visit.member.account.stopped_at is not None,
+        "form": shown(form),
+    }
     return shell.render(request, visit, "oversight/stop.html", context, status=422 if form.errors else 200)
+
+
+def _stopped(request: HttpRequest, visit: Visit, form: StopForm) -> HttpResponse:
+    scope, subject = form.cleaned_data["what"]
+    made = stops.stop(visit.member, scope=scope, subject_id=subject, reason=form.cleaned_data["reason"], now=visit.now)
+    said = "Stopped. Nothing of it leaves until an owner or admin resumes." if made else "It was stopped already."
+    messages.success(request, said)
+    return redirect("console:queue")
 
 
 @sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @page
 def resume(request: HttpRequest, visit: Visit) -> HttpResponse:
-    stopped = shell.stopped_of(visit.member.account)
+    standing = [one for one in shell.stopped_of(visit.member.account) if one.is_ours]
+    asked = (request.POST if request.method == "POST" else request.GET).get("stop", "")
+    stopped = next((one for one in standing if str(one.id) == asked), None if asked else next(iter(standing), None))
     if stopped is None:
         return redirect("console:queue")
     form = ProofForm(request.POST if request.method == "POST" else None)
     is_asked = request.method == "POST" and visit.member.may_manage and form.is_valid()
     if is_asked and proof.is_given(request, visit, form):
-        stops.resume(visit.member.account, member=visit.member, now=visit.now)
-        messages.success(request, "Sending goes on.")
+        stops.resume(visit.member, scope=StopScope(stopped.scope), subject_id=stopped.subject_id, now=visit.now)
+        messages.success(request, "Sending goes on: all that waited for it leaves.")
         return redirect("console:queue")
     context = {
         "stopped": stopped,

@@ -127,7 +127,7 @@ def test_a_person_stops_all_sending(stack: Stack, note: Note) -> None:
     with stack.load(30) as load:
         time.sleep(3)
         # Read behind the commit: what has begun by then may still have been on its way before it.
-        act = "stops.stop(a, member=m, reason='drill', now=clock.now()); print(clock.now().isoformat())"
+        act = "stops.stop(m, reason='drill', now=clock.now()); print(clock.now().isoformat())"
         moment = stack.python(stop + act).split()[-1]
         time.sleep(4)
     query = "SELECT count(*) FILTER (WHERE t.started_at > %s), count(*) FILTER (WHERE t.data_at > %s) "
@@ -136,7 +136,7 @@ def test_a_person_stops_all_sending(stack: Stack, note: Note) -> None:
     query += "WHERE a.slug = 'demo'"
     started, marked = stack.rows(query, moment, moment)[0]
     waiting = stack.unsettled(load.accepted)
-    stack.python(stop + "stops.resume(a, member=m, now=clock.now())")
+    stack.python(stop + "stops.resume(m, now=clock.now())")
     figures = stack.verdict(load)
     note(attempts_after_the_stop=started, bodies_after_the_stop=marked, waited=waiting, **figures)
     assert (started, marked) == (0, 0)

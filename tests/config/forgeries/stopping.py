@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mailboxes import clock, mailbox, stops
+from mailboxes.models import StopScope
 from mailboxes.modes import OversightMode
 from messaging.models import SuppressionReason
 from messaging.outbound import outbox
@@ -13,6 +14,7 @@ from oversight import decisions
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
+from tests.flips import Flip
 
 from .forging import Forgery, attempted, forge
 
@@ -36,15 +38,37 @@ def attempt_starts_in_a_read_only_mailbox(alice: Tenant) -> None:
 
 def attempt_starts_while_sending_is_stopped(alice: Tenant) -> None:
     attempted(alice)
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+    stops.stop(alice.owner, reason="test", now=clock.now())
     forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
 
 
 def body_begins_while_sending_is_stopped(alice: Tenant) -> None:
     attempted(alice)
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
-    stops.resume(alice.account, member=alice.owner, now=clock.now() + timedelta(days=1))
+    stops.stop(alice.owner, reason="test", now=clock.now())
+    stops.resume(alice.owner, now=clock.now() + timedelta(days=1))
     forge("UPDATE messaging_attempt SET data_at = now() + interval '1 hour'")
+
+
+def attempt_starts_while_its_mailbox_is_stopped(alice: Tenant) -> None:
+    _part_stopped(alice, StopScope.MAILBOX)
+
+
+def attempt_starts_while_its_agent_is_stopped(alice: Tenant) -> None:
+    _part_stopped(alice, StopScope.AGENT)
+
+
+def attempt_starts_while_its_key_is_stopped(alice: Tenant) -> None:
+    _part_stopped(alice, StopScope.KEY)
+
+
+def attempt_starts_while_everything_is_stopped(alice: Tenant) -> None:
+    _part_stopped(alice, StopScope.EVERYTHING)
+
+
+def _part_stopped(alice: Tenant, scope: StopScope) -> None:
+    attempted(alice)
+    Flip(alice, scope).stop()
+    forge("UPDATE messaging_attempt SET started_at = now() + interval '1 hour'")
 
 
 def body_begins_after_the_suppression(alice: Tenant) -> None:
@@ -68,6 +92,10 @@ FORGERIES: list[tuple[str, Forgery]] = [
     ("I10", attempt_starts_in_a_paused_mailbox),
     ("I10", attempt_starts_in_a_read_only_mailbox),
     ("I11", attempt_starts_while_sending_is_stopped),
+    ("I11", attempt_starts_while_its_mailbox_is_stopped),
+    ("I11", attempt_starts_while_its_agent_is_stopped),
+    ("I11", attempt_starts_while_its_key_is_stopped),
+    ("I11", attempt_starts_while_everything_is_stopped),
     ("I11", body_begins_while_sending_is_stopped),
     ("I20", body_begins_after_the_suppression),
     ("I40", revoked_key_sends),
