@@ -38,6 +38,7 @@ app.conf.beat_schedule = {
     "sweep outbox": _every(5.0, DRAIN_OUTBOX),
     "take back overdue": _every(30.0, "messaging.take_back_overdue"),
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
+    "run batches": _every(10.0, "oversight.run_batches"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),

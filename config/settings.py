@@ -61,6 +61,15 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# The queue of reviews: whether people claim (off, optional, required) and for how long; how many of one key may wait
+# (0: any number); how many one act may decide at once.
+CLAIMS = _text("CLAIMS", "optional")
+if CLAIMS not in {"off", "optional", "required"}:
+    raise ImproperlyConfigured(f"CLAIMS must be off, optional or required, not {CLAIMS!r}")
+CLAIM_SECONDS = _number("CLAIM_SECONDS", 120)
+PENDING_PER_KEY = _number("PENDING_PER_KEY", 1000)
+BULK_APPROVE_MOST = _number("BULK_APPROVE_MOST", 200)
+BULK_REJECT_MOST = _number("BULK_REJECT_MOST", 10_000)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)

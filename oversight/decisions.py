@@ -18,7 +18,7 @@ from messaging.models import Status
 from messaging.outbound import drafts, outbox
 from messaging.outbound.clearance import Clearance
 
-from . import quota_return, reviews
+from . import claims, quota_return, reviews
 from .models import Decision, DecisionKind, Door, Review, ReviewState
 
 REJECT_REASONS = {
@@ -144,6 +144,13 @@ def may_decide(review: Review, *, principal: Principal) -> bool:
     return _refusal(review, principal=principal) is None
 
 
+def check_may_decide(review: Review, *, principal: Principal) -> None:
+    """Refuse whoever could not decide this review: Forbidden, with the reason."""
+    refusal = _refusal(review, principal=principal)
+    if refusal is not None:
+        raise refusal
+
+
 def _lock(review: Review, *, reviewer: Reviewer) -> Review:
     found = (
         reviews.visible(reviewer.principal)
@@ -191,6 +198,8 @@ def _lock_open(review: Review, *, reviewer: Reviewer, version: int | None, now: 
             fix="Read the review again.",
         )
     _check_version(locked, version)
+    assert reviewer.principal.member is not None  # `_lock` let nobody else pass
+    claims.check(locked, member=reviewer.principal.member, now=now)
     return locked
 
 
@@ -232,6 +241,7 @@ def _close(review: Review, state: ReviewState, *, reviewer: Reviewer, note: str,
     assert member is not None
     review.state, review.decided_at, review.note = state, now, note
     review.decided_by = member.user.name or member.user.email
+    review.claimed_by = review.claimed_until = review.snoozed_until = None
 
 
 def _record(review: Review, decision: Decision, *, now: datetime, **facts: object) -> None:

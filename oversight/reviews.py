@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from mailboxes import events
 from mailboxes.errors import NotFound
@@ -18,7 +18,7 @@ from messaging.lifecycle import Reason
 from messaging.models import Direction, Message, Status
 from messaging.outbound import outbox
 
-from . import quota_return
+from . import opening, quota_return
 from .models import Review, ReviewState
 from .policy.types import Verdict
 
@@ -26,8 +26,8 @@ EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
 
 def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
-    """A new review of a held message."""
-    review = Review.objects.create(
+    """A new review of a held message. Raises LimitReached where too much of its author's key waits already."""
+    review = Review(
         account_id=message.account_id,
         mailbox_id=message.mailbox_id,
         message=message,
@@ -39,6 +39,7 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
         opened_at=now,
         expires_at=now + timedelta(days=settings.REVIEW_EXPIRES_DAYS),
     )
+    opening.store(review, message)
     record(review, "review.opened", now=now, reason=verdict.code)
     return review
 
@@ -98,9 +99,14 @@ def expire_due(*, now: datetime, limit: int = 100) -> int:
     return expired
 
 
-def pending(actor: Principal) -> QuerySet[Review]:
-    """Open reviews in the principal's scope, soonest expiry first."""
-    return pending_order(visible(actor))
+def pending(actor: Principal, *, now: datetime | None = None) -> QuerySet[Review]:
+    """Open reviews in the principal's scope, soonest expiry first; with `now` those only that nobody has snoozed."""
+    return pending_order(visible(actor) if now is None else awake(visible(actor), now=now))
+
+
+def awake(found: QuerySet[Review], *, now: datetime) -> QuerySet[Review]:
+    """Those of them that nobody has put out of sight, or that have come back by themselves."""
+    return found.filter(Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=now))
 
 
 def pending_order(found: QuerySet[Review]) -> QuerySet[Review]:

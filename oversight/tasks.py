@@ -7,12 +7,18 @@ from celery import shared_task
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 
-from . import departures, reviews
+from . import batches, bulk, departures, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
 def expire_reviews() -> None:
     reviews.expire_due(now=clock.now())
+
+
+@shared_task(name=bulk.RUN_BATCHES)
+def run_batches() -> None:
+    """Decide what people have asked for many at once. Rung by whoever asks, and swept."""
+    batches.run_due()
 
 
 @shared_task(name="oversight.cancel_departed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -12,9 +12,11 @@ from mailboxes.models import Account, Agent, Event, Limit, LimitKind, Mailbox, M
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
-from messaging.models import Message, WebhookDelivery, WebhookEndpoint
+from messaging.models import DeadLetter, Message, WebhookDelivery, WebhookEndpoint
+from messaging.outbound import outbox, outcomes
+from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.webhooks import endpoints
-from oversight import submission
+from oversight import decisions, submission
 from oversight.decisions import Reviewer
 from oversight.models import Door, Review
 
@@ -89,6 +91,18 @@ def submit(owner: Tenant, *, now: datetime | None = None, **fields: Any) -> Mess
 def held(owner: Tenant, **fields: Any) -> Review:
     """The open review of a message submitted to a gated mailbox."""
     return Review.objects.select_related("message", "mailbox").get(message=submit(owner, **fields))
+
+
+def dead_letter(owner: Tenant) -> DeadLetter:
+    """What a relay leaves that puts a message off for six days: an approved one, whose last retry is spent."""
+    review, at = held(owner), clock.now()
+    decisions.approve(review, reviewer=reviewer(owner.owner), version=None, now=at)
+    for moment in (at + timedelta(minutes=2), at + timedelta(days=6)):
+        [attempt] = [
+            one for one in outbox.claim_due(limit=100, now=moment) if one.recipient.message_id == review.message_id
+        ]
+        outcomes.record(attempt, Outcome(OutcomeKind.DEFERRED, "451", "Come back later."), now=moment)
+    return DeadLetter.objects.get(message=review.message_id, ended_at__isnull=True)
 
 
 def reviewer(person: Member, door: Door = Door.CONSOLE) -> Reviewer:

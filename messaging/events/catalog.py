@@ -11,6 +11,7 @@ DESCRIPTION = (
 )
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
+DEAD = f"{MESSAGE}, `recipient_id`, `reason`, `by`"
 REVIEW = "`review_id`, `message_id`, `version`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
@@ -113,6 +114,8 @@ _MESSAGES = (
         "That the addresses are wrong: read `reason`, and each recipient's state in the message.",
         f"{MESSAGE}, `reason`",
     ),
+    Kind("message.requeued", "A human has a recipient tried again whose tries were spent.", "Success.", DEAD),
+    Kind("message.dropped", "A human gave up a recipient whose tries were spent.", "More of the others.", DEAD),
     Kind(
         "message.unknown",
         "The message may have left: the mail server's answer was lost. It is never sent again by itself.",

@@ -16,5 +16,10 @@ NOT_TOLD = {
     "message.refused": "Answered with 403 when it was asked; no agent sees it listed.",
     "message.viewed_by_operator": "For the account's humans: the operator's looks are theirs to judge.",
     "platform.": "The house's own.",
+    "review.batch_started": "How people go about their work; each decision of a batch is told.",
+    "review.batch_finished": "As above.",
+    "review.claims_changed": "As above.",
+    "review.snoozed": "As above.",
+    "review.woken": "As above.",
     "support.": "Between the account's humans and the operator.",
 }

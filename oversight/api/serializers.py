@@ -26,6 +26,8 @@ from messaging.api.serializers import (
 from messaging.models import Message
 from oversight.models import Review, ReviewState
 
+from .queue_serializers import ClaimSerializer
+
 ACTIONS = ["approve", "reject", "undo"]
 
 
@@ -57,13 +59,16 @@ _REVIEW = ReviewSerializer()
 
 
 class ReviewDetailSerializer(ReviewSerializer):
-    """A review with the message that it is about. `seal` and `allowedActions` are there for reviewers only."""
+    """A review with the message that it is about. `seal` and what follows it are there for reviewers only."""
 
     message = MessageSerializer()
     mailboxId = serializers.UUIDField(source="mailbox_id")
     agent = AgentSerializer(source="message.agent", allow_null=True)
     seal = serializers.CharField(required=False, help_text="SHA-256 of exactly what an approval would send.")
     allowedActions = serializers.ListField(child=serializers.ChoiceField(choices=ACTIONS), required=False)
+    claim = ClaimSerializer(required=False, allow_null=True, help_text="Who looks at it now.")
+    snoozedUntil = serializers.CharField(required=False, allow_null=True, help_text="Out of sight.")
+    groupId = serializers.CharField(required=False, allow_null=True, help_text="Its similar group.")
 
     def to_representation(self, instance: Review) -> dict[str, Any]:
         reviewer_only: Mapping[str, object] = self.context["reviewer_only"](instance)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from .dead_letters import DeadLetters, Drop, Requeue
+from .groups import ApproveMany, Groups, OneBatch, OneGroup, RejectMany
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
-from .reviews import Approve, OneReview, Pending, Reject, Undo
+from .pending import Pending
+from .reviews import Approve, OneReview, Reject, Undo
+from .sharing import Claim, QueueSettings, Snooze
 from .timeline import MessageTimeline
 
 urlpatterns = [
@@ -16,6 +20,17 @@ urlpatterns = [
     path("mailboxes/<str:id>/threads", Threads.as_view()),
     path("mailboxes/<str:id>/threads/<str:tid>", OneThread.as_view()),
     path("oversight/pending", Pending.as_view()),
+    path("oversight/queue", QueueSettings.as_view()),
+    path("oversight/groups", Groups.as_view()),
+    path("oversight/groups/<str:id>", OneGroup.as_view()),
+    path("oversight/groups/<str:id>/approve", ApproveMany.as_view()),
+    path("oversight/bulk/reject", RejectMany.as_view()),
+    path("oversight/batches/<str:id>", OneBatch.as_view()),
+    path("oversight/dead-letters", DeadLetters.as_view()),
+    path("oversight/dead-letters/<str:id>/requeue", Requeue.as_view()),
+    path("oversight/dead-letters/<str:id>/drop", Drop.as_view()),
+    path("oversight/reviews/<str:id>/claim", Claim.as_view()),
+    path("oversight/reviews/<str:id>/snooze", Snooze.as_view()),
     path("oversight/reviews/<str:id>", OneReview.as_view()),
     path("oversight/reviews/<str:id>/approve", Approve.as_view()),
     path("oversight/reviews/<str:id>/reject", Reject.as_view()),

@@ -1,7 +1,23 @@
 """What waits for people, and what they decided."""
 
+from .batch import Batch, BatchItem, BatchKind, ItemOutcome
 from .decision import Decision, DecisionKind, Door
+from .desk import Claims, Desk, Viewing
 from .policy import Evaluation
 from .review import Review, ReviewState
 
-__all__ = ["Decision", "DecisionKind", "Door", "Evaluation", "Review", "ReviewState"]
+__all__ = [
+    "Batch",
+    "BatchItem",
+    "BatchKind",
+    "Claims",
+    "Decision",
+    "DecisionKind",
+    "Desk",
+    "Door",
+    "Evaluation",
+    "ItemOutcome",
+    "Review",
+    "ReviewState",
+    "Viewing",
+]
