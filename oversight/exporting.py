@@ -12,7 +12,7 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import Decision, Evaluation, Review
+from .models import Batch, BatchItem, Decision, Desk, Evaluation, Review, Viewing
 
 
 def _reviews(account: Account) -> Iterable[QuerySet[Review]]:
@@ -35,5 +35,19 @@ def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, obje
     return told
 
 
-register(Table("reviews", _reviews, along=[_decisions]))
+def _viewings(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
+    """Who opened them, and what was decided of them with many others."""
+    told: dict[UUID, dict[str, list[Any]]] = {review.pk: {"viewings": [], "batch_items": []} for review in reviews}
+    for viewing in Viewing.objects.filter(review__in=reviews).order_by("opened_at"):
+        told[viewing.review_id]["viewings"].append(columns(viewing))
+    for item in BatchItem.objects.filter(review__in=reviews).order_by("pk"):
+        told[item.review_id]["batch_items"].append(columns(item))
+    return told
+
+
+register(
+    Table("reviews", _reviews, along=[_decisions, _viewings]),
+    Table("batches", lambda account: [Batch.objects.filter(account=account)]),
+    Table("queue_settings", lambda account: [Desk.objects.filter(account=account)]),
+)
 accompany("messages", _evaluations)

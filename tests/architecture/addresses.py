@@ -133,6 +133,8 @@ ADDRESSES: dict[str, Address] = {
     "review/<uuid:review_id>/body/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
     "review/<uuid:review_id>/link/<int:number>/": Address(Door.MEMBER, objects=CONSOLE_REVIEW),
     "review/<uuid:review_id>/reject/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "review/<uuid:review_id>/claim/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
+    "review/<uuid:review_id>/let-go/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
     "review/<uuid:review_id>/undo/": Address(Door.MEMBER, "POST", CONSOLE_REVIEW),
     "stop/": Address(Door.MEMBER),
     "stop/resume/": Address(Door.MEMBER),
