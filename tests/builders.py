@@ -94,13 +94,13 @@ def held(owner: Tenant, **fields: Any) -> Review:
 
 
 def dead_letter(owner: Tenant) -> DeadLetter:
-    """What a relay leaves that puts a message off for six days: an approved one, whose last retry is spent."""
-    review, at = held(owner), clock.now()
+    """What a relay leaves that has put an approved message off for six days: the last retry is spent."""
+    at = clock.now() - timedelta(days=6, minutes=5)
+    review = Review.objects.get(message=submit(owner, now=at))
     decisions.approve(review, reviewer=reviewer(owner.owner), version=None, now=at)
     for moment in (at + timedelta(minutes=2), at + timedelta(days=6)):
-        [attempt] = [
-            one for one in outbox.claim_due(limit=100, now=moment) if one.recipient.message_id == review.message_id
-        ]
+        claimed = outbox.claim_due(limit=100, now=moment)
+        [attempt] = [one for one in claimed if one.recipient.message_id == review.message_id]
         outcomes.record(attempt, Outcome(OutcomeKind.DEFERRED, "451", "Come back later."), now=moment)
     return DeadLetter.objects.get(message=review.message_id, ended_at__isnull=True)
 

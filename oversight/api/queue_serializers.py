@@ -24,6 +24,9 @@ class ClaimSerializer(serializers.Serializer[Any]):
     until = Moment()
 
 
+OF_QUEUE = ("claim", "snoozedUntil", "groupId")
+
+
 def of_queue(review: Review, *, now: datetime) -> Mapping[str, object]:
     """What reviewers are told of a review's place in the queue."""
     held_by = claims.holder(review, now=now)

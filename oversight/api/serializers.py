@@ -26,7 +26,7 @@ from messaging.api.serializers import (
 from messaging.models import Message
 from oversight.models import Review, ReviewState
 
-from .queue_serializers import ClaimSerializer
+from .queue_serializers import OF_QUEUE, ClaimSerializer
 
 ACTIONS = ["approve", "reject", "undo"]
 
@@ -72,7 +72,10 @@ class ReviewDetailSerializer(ReviewSerializer):
 
     def to_representation(self, instance: Review) -> dict[str, Any]:
         reviewer_only: Mapping[str, object] = self.context["reviewer_only"](instance)
-        return {**super().to_representation(instance), **reviewer_only}
+        shown = super().to_representation(instance)
+        for name in OF_QUEUE:  # absent for agents, not null
+            shown.pop(name, None)
+        return {**shown, **reviewer_only}
 
 
 class ReviewAnswerSerializer(serializers.Serializer[Any]):
