@@ -12,7 +12,7 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import Batch, BatchItem, Decision, Desk, Evaluation, Review, Viewing
+from .models import Batch, BatchItem, Decision, Desk, Evaluation, Permit, Review, Viewing
 
 
 def _reviews(account: Account) -> Iterable[QuerySet[Review]]:
@@ -45,9 +45,14 @@ def _viewings(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
     return told
 
 
+def _permits(account: Account) -> Iterable[QuerySet[Permit]]:
+    yield Permit.objects.filter(account=account)
+
+
 register(
     Table("reviews", _reviews, along=[_decisions, _viewings]),
     Table("batches", lambda account: [Batch.objects.filter(account=account)]),
     Table("queue_settings", lambda account: [Desk.objects.filter(account=account)]),
+    Table("permits", _permits, leave_out=frozenset({"digest", "action_hash"})),
 )
 accompany("messages", _evaluations)

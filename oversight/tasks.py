@@ -6,6 +6,7 @@ from celery import shared_task
 
 from mailboxes import clock, erasure
 from mailboxes.api import idempotency
+from mailboxes.audit import heads
 
 from . import batches, bulk, departures, reviews
 
@@ -34,3 +35,8 @@ def erase_departed() -> None:
 @shared_task(name="oversight.forget_old_answers")
 def forget_old_answers() -> None:
     idempotency.forget_old(now=clock.now())
+
+
+@shared_task(name="oversight.sign_heads")
+def sign_heads() -> None:
+    heads.sign_moved(now=clock.now())

@@ -20,7 +20,7 @@ from messaging.attachments import sweeping
 from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
-from oversight import batches, bulk, claims, dead_letters, decisions, viewings
+from oversight import batches, bulk, claims, dead_letters, decisions, trust, viewings
 from oversight.bulk import Named
 from tests import builders, files
 from tests.arrivals import arrive, receive
@@ -85,6 +85,7 @@ def _rows(cursor: object, table: str) -> set[str]:
 
 
 def _asked_for_more(owner: Tenant) -> None:
+    trust.request_upgrade(owner.agent_actor, owner.mailbox.pk, OversightMode.MONITORED, now=clock.now())
     checkouts.open_(owner.account, Asked("scale", "monthly", owner.agent_actor.identity), now=clock.now())
     subscriptions.grant(owner.account, plans.get("growth"), period="monthly", by="test", now=clock.now())
 

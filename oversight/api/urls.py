@@ -11,6 +11,7 @@ from .pending import Pending
 from .reviews import Approve, OneReview, Reject, Undo
 from .sharing import Claim, QueueSettings, Snooze
 from .timeline import MessageTimeline
+from .trust import RequestUpgrade, Upgrade
 
 urlpatterns = [
     path("mailboxes/<str:id>/messages", Messages.as_view()),
@@ -19,6 +20,8 @@ urlpatterns = [
     path("mailboxes/<str:id>/messages/<str:msgId>/timeline", MessageTimeline.as_view()),
     path("mailboxes/<str:id>/threads", Threads.as_view()),
     path("mailboxes/<str:id>/threads/<str:tid>", OneThread.as_view()),
+    path("mailboxes/<str:id>/request-upgrade", RequestUpgrade.as_view()),
+    path("mailboxes/<str:id>/upgrade", Upgrade.as_view()),
     path("oversight/pending", Pending.as_view()),
     path("oversight/queue", QueueSettings.as_view()),
     path("oversight/groups", Groups.as_view()),

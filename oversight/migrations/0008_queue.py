@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('mailboxes', '0011_domains'),
         ('messaging', '0019_tell'),
-        ('oversight', '0005_room_for_people'),
+        ('oversight', '0006_permits'),
     ]
 
     operations = [

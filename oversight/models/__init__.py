@@ -3,6 +3,7 @@
 from .batch import Batch, BatchItem, BatchKind, ItemOutcome
 from .decision import Decision, DecisionKind, Door
 from .desk import Claims, Desk, Viewing
+from .permit import Permit, PermitState
 from .policy import Evaluation
 from .review import Review, ReviewState
 
@@ -17,6 +18,8 @@ __all__ = [
     "Door",
     "Evaluation",
     "ItemOutcome",
+    "Permit",
+    "PermitState",
     "Review",
     "ReviewState",
     "Viewing",

@@ -86,6 +86,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/mailboxes/<str:id>/messages/<str:msgId>/cancel": Address(Door.KEY, "POST", MESSAGE),
     "v1/mailboxes/<str:id>/messages/<str:msgId>/timeline": Address(Door.KEY, objects=MESSAGE),
     "v1/mailboxes/<str:id>/threads": Address(Door.KEY, objects=MAILBOX),
+    "v1/mailboxes/<str:id>/request-upgrade": Address(Door.KEY, "POST", MAILBOX),
+    "v1/mailboxes/<str:id>/upgrade": Address(Door.KEY, "POST", MAILBOX),
     "v1/mailboxes/<str:id>/threads/<str:tid>": Address(Door.KEY, objects={"id": "mailbox", "tid": "thread"}),
     "v1/suppressions": Address(Door.KEY),
     "v1/suppressions/<str:id>": Address(Door.KEY, "DELETE", {"id": "suppression"}),

@@ -12,6 +12,7 @@ import pytest
 from django.core.cache import cache
 
 from mailboxes import clock, domains
+from messaging.models import Message
 from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
@@ -35,6 +36,7 @@ from .shapes import (
     LIST_METADATA,
     MAILBOX,
     MESSAGE,
+    MOMENT,
     PLAIN_WEBHOOK,
     RECEIVED_EVENT,
     REVIEW_DETAIL,
@@ -115,6 +117,13 @@ class Operation:
 def revoke(scene: Scene) -> Answer:
     scene.api.post("/api-keys", {"name": "spare"})
     return scene.api.delete(f"/api-keys/{scene.key_id()}")
+
+
+def upgrade(scene: Scene) -> Answer:
+    scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"})
+    mail = Message.objects.filter(subject__startswith="Code for ").latest("created_at")
+    (code,) = re.findall(r"\b[A-Z2-9]{3}-[A-Z2-9]{3}\b", mail.body_text)
+    return scene.api.post(f"{scene.box}/upgrade", {"code": code})
 
 
 def undo(scene: Scene) -> Answer:
@@ -345,6 +354,13 @@ OPERATIONS = [
     ),
     Operation("requeueDeadLetter", lambda scene: with_letter(scene, "requeue"), 200, {"deadLetter": DEAD_LETTER}),
     Operation("dropDeadLetter", lambda scene: with_letter(scene, "drop"), 200, {"deadLetter": DEAD_LETTER}),
+    Operation(
+        "requestUpgrade",
+        lambda scene: scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"}),
+        202,
+        {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
+    ),
+    Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

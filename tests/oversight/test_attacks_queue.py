@@ -98,11 +98,7 @@ def test_a14_what_an_agent_says_for_itself_is_escaped_clipped_and_told_as_its_cl
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert "yes " * 80 not in page
-    told = (
-        page.index("The agent&#x27;s own words, not checked")
-        if "&#x27;s own" in page
-        else page.index("own words, not checked")
-    )
+    told = page.index("own words, not checked")
     assert told > page.index("is gated_send")
     shown = Api(builders.decide_key(alice.owner)).get(f"/oversight/reviews/{review.pk}").json["review"]
     assert shown["message"]["metadata"] == {"reason": claim}

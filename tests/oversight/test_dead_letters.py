@@ -96,7 +96,7 @@ def test_the_agent_hears_of_it_and_the_timeline_tells_it() -> None:
     kinds = Event.objects.filter(subject=str(letter.message_id)).order_by("seq").values_list("kind", flat=True)
     assert list(kinds)[-2:] == ["message.failed", "message.requeued"]
     agent = Api(alice.key_text)
-    told = agent.get("/events/log", limit=100, events="message.requeued").json["events"]
+    told = agent.get("/events/log", limit=100, types="message.requeued").json["events"]
     [event] = [one for one in told if one["event"] == "message.requeued"]
     assert event["data"]["recipient_id"] == str(letter.recipient_id)
     way = agent.get(f"/mailboxes/{alice.mailbox.pk}/messages/{letter.message_id}/timeline").json["timeline"]

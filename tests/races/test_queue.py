@@ -1,4 +1,4 @@
-"""The queue under many hands: one claim wins, one decision of an item, one round of attempts, no more waiting than may."""
+"""The queue under many hands: one claim wins, one decision of an item, one round of attempts."""
 
 from __future__ import annotations
 
