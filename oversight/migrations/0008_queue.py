@@ -191,5 +191,10 @@ class Migration(migrations.Migration):
             model_name='viewing',
             constraint=models.UniqueConstraint(models.F('review'), models.F('member'), name='viewing_once_per_member'),
         ),
+        migrations.AlterField(
+            model_name='review',
+            name='claimed_by',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailboxes.member'),
+        ),
         migrations.RunSQL(KEYS, migrations.RunSQL.noop),
     ]

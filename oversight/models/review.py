@@ -53,7 +53,9 @@ class Review(models.Model):
     lane = models.CharField(max_length=40, blank=True, default="", db_default="")
     risk = models.CharField(max_length=6, choices=RISKS, default=Risk.LOW.value, db_default=Risk.LOW.value)
     people_needed = models.IntegerField(default=1, db_default=1)
-    claimed_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_by = models.ForeignKey(
+        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     claimed_until = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
     instructions = models.TextField(blank=True, default="", db_default="")
