@@ -46,7 +46,7 @@ class SnoozeRequest(Form):
 
 class QueueSettingsRequest(Form):
     claims = serializers.ChoiceField(
-        choices=Claims.values, allow_null=True, help_text="null: as the server has it for everybody."
+        choices=Claims.values, required=False, allow_null=True, help_text="null: as the server has it for everybody."
     )
 
 
@@ -73,8 +73,6 @@ class WantedReviews(Form):
 
 
 class RejectManyRequest(Form):
-    one_of = ("items", "filter")
-
     items = serializers.ListField(child=NamedReview(), required=False, max_length=NAMED_AT_ONCE, min_length=1)
     filter = WantedReviews(required=False)
     count = WholeNumber(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +14,9 @@ from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
+from mailboxes.errors import Conflict, Gone
 from oversight import claims, reviews, sharing
+from oversight.models import Review
 
 from .forms import Nothing
 from .queue_forms import QueueSettingsRequest, SnoozeRequest
@@ -22,7 +26,18 @@ from .reviews import DECISION, REVIEW_ID, ReviewView
 UNKEYED: dict[str, Any] = {**DECISION, "parameters": [REVIEW_ID]}
 
 
-class Claim(ReviewView):
+class SharingView(ReviewView):
+    """409 and 410 carry the review as it stands now."""
+
+    def answer(self, review: Review, act: Callable[[], Review]) -> dict[str, Any]:
+        try:
+            return self.one(act())
+        except (Conflict, Gone) as problem:
+            problem.extra |= self.one(review)
+            raise
+
+
+class Claim(SharingView):
     @operation("claimReview", request=Nothing, **DECISION)
     def post(self, request: Request, id: str) -> Response:
         """Tell the others that you look at it, for `claimSeconds`; send it again to go on. It decides nothing.
@@ -33,7 +48,8 @@ class Claim(ReviewView):
         review = reviews.get(self.principal, id)
 
         def act() -> Answer:
-            return Answer(200, self.one(sharing.claim(review, actor=self.principal, now=self.now)))
+            claim = partial(sharing.claim, review, actor=self.principal, now=self.now)
+            return Answer(200, self.answer(review, claim))
 
         return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
 
@@ -43,15 +59,15 @@ class Claim(ReviewView):
         return Response(self.one(sharing.let_go(reviews.get(self.principal, id), actor=self.principal)))
 
 
-class Snooze(ReviewView):
+class Snooze(SharingView):
     @operation("snoozeReview", request=SnoozeRequest, **DECISION)
     def post(self, request: Request, id: str) -> Response:
         """Put it out of sight until a moment before its expiry, for everybody. It comes back by itself."""
         review, asked = reviews.get(self.principal, id), self.asked(SnoozeRequest)
 
         def act() -> Answer:
-            sharing.snooze(review, actor=self.principal, until=asked["until"], now=self.now)
-            return Answer(200, self.one(review))
+            snooze = partial(sharing.snooze, review, actor=self.principal, until=asked["until"], now=self.now)
+            return Answer(200, self.answer(review, snooze))
 
         return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
 
@@ -59,7 +75,8 @@ class Snooze(ReviewView):
     def delete(self, request: Request, id: str) -> Response:
         """Put it back before everybody's eyes."""
         review = reviews.get(self.principal, id)
-        return Response(self.one(sharing.snooze(review, actor=self.principal, until=None, now=self.now)))
+        wake = partial(sharing.snooze, review, actor=self.principal, until=None, now=self.now)
+        return Response(self.answer(review, wake))
 
 
 class QueueSettings(ApiView):
@@ -81,7 +98,8 @@ class QueueSettings(ApiView):
         asked = self.asked(QueueSettingsRequest)
 
         def act() -> Answer:
-            claims.set_mode(self.principal, asked["claims"], now=self.now)
+            if "claims" in asked:
+                claims.set_mode(self.principal, asked["claims"], now=self.now)
             return Answer(200, self._shown())
 
         return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
