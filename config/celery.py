@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "expire returned": _every(60.0, "oversight.expire_returned"),
     "release approved": _every(2.0, "oversight.release_approved"),
     "send notices": _every(15.0, "oversight.send_notices"),
+    "run batches": _every(10.0, "oversight.run_batches"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),

@@ -70,6 +70,15 @@ EVALUATIONS_PER_MINUTE = _number("EVALUATIONS_PER_MINUTE", 60)
 BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
 BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)
 BACKTEST_MESSAGES = max(_number("BACKTEST_MESSAGES", 10_000), 1)
+# The queue of reviews: whether people claim (off, optional, required) and for how long; how many of one key may wait
+# (0: any number); how many one act may decide at once.
+CLAIMS = _text("CLAIMS", "optional")
+if CLAIMS not in {"off", "optional", "required"}:
+    raise ImproperlyConfigured(f"CLAIMS must be off, optional or required, not {CLAIMS!r}")
+CLAIM_SECONDS = _number("CLAIM_SECONDS", 120)
+PENDING_PER_KEY = _number("PENDING_PER_KEY", 1000)
+BULK_APPROVE_MOST = _number("BULK_APPROVE_MOST", 200)
+BULK_REJECT_MOST = _number("BULK_REJECT_MOST", 10_000)
 # The trust ladder: wrong codes until a request is dead, requests an hour for a mailbox, hours that a code works.
 PERMIT_TRIES = _number("PERMIT_TRIES", 5)
 UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)

@@ -17,6 +17,7 @@ from .attachments import reading
 from .models import (
     Attachment,
     Attempt,
+    DeadLetter,
     Direction,
     Message,
     RawMessage,
@@ -57,6 +58,11 @@ def _parts(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, object]]:
         told[recipient.message_id]["recipients"].append(
             columns(recipient) | {"attempts": attempts.get(recipient.pk, [])}
         )
+    letters: dict[UUID, list[Any]] = {}
+    for letter in DeadLetter.objects.filter(message__in=messages).order_by("died_at"):
+        letters.setdefault(letter.message_id, []).append(columns(letter))
+    for message_id, found in letters.items():
+        told[message_id]["dead_letters"] = found
     for file in Attachment.objects.filter(message__in=messages).order_by("pk"):
         assert file.message_id is not None
         told[file.message_id]["attachments"].append(columns(file))

@@ -13,7 +13,7 @@ from mailboxes.models import Member, Scope
 from mailboxes.principals import Principal
 from messaging.models import Message
 
-from . import reviews
+from . import claims, reviews
 from .models import Decision, DecisionKind, Door, Review, ReviewState
 
 REASON_LENGTH = 60
@@ -135,6 +135,7 @@ def lock_open(review: Review, *, reviewer: Reviewer, version: int | None, now: d
             fix="Read the review again.",
         )
     check_version(locked, version)
+    claims.check(locked, member=reviewer.member, now=now)
     return locked
 
 
@@ -172,6 +173,7 @@ def decide(
 def close(review: Review, state: ReviewState, *, reviewer: Reviewer, note: str, now: datetime) -> None:
     """The review as decided; the caller saves it."""
     review.state, review.decided_at, review.note, review.decided_by = state, now, note, reviewer.name
+    review.claimed_by = review.claimed_until = review.snoozed_until = None
 
 
 def reopen(review: Review) -> None:

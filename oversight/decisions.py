@@ -20,7 +20,7 @@ from messaging.models import Direction, Message, Status
 from messaging.outbound import drafts, outbox, revising
 from messaging.outbound.clearance import Clearance
 
-from . import admission, deciding, edits, quota_return, votes
+from . import admission, deciding, edits, opening, quota_return, votes
 from .deciding import NOTE_LENGTH, REASON_LENGTH, DecisionConflict, Reviewer, ReviewOver, Words
 from .edits import Changes
 from .models import Decision, DecisionKind, Review, ReviewState
@@ -83,6 +83,7 @@ def edit(
         )
         edits.keep(review, changed, decision=decision, made_by=reviewer.principal.identity, now=now)
         review.votes_from = review.version
+        opening.mark(review, review.message)
         review.save()
         facts = {"fields": [one.field for one in changed], "revision": review.message.current_version}
         deciding.record(review, decision, now=now, facts=facts)
@@ -192,6 +193,13 @@ def undo(review: Review, *, reviewer: Reviewer, version: int | None = None, now:
 def may_decide(review: Review, *, principal: Principal) -> bool:
     """Whether this principal could decide this review now; what the faces offer."""
     return deciding.refusal(review, principal=principal) is None
+
+
+def check_may_decide(review: Review, *, principal: Principal) -> None:
+    """Refuse whoever could not decide this review: Forbidden, with the reason."""
+    refusal = deciding.refusal(review, principal=principal)
+    if refusal is not None:
+        raise refusal
 
 
 def _let_pass(review: Review, decision: Decision, *, now: datetime) -> None:

@@ -16,7 +16,19 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import AccountNotices, Decision, Edit, Evaluation, NoticeSettings, Permit, Review
+from .models import (
+    AccountNotices,
+    Batch,
+    BatchItem,
+    Decision,
+    Desk,
+    Edit,
+    Evaluation,
+    NoticeSettings,
+    Permit,
+    Review,
+    Viewing,
+)
 
 FOR_MEMBERS = frozenset({"facts", "trace", "rule_sets"})
 
@@ -48,6 +60,16 @@ def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, obje
     return told
 
 
+def _viewings(reviews: Sequence[Review]) -> Mapping[UUID, Mapping[str, object]]:
+    """Who opened them, and what was decided of them with many others."""
+    told: dict[UUID, dict[str, list[Any]]] = {review.pk: {"viewings": [], "batch_items": []} for review in reviews}
+    for viewing in Viewing.objects.filter(review__in=reviews).order_by("opened_at"):
+        told[viewing.review_id]["viewings"].append(columns(viewing))
+    for item in BatchItem.objects.filter(review__in=reviews).order_by("pk"):
+        told[item.review_id]["batch_items"].append(columns(item))
+    return told
+
+
 def _permits(account: Account) -> Iterable[QuerySet[Permit]]:
     yield Permit.objects.filter(account=account)
 
@@ -57,7 +79,9 @@ def _wishes(account: Account) -> Iterable[QuerySet[NoticeSettings]]:
 
 
 register(
-    Table("reviews", _reviews, along=[_decisions, _edits]),
+    Table("reviews", _reviews, along=[_decisions, _edits, _viewings]),
+    Table("batches", lambda account: [Batch.objects.filter(account=account)]),
+    Table("queue_settings", lambda account: [Desk.objects.filter(account=account)]),
     Table("permits", _permits, leave_out=frozenset({"digest", "action_hash"})),
     Table("notice_settings", _wishes),
     # Whoever has the address of a chat tool writes there: it is a credential.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from mailboxes import events
 from mailboxes.errors import NotFound
@@ -21,7 +21,7 @@ from messaging.lifecycle import Reason
 from messaging.models import Direction, Message, Status
 from messaging.outbound import outbox
 
-from . import quota_return
+from . import opening, quota_return
 from .models import Review, ReviewState
 from .policy.types import Verdict
 
@@ -29,16 +29,19 @@ EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
 
 def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
-    """A new review of a held message."""
+    """A new review of a held message. Raises LimitReached where too much of its author's key waits already."""
     review = _new(message, verdict=verdict, now=now)
-    review.save(force_insert=True)
+    opening.store(review, message)
     record(review, "review.opened", now=now, reason=verdict.code)
     return review
 
 
 def open_all(messages: Sequence[Message], *, verdict: Verdict, now: datetime) -> list[Happening]:
     """A new review of each held message, by one statement; what the caller has to record of it."""
-    opened = Review.objects.bulk_create([_new(message, verdict=verdict, now=now) for message in messages])
+    new = [_new(message, verdict=verdict, now=now) for message in messages]
+    for review, message in zip(new, messages, strict=True):
+        opening.mark(review, message)
+    opened = Review.objects.bulk_create(new)
     return [_happening(review, "review.opened", reason=verdict.code) for review in opened]
 
 
@@ -129,9 +132,14 @@ def _let_expire(message: Message, reason: Reason, *, now: datetime) -> None:
     outbox.close(message, Status.EXPIRED, reason=reason, now=now)
 
 
-def pending(actor: Principal) -> QuerySet[Review]:
-    """Open reviews in the principal's scope, soonest expiry first."""
-    return pending_order(visible(actor))
+def pending(actor: Principal, *, now: datetime | None = None) -> QuerySet[Review]:
+    """Open reviews in the principal's scope, soonest expiry first; with `now` those only that nobody has snoozed."""
+    return pending_order(visible(actor) if now is None else awake(visible(actor), now=now))
+
+
+def awake(found: QuerySet[Review], *, now: datetime) -> QuerySet[Review]:
+    """Those of them that nobody has put out of sight, or that have come back by themselves."""
+    return found.filter(Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=now))
 
 
 def pending_order(found: QuerySet[Review]) -> QuerySet[Review]:

@@ -8,7 +8,7 @@ from mailboxes import clock, erasure
 from mailboxes.api import idempotency
 from mailboxes.audit import heads
 
-from . import copies, copying, departures, releases, returns, review_notices, reviews
+from . import batches, bulk, copies, copying, departures, releases, returns, review_notices, reviews
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -29,6 +29,12 @@ def expire_returned() -> None:
 @shared_task(name="oversight.release_approved")
 def release_approved() -> None:
     releases.release_due(now=clock.now())
+
+
+@shared_task(name=bulk.RUN_BATCHES)
+def run_batches() -> None:
+    """Decide what people have asked for many at once. Rung by whoever asks, and swept."""
+    batches.run_due()
 
 
 @shared_task(name="oversight.cancel_departed")

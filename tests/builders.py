@@ -14,9 +14,11 @@ from mailboxes.models import Account, Agent, Event, Limit, LimitKind, Mailbox, M
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
 from messaging.mime.types import Draft
-from messaging.models import Message, WebhookDelivery, WebhookEndpoint
+from messaging.models import DeadLetter, Message, WebhookDelivery, WebhookEndpoint
+from messaging.outbound import outbox, outcomes
+from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.webhooks import endpoints
-from oversight import releases, rule_sets, submission
+from oversight import decisions, releases, rule_sets, submission
 from oversight.decisions import Reviewer
 from oversight.models import Door, Review, RuleSetVersion
 
@@ -108,6 +110,19 @@ def rules(
     if is_live:
         rule_sets.publish(owner.owner_actor, place, version.number, live=None, now=now)
     return version
+
+
+def dead_letter(owner: Tenant) -> DeadLetter:
+    """What a relay leaves that has put an approved message off for six days: the last retry is spent."""
+    at = clock.now() - timedelta(days=6, minutes=5)
+    review = Review.objects.get(message=submit(owner, now=at))
+    decisions.approve(review, reviewer=reviewer(owner.owner), version=None, now=at)
+    releases.release_due(now=at + timedelta(minutes=1))
+    for moment in (at + timedelta(minutes=2), at + timedelta(days=6)):
+        claimed = outbox.claim_due(limit=100, now=moment)
+        [attempt] = [one for one in claimed if one.recipient.message_id == review.message_id]
+        outcomes.record(attempt, Outcome(OutcomeKind.DEFERRED, "451", "Come back later."), now=moment)
+    return DeadLetter.objects.get(message=review.message_id, ended_at__isnull=True)
 
 
 def reviewer(person: Member, door: Door = Door.CONSOLE) -> Reviewer:

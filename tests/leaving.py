@@ -20,7 +20,8 @@ from messaging.attachments import sweeping
 from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
-from oversight import decisions, notice_wishes, trust
+from oversight import batches, bulk, claims, dead_letters, decisions, notice_wishes, trust, viewings
+from oversight.bulk import Named
 from oversight.models import NoticeSettings
 from tests import builders, files
 from tests.arrivals import arrive, receive
@@ -42,6 +43,7 @@ def furnished(name: str, *, word: str) -> Tenant:
     owner = builders.tenant(name, mode=OversightMode.GATED_SEND)
     _asked_for_more(owner)
     dispatch.drain()  # the house's own mail to her
+    _work_of_people(owner, word)
     _mail_held_and_decided(owner, word)
     _mail_sent(owner, word)
     _mail_received(owner, word)
@@ -90,6 +92,17 @@ def _asked_for_more(owner: Tenant) -> None:
     trust.request_upgrade(owner.agent_actor, owner.mailbox.pk, OversightMode.MONITORED, now=clock.now())
     checkouts.open_(owner.account, Asked("scale", "monthly", owner.agent_actor.identity), now=clock.now())
     subscriptions.grant(owner.account, plans.get("growth"), period="monthly", by="test", now=clock.now())
+
+
+def _work_of_people(owner: Tenant, word: str) -> None:
+    letter_id = builders.dead_letter(owner).pk
+    dead_letters.drop(owner.owner_actor, letter_id, note=word, now=clock.now())
+    claims.set_mode(owner.owner_actor, "optional", now=clock.now())
+    review = builders.held(owner, subject=word)
+    viewings.record(review, actor=owner.owner_actor, now=clock.now())
+    reviewer, named = builders.reviewer(owner.owner), [Named(review.pk, 1)]
+    bulk.reject(named, reviewer=reviewer, reason="tone", note=word, now=clock.now())
+    batches.run_due()
 
 
 def _mail_held_and_decided(owner: Tenant, word: str) -> None:

@@ -12,6 +12,7 @@ DESCRIPTION = (
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
 PART, STOPPED = "A mailbox, agent or key", "`stop_id`, `scope`, and `mailbox_id`, `agent_id` or `key_id`"
+DEAD = f"{MESSAGE}, `recipient_id`, `reason`, `by`"
 REVIEW = "`review_id`, `message_id`, `version`"
 DECIDED = f"{REVIEW}, `decision_id`, `by`"
 RECEIVED = (
@@ -114,6 +115,8 @@ _MESSAGES = (
         "That the addresses are wrong: read `reason`, and each recipient's state in the message.",
         f"{MESSAGE}, `reason`",
     ),
+    Kind("message.requeued", "A human has a recipient tried again whose tries were spent.", "Success.", DEAD),
+    Kind("message.dropped", "A human gave up a recipient whose tries were spent.", "More of the others.", DEAD),
     Kind(
         "message.unknown",
         "The message may have left: the mail server's answer was lost. It is never sent again by itself.",

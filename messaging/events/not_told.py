@@ -20,5 +20,10 @@ NOT_TOLD = {
     "notices.": "How an account's people hear of what waits.",
     "platform.": "The house's own.",
     "policy.": "Rules are for the people who watch over agents; an agent is told what they make of its message.",
+    "review.batch_started": "How people go about their work; each decision of a batch is told.",
+    "review.batch_finished": "As above.",
+    "review.claims_changed": "As above.",
+    "review.snoozed": "As above.",
+    "review.woken": "As above.",
     "support.": "Between the account's humans and the operator.",
 }

@@ -2,6 +2,7 @@
 
 from .attachment import Attachment
 from .attempt import IRREVOCABLE, Attempt, AttemptPhase, Captured
+from .dead_letter import DeadLetter, LetterEnd
 from .message import DUE_STATES, Direction, Message, RawMessage, Recipient, RecipientState, Revision, Status
 from .stored_file import Remnant, StoredFile
 from .suppression import Suppression, SuppressionReason
@@ -16,9 +17,11 @@ __all__ = [
     "Attempt",
     "AttemptPhase",
     "Captured",
+    "DeadLetter",
     "DeliveryStatus",
     "Direction",
     "EndpointStatus",
+    "LetterEnd",
     "Message",
     "RawMessage",
     "Recipient",

@@ -211,6 +211,10 @@ class Recipient(models.Model):
     state = models.CharField(max_length=10, choices=RecipientState, default=RecipientState.WAITING)
     next_at = models.DateTimeField(null=True, blank=True)
     attempts_count = models.IntegerField(default=0)
+    # Null and not 0: the release before writes whole rows without it while both run.
+    tried_before = models.IntegerField(
+        null=True, blank=True, help_text="Attempts that count no more: a person gave it another round of them."
+    )
     code = models.CharField(max_length=60, blank=True)
     text = models.TextField(blank=True)
 

@@ -24,7 +24,7 @@ from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
 from messaging.models import DUE_STATES, IRREVOCABLE, Attempt, Message, Recipient, RecipientState, Status
 
-from . import drafts
+from . import dead_letters, drafts
 from .clearance import Clearance
 from .outcomes import LEASE, REFUSALS
 
@@ -224,7 +224,9 @@ def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
     log.error("outbox.attempt_refused", recipient=str(recipient), why=why)
     text = f"The database refuses to let it leave: {why}."
     named = {"recipient": recipient, "next_at": now + SET_ASIDE_FOR, "code": "attempt_refused", "text": text}
-    lifecycle.fold([message for (message,) in statements.run(SET_ASIDE, named)], now=now)
+    moved = [message for (message,) in statements.run(SET_ASIDE, named)]
+    dead_letters.note([recipient], now=now)
+    lifecycle.fold(moved, now=now)
 
 
 def worker_name() -> str:

@@ -12,13 +12,15 @@ from uuid import UUID
 
 import structlog
 from django.db import DataError, IntegrityError, InternalError, transaction
+from django.db.models.functions import Coalesce
 
 from mailboxes import statements
 from messaging import lifecycle
 from messaging.faultpoints import faultpoint
 from messaging.models import Attempt, AttemptPhase, RecipientState
 
-from . import backoff
+from . import backoff, dead_letters
+from .dead_letters import GAVE_UP
 
 log = structlog.get_logger(__name__)
 
@@ -119,10 +121,21 @@ FROM newest WHERE r.id = newest.id
 RETURNING r.message_id
 """
 FIRST_TRIES = """
-SELECT recipient_id, min(started_at) FROM messaging_attempt WHERE recipient_id = ANY(%(recipients)s) GROUP BY 1
+SELECT t.recipient_id, min(t.started_at), coalesce(r.tried_before, 0)
+FROM messaging_attempt t JOIN messaging_recipient r ON r.id = t.recipient_id
+WHERE t.recipient_id = ANY(%(recipients)s) AND t.number > coalesce(r.tried_before, 0)
+GROUP BY 1, 3
 """
 # Counters of the server begin anew when it crashed, and not when it was shut down in good order.
 LAST_CRASH = "SELECT greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_bgwriter"
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The tries that count: since when, and how many there were before a person gave it another round of them."""
+
+    first_at: datetime
+    tried_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +172,8 @@ def take_back(*, limit: int, now: datetime) -> int:
     """
     with transaction.atomic():
         overdue = list(
-            Attempt.objects.select_for_update(skip_locked=True)
+            Attempt.objects.select_for_update(skip_locked=True, of=("self",))
+            .annotate(tried_before=Coalesce("recipient__tried_before", 0))
             .filter(finished_at__isnull=True, lease_until__lt=now)
             .order_by("recipient_id")[:limit]
         )
@@ -174,14 +188,19 @@ def apply(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
     if not outcomes:
         return
     deferred = [attempt.recipient_id for attempt, outcome in outcomes if outcome.kind is OutcomeKind.DEFERRED]
-    first_at = dict(statements.run(FIRST_TRIES, {"recipients": deferred})) if deferred else {}
+    rounds = (
+        {pk: _Round(*rest) for pk, *rest in statements.run(FIRST_TRIES, {"recipients": deferred})} if deferred else {}
+    )
     shown = [
-        _shown(attempt, outcome, first_at=first_at.get(attempt.recipient_id, now), now=now)
+        _shown(attempt, outcome, round_of=rounds.get(attempt.recipient_id, _Round(now)), now=now)
         for attempt, outcome in outcomes
     ]
     given = [_row(attempt, outcome, one) for (attempt, outcome), one in zip(outcomes, shown, strict=True)]
     named = {"given": json.dumps(given), "attempts": [attempt.pk for attempt, _ in outcomes], "now": now}
     moved = statements.run(FINISH, named)
+    spent = [attempt.recipient_id for (attempt, _), one in zip(outcomes, shown, strict=True) if one.code == GAVE_UP]
+    if spent:
+        dead_letters.note(spent, now=now)
     lifecycle.fold([message_id for (message_id,) in moved], now=now)
 
 
@@ -199,17 +218,18 @@ def _end_lost(lost: Sequence[tuple[Attempt, Outcome]], *, now: datetime) -> None
                 apply([(attempt, ANSWER_LOST)], now=now)
 
 
-def _shown(attempt: Tried, outcome: Outcome, *, first_at: datetime, now: datetime) -> _Shown:
+def _shown(attempt: Tried, outcome: Outcome, *, round_of: _Round, now: datetime) -> _Shown:
     state = STATE_AFTER[outcome.kind]
     if outcome.kind is OutcomeKind.WITHDRAWN:
         return _Shown(state, now, "", "")
     if outcome.kind is not OutcomeKind.DEFERRED:
         return _Shown(state, None, outcome.short_code, outcome.text)
-    next_at = backoff.next_attempt_at(attempt.number, first_at=first_at, now=now)
+    number = attempt.number - round_of.tried_before
+    next_at = backoff.next_attempt_at(number, first_at=round_of.first_at, now=now)
     if next_at is not None:
         return _Shown(state, next_at, outcome.short_code, outcome.text)
-    text = f"Given up after {attempt.number} attempts. The last answer: {outcome.code} {outcome.text}"
-    return _Shown(RecipientState.FAILED, None, "gave_up", text)
+    text = f"Given up after {number} attempts. The last answer: {outcome.code} {outcome.text}"
+    return _Shown(RecipientState.FAILED, None, GAVE_UP, text)
 
 
 def _row(attempt: Tried, outcome: Outcome, shown: _Shown) -> dict[str, str | None]:
@@ -233,8 +253,9 @@ def _of_lost(attempt: Attempt, *, crashed_at: datetime) -> Outcome:
     if attempt.started_at < crashed_at:
         lost = "The database and the worker were lost together; whether the message has left is not known."
         return Outcome(OutcomeKind.UNKNOWN, "mark_lost", lost)
-    if attempt.number >= backoff.MAX_ATTEMPTS:
-        return Outcome(OutcomeKind.FAILED, "gave_up", f"Given up: {attempt.number} attempts did not come to an end.")
+    number = attempt.number - attempt.tried_before  # type: ignore[attr-defined]  # `take_back` put it there
+    if number >= backoff.MAX_ATTEMPTS:
+        return Outcome(OutcomeKind.FAILED, GAVE_UP, f"Given up: {number} attempts did not come to an end.")
     return Outcome(OutcomeKind.WITHDRAWN, "lease_over", "The worker was lost before anything left.")
 
 

@@ -1,4 +1,4 @@
-"""Reviews: what waits, and deciding with a member's decide key."""
+"""Reviews: looking at one, and deciding with a member's decide key."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes.api import idempotency, pagination
+from mailboxes.api import idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import AFTER, ERRORS, IDEMPOTENCY_KEY, LIMIT, operation, path_id
+from mailboxes.api.openapi import ERRORS, IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.reading import Form
 from mailboxes.errors import Conflict, Gone
 from mailboxes.models import Scope
 from messaging.api.views import in_reading_order
 from messaging.models import RawMessage, Revision, Status
-from oversight import actions, decisions, reviews
+from oversight import actions, decisions, reviews, viewings
 from oversight.decisions import Reviewer
 from oversight.models import Decision, Door, Review
 
 from . import drafting
 from .forms import ApproveRequest, ChangesRequest, EditRequest, Nothing, RejectRequest
+from .queue_serializers import of_queue
 from .serializers import (
     SHOWN_WITH,
     ReviewAnswerSerializer,
     ReviewConflictSerializer,
     ReviewDetailSerializer,
-    ReviewListSerializer,
 )
 
 REVIEW_ID = path_id("id", "review")
@@ -66,7 +65,7 @@ class ReviewView(ApiView):
         if self.is_reviewer:
             related.append(Prefetch("message__revisions", Revision.objects.defer("raw")))
             related.append(Prefetch("message__raw_message", RawMessage.objects.defer("raw")))
-        rows = found.select_related("message", "message__agent").prefetch_related(*related)
+        rows = found.select_related("message", "message__agent", "claimed_by__user").prefetch_related(*related)
         context = {"reviewer_only": self._reviewer_only}
         return list(ReviewDetailSerializer(rows, many=True, context=context).data)
 
@@ -83,6 +82,7 @@ class ReviewView(ApiView):
             "lane": review.lane or None,
             "risk": review.risk,
             "allowedActions": self._allowed(review),
+            **of_queue(review, now=self.now),
         }
 
     def _allowed(self, review: Review) -> Sequence[str]:
@@ -96,43 +96,15 @@ class ReviewView(ApiView):
         )
 
 
-class Pending(ReviewView):
-    @operation(
-        "listPendingReviews",
-        tag="Oversight",
-        answers={200: ReviewListSerializer},
-        errors=(400, 404),
-        parameters=[
-            LIMIT,
-            AFTER,
-            OpenApiParameter("mailboxId", OpenApiTypes.UUID),
-        ],
-    )
-    def get(self, request: Request) -> Response:
-        """Open reviews, soonest expiry first.
-
-        A decide key sees those of the account, an agent's key those of its mailboxes.
-        """
-        limit = pagination.limit(request)
-        waiting = reviews.pending(self.principal)
-        if after := pagination.asked_cursor(request):
-            waiting = waiting.filter(after.behind("expires_at"))
-        mailbox_id = request.query_params.get("mailboxId")
-        if mailbox_id is not None:
-            waiting = waiting.filter(mailbox=self.principal.get_mailbox(mailbox_id))
-        places = list(waiting.values_list("expires_at", "pk")[: limit + 1])
-        found = waiting.filter(pk__in=[pk for _, pk in places[:limit]])
-        cursor = pagination.next_cursor(places, limit)
-        return Response({"reviews": self.shown(found), "nextCursor": cursor and cursor.text()})
-
-
 class OneReview(ReviewView):
     @operation(
         "getReview", parameters=[REVIEW_ID], tag="Oversight", answers={200: ReviewAnswerSerializer}, errors=(404,)
     )
     def get(self, request: Request, id: str) -> Response:
         """One review. The author's key may read it too, without `seal` and `allowedActions`."""
-        return Response(self.one(reviews.get(self.principal, id)))
+        review = reviews.get(self.principal, id)
+        viewings.record(review, actor=self.principal, now=self.now)
+        return Response(self.one(review))
 
 
 class DecideView(ReviewView):

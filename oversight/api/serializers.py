@@ -29,6 +29,8 @@ from oversight import votes
 from oversight.models import Decision, Edit, Review, ReviewState
 from oversight.policy.types import Risk
 
+from .queue_serializers import OF_QUEUE, ClaimSerializer
+
 ACTIONS = ["approve", "reject", "edit", "request_changes", "undo"]
 # What a review is shown with, beside its own row.
 SHOWN_WITH: tuple[Prefetch[Any], ...] = (
@@ -128,8 +130,9 @@ _REVIEW, _APPROVAL, _EDIT = ReviewSerializer(), ApprovalSerializer(), EditSerial
 
 
 class ReviewDetailSerializer(ReviewSerializer):
-    """A review with the message that it is about. `seal`, `lane`, `risk` and `allowedActions` are there for reviewers
-    only."""
+    """A review with the message that it is about. `seal`, `lane`, `risk`, `allowedActions` and what follows them are
+    there for reviewers only.
+    """
 
     message = MessageSerializer()
     mailboxId = serializers.UUIDField(source="mailbox_id")
@@ -140,10 +143,16 @@ class ReviewDetailSerializer(ReviewSerializer):
         required=False, choices=[risk.value for risk in Risk], help_text="High: approved after a second step only."
     )
     allowedActions = serializers.ListField(child=serializers.ChoiceField(choices=ACTIONS), required=False)
+    claim = ClaimSerializer(required=False, allow_null=True, help_text="Who looks at it now.")
+    snoozedUntil = serializers.CharField(required=False, allow_null=True, help_text="Out of sight.")
+    groupId = serializers.CharField(required=False, allow_null=True, help_text="Its similar group.")
 
     def to_representation(self, instance: Review) -> dict[str, Any]:
         reviewer_only: Mapping[str, object] = self.context["reviewer_only"](instance)
-        return {**super().to_representation(instance), **reviewer_only}
+        shown = super().to_representation(instance)
+        for name in OF_QUEUE:  # absent for agents, not null
+            shown.pop(name, None)
+        return {**shown, **reviewer_only}
 
 
 class ReviewAnswerSerializer(serializers.Serializer[Any]):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from .dead_letters import DeadLetters, Drop, Requeue
+from .groups import ApproveMany, Groups, OneBatch, OneGroup, RejectMany
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
+from .pending import Pending
 from .policy import BackTests, Evaluate, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
 from .returns import Resubmit
-from .reviews import Approve, Edit, OneReview, Pending, Reject, RequestChanges, Undo
+from .reviews import Approve, Edit, OneReview, Reject, RequestChanges, Undo
+from .sharing import Claim, QueueSettings, Snooze
 from .stops import ResumeStop, Stops
 from .timeline import MessageTimeline
 from .trust import RequestUpgrade, Upgrade
@@ -23,6 +27,17 @@ urlpatterns = [
     path("mailboxes/<str:id>/request-upgrade", RequestUpgrade.as_view()),
     path("mailboxes/<str:id>/upgrade", Upgrade.as_view()),
     path("oversight/pending", Pending.as_view()),
+    path("oversight/queue", QueueSettings.as_view()),
+    path("oversight/groups", Groups.as_view()),
+    path("oversight/groups/<str:id>", OneGroup.as_view()),
+    path("oversight/groups/<str:id>/approve", ApproveMany.as_view()),
+    path("oversight/bulk/reject", RejectMany.as_view()),
+    path("oversight/batches/<str:id>", OneBatch.as_view()),
+    path("oversight/dead-letters", DeadLetters.as_view()),
+    path("oversight/dead-letters/<str:id>/requeue", Requeue.as_view()),
+    path("oversight/dead-letters/<str:id>/drop", Drop.as_view()),
+    path("oversight/reviews/<str:id>/claim", Claim.as_view()),
+    path("oversight/reviews/<str:id>/snooze", Snooze.as_view()),
     path("oversight/reviews/<str:id>", OneReview.as_view()),
     path("oversight/reviews/<str:id>/approve", Approve.as_view()),
     path("oversight/reviews/<str:id>/edit", Edit.as_view()),

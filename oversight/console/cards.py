@@ -38,6 +38,7 @@ class Row:
     expires_at: datetime
     decided_by: str = ""
     release_at: datetime | None = None
+    looked_at_by: str = ""
     risk: str = ""
     quick_approve: bool = False
     allowed_actions: tuple[str, ...] = ()

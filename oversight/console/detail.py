@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Left
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Left
 from django.urls import reverse
 
 from mailboxes import second_factor
@@ -20,8 +20,8 @@ from mailboxes.models import DomainStatus, MailboxStatus
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Revision, Status
 from messaging.visibility import NOT_WITHHELD
-from oversight import decisions, reviews
-from oversight.models import Decision, Evaluation, Review, ReviewState
+from oversight import claims, decisions, reviews
+from oversight.models import Claims, Decision, Desk, Evaluation, Review, ReviewState
 
 from . import why
 from .cards import Check, Initiator, Person, Signal, Snippet, ThreadCard
@@ -30,6 +30,7 @@ from .visit import Visit
 SNIPPET = 400
 THREAD_MESSAGES = 5
 PROVENANCE_WORDS = {"human": "a person's turn", "schedule": "its schedule", "inbound": "a received mail"}
+OWN_WORDS, OWN_WORDS_SHOWN = ("reason", "note"), 300  # keys of a message's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class ReviewCard:
     reason_label: str = ""
     note: str = ""
     is_inbound: bool = False
+    may_claim: bool = False
+    is_claimed_by_me: bool = False
 
     @property
     def recipient_count(self) -> int:
@@ -67,14 +70,16 @@ def get_review(actor: Principal, review_id: object) -> Review:
     made, the reason as `decided_for`. Raises NotFound."""
     newest = Evaluation.objects.filter(message=OuterRef("message")).order_by("-evaluated_at")
     decided = Decision.objects.filter(review=OuterRef("pk")).order_by("-version")
+    own = Desk.objects.filter(account=OuterRef("account"))
     found: Review | None = (
         _with_sender(reviews.visible(actor), "message__")
         .annotate(
             raw=_sealed("message"),
             trace=Subquery(newest.values("trace")[:1]),
             decided_for=Subquery(decided.values("reason")[:1]),
+            claims=Coalesce(Subquery(own.values("claims")[:1]), Value(settings.CLAIMS)),
         )
-        .select_related("mailbox")
+        .select_related("mailbox", "claimed_by__user")
         .filter(pk=parse_id(review_id))
         .first()
     )
@@ -134,7 +139,19 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         reason_label=decisions.REJECT_REASONS.get(rejected_for, rejected_for),
         note=review.note,
         is_inbound=review.message.direction == Direction.INBOUND,
+        may_claim=_may_claim(review, visit),
+        is_claimed_by_me=claims.holder(review, now=visit.now) == visit.member,
     )
+
+
+def viewers(review: Review, visit: Visit) -> list[str]:
+    """Who else looks at the review."""
+    member = claims.holder(review, now=visit.now)
+    return [member.user.name or member.user.email] if member and member != visit.member else []
+
+
+def _may_claim(review: Review, visit: Visit) -> bool:
+    return getattr(review, "claims", Claims.OFF) != Claims.OFF and "approve" in allowed_actions(review, visit)
 
 
 def allowed_actions(review: Review, visit: Visit) -> tuple[str, ...]:
@@ -191,7 +208,15 @@ def initiator(message: Message) -> Initiator:
         channel="the API" if message.key else "",
         provenance=PROVENANCE_WORDS.get(message.provenance or "", "") if message.agent else "",
         trigger_url=trigger,
+        note=_own_words(message),
     )
+
+
+def _own_words(message: Message) -> str:
+    """What the agent says for itself, where it says it: clipped, and shown as its claim, below the facts."""
+    words = next((message.metadata[name] for name in OWN_WORDS if message.metadata.get(name)), "")
+    text = " ".join(str(words).split())
+    return text if len(text) <= OWN_WORDS_SHOWN else f"{text[:OWN_WORDS_SHOWN]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def readiness(message: Message, visit: Visit) -> list[Check]:

@@ -47,7 +47,11 @@ def frame(visit: Visit, cursor: int) -> Frame:
     kinds = {event.kind for event in found}
     touched = _reviews(visit, found) if kinds & (ARRIVED | DECIDED) else []
     if touched:
-        message |= {"pending": count(reviews.pending(visit.actor)), "arrived": _arrived(found, touched), "tray": True}
+        message |= {
+            "pending": count(reviews.pending(visit.actor, now=visit.now)),
+            "arrived": _arrived(found, touched),
+            "tray": True,
+        }
     refreshed = _refreshed(found)
     if refreshed:
         message["refresh"] = refreshed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
 from messaging.models import Direction, Recipient
-from oversight import reviews
+from oversight import claims, reviews
 from oversight.counting import Counted, count
 from oversight.models import Review
+from oversight.pending import Claimed
 
 from . import correspondents
 from .cards import Person, Row
@@ -35,6 +36,11 @@ class Filters:
     agent: str = ""
     is_expiring: bool = False
     text: str = ""
+    risk: str = ""
+    lane: str = ""
+    rule: str = ""
+    claimed: str = ""
+    is_snoozed: bool = False
 
     @classmethod
     def read(cls, query: QueryDict) -> Filters:
@@ -42,21 +48,31 @@ class Filters:
             mailbox=query.get("mailbox", ""),
             agent=query.get("agent", ""),
             is_expiring=query.get("expires") == "hour",
-            text=query.get("q", "").strip().replace("\x00", "")[:200],
+            text=_words(query, "q"),
+            risk=_words(query, "risk"),
+            lane=_words(query, "lane"),
+            rule=_words(query, "rule"),
+            claimed=_words(query, "claimed"),
+            is_snoozed=query.get("snoozed") == "true",
         )
 
     def __bool__(self) -> bool:
-        return bool(self.mailbox or self.agent or self.is_expiring or self.text)
+        return self != Filters()
 
     @property
     def is_search(self) -> bool:
         """Whether rows must be looked at to know which are meant."""
-        return bool(self.agent or self.text)
+        has_several = sum(map(bool, (self.mailbox, self.risk, self.lane, self.rule))) > 1
+        return bool(self.agent or self.text or self.claimed or self.is_snoozed or has_several)
 
 
 def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
     """The open reviews that the filters leave, soonest expiry first."""
     found = reviews.pending(visit.actor).filter(_indexed(visit, filters))
+    is_asleep = Q(snoozed_until__gt=visit.now)
+    found = found.filter(is_asleep) if filters.is_snoozed else reviews.awake(found, now=visit.now)
+    if filters.claimed:
+        found = found.filter(_claimed(visit, filters.claimed))
     if filters.agent:
         found = found.filter(message__agent__in=_ids(filters.agent))
     if filters.text:
@@ -71,16 +87,29 @@ def looked_through(visit: Visit, filters: Filters) -> QuerySet[Review]:
     return reviews.pending_order(Review.objects.filter(_indexed(visit, filters), account=visit.actor.account))
 
 
-def rows(found: Sequence[Review], *, actor: Principal) -> list[Row]:
+def rows(found: Sequence[Review], *, actor: Principal, now: datetime | None = None) -> list[Row]:
     """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
     known = correspondents.known(actor, sorted({_first(review) for review in found}))
-    return [row(review, is_first_contact=_first(review) not in known) for review in found]
+    return [row(review, is_first_contact=_first(review) not in known, now=now) for review in found]
 
 
-def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tuple[str, ...] = ()) -> Row:
-    """One review as a row; without `allowed_actions` it holds no form. Needs `message`, its agent, and `mailbox`.
+def _looking(review: Review, now: datetime) -> str:
+    member = claims.holder(review, now=now)
+    return (member.user.name or member.user.email) if member else ""
+
+
+def row(
+    review: Review,
+    *,
+    is_first_contact: bool = False,
+    allowed_actions: tuple[str, ...] = (),
+    now: datetime | None = None,
+) -> Row:
+    """One review as a row; at a moment also with whoever looks at it then. Without `allowed_actions` it holds no form.
 
     Of received mail the row goes from its sender to the mailbox.
+
+    Needs `message`, its agent, `mailbox`, and with `now` who has claimed it.
     """
     message = review.message
     if message.direction == Direction.INBOUND:
@@ -101,20 +130,21 @@ def row(review: Review, *, is_first_contact: bool = False, allowed_actions: tupl
         expires_at=review.expires_at,
         decided_by=review.decided_by,
         release_at=review.release_at,
+        looked_at_by=_looking(review, now) if now else "",
         allowed_actions=allowed_actions,
     )
 
 
 def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     """The reviews with all that a row shows, bodies left out."""
-    return found.select_related("message", "message__agent", "mailbox").defer(
+    return found.select_related("message", "message__agent", "mailbox", "claimed_by__user").defer(
         "message__body_text", "message__body_html"
     )
 
 
 def expiring_count(visit: Visit) -> int:
     """How many reviews expire within the hour."""
-    return count(reviews.pending(visit.actor).filter(expires_at__lte=visit.now + SOON))
+    return count(reviews.pending(visit.actor, now=visit.now).filter(expires_at__lte=visit.now + SOON))
 
 
 def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -148,7 +178,7 @@ class Neighbours:
 
 def neighbours(visit: Visit, review: Review) -> Neighbours:
     """The waiting reviews before and after this one, and its place among them."""
-    pending = reviews.pending(visit.actor)
+    pending = reviews.pending(visit.actor, now=visit.now)
     before, after = pending.filter(_beside(review, "lt")), pending.filter(_beside(review, "gt"))
     found = _first_of_each(
         previous=before.order_by("-expires_at", "-id").annotate(place=Counted(before)),
@@ -160,7 +190,7 @@ def neighbours(visit: Visit, review: Review) -> Neighbours:
 
 def next_waiting(visit: Visit, review: Review) -> Neighbour | None:
     """What to look at after this one: the next in the queue, else its first."""
-    pending = reviews.pending(visit.actor).filter(expires_at__gt=visit.now).exclude(pk=review.pk)
+    pending = reviews.pending(visit.actor, now=visit.now).filter(expires_at__gt=visit.now).exclude(pk=review.pk)
     pending = pending.annotate(place=Value(0))
     found = _first_of_each(after=pending.filter(_beside(review, "gt")), any=pending)
     return found.get("after") or found.get("any")
@@ -173,8 +203,23 @@ def last_decided(actor: Principal) -> Review | None:
 
 
 def _indexed(visit: Visit, filters: Filters) -> Q:
+    columns = {"risk": filters.risk, "lane": filters.lane, "reason_code": filters.rule}
     mailbox = Q(mailbox__in=_ids(filters.mailbox)) if filters.mailbox else Q()
+    mailbox &= Q(**{name: value for name, value in columns.items() if value})
     return mailbox & Q(expires_at__lte=visit.now + SOON) if filters.is_expiring else mailbox
+
+
+def _claimed(visit: Visit, by: str) -> Q:
+    is_held = Q(claimed_until__gt=visit.now)
+    if by == Claimed.NOBODY:
+        return Q(claimed_until__isnull=True) | ~is_held
+    if by == Claimed.ANYBODY:
+        return is_held
+    return is_held & Q(claimed_by=visit.member) if by == Claimed.ME else Q(pk__in=[])
+
+
+def _words(query: QueryDict, name: str) -> str:
+    return query.get(name, "").strip().replace("\x00", "")[:200]
 
 
 def _ids(text: str) -> list[UUID]:

@@ -132,7 +132,7 @@ def of(visit: Visit) -> Shell:
     pending_count, unseen_count, halted_at, is_server_stopped = (
         Account.objects.filter(pk=visit.member.account_id)
         .values_list(
-            Counted(reviews.pending(visit.actor)),
+            Counted(reviews.pending(visit.actor, now=visit.now)),
             Counted(monitoring.unseen(visit.actor, seen_at=visit.seen_at, now=visit.now)),
             Subquery(Epoch.objects.values("halted_at")[:1]),
             Exists(Switch.objects.filter(stopped_at__isnull=False)),

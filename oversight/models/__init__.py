@@ -1,7 +1,9 @@
 """What waits for people, and what they decided."""
 
+from .batch import Batch, BatchItem, BatchKind, ItemOutcome
 from .copy import Copy
 from .decision import Decision, DecisionKind, Door
+from .desk import Claims, Desk, Viewing
 from .edit import Edit
 from .notices import AccountNotices, NoticeSettings, NoticeStyle
 from .permit import Permit, PermitState
@@ -11,12 +13,18 @@ from .rule_set import RuleSet, RuleSetVersion
 
 __all__ = [
     "AccountNotices",
+    "Batch",
+    "BatchItem",
+    "BatchKind",
+    "Claims",
     "Copy",
     "Decision",
     "DecisionKind",
+    "Desk",
     "Door",
     "Edit",
     "Evaluation",
+    "ItemOutcome",
     "NoticeSettings",
     "NoticeStyle",
     "Permit",
@@ -25,4 +33,5 @@ __all__ = [
     "ReviewState",
     "RuleSet",
     "RuleSetVersion",
+    "Viewing",
 ]

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from mailboxes.ids import new_id
-from mailboxes.models import Account, Mailbox, Member
+from mailboxes.models import Account, ApiKey, Mailbox, Member
 from messaging.models import Message
 from oversight.policy.types import Risk
 
@@ -30,6 +30,9 @@ class ReviewState(models.TextChoices):
 
 class Review(models.Model):
     """One held message. `version` rises with every decision, undo included: who decides names the version they saw.
+
+    `key` is the author's, of which only so many may wait. `fingerprint` and `blanks`: what it says without its numbers
+    and names, and these (`oversight.groups`).
 
     `people_needed` different members must approve the same bytes. Whoever has claimed it looks at it until
     `claimed_until`: a word to the others, no lock. `lane` and `risk` are the policy's. `instructions` are what the
@@ -57,10 +60,15 @@ class Review(models.Model):
     reopened_count = models.IntegerField(
         default=0, db_default=0, help_text="How often its release found it stale: each raised the version."
     )
-    claimed_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_by = models.ForeignKey(
+        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     claimed_until = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
     instructions = models.TextField(blank=True, default="", db_default="")
+    key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    fingerprint = models.CharField(max_length=32, blank=True, default="", db_default="")
+    blanks = models.JSONField(null=True, blank=True)
     opened_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -86,14 +94,43 @@ class Review(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # With the mailbox, so that counting what waits reads nothing but the index.
+            # With mailbox and snooze, so that counting what waits reads nothing but the index.
             models.Index(
                 fields=["account", "expires_at", "id"],
-                include=["mailbox"],
+                include=["mailbox", "snoozed_until"],
                 condition=Q(state="open"),
-                name="review_pending",
+                name="review_waiting",
             ),
-            models.Index("mailbox", "expires_at", "id", condition=Q(state="open"), name="review_pending_of_mailbox"),
+            models.Index(
+                fields=["mailbox", "expires_at", "id"],
+                include=["snoozed_until"],
+                condition=Q(state="open"),
+                name="review_waiting_of_mailbox",
+            ),
+            # What the queue is filtered by, each in the order in which it is read.
+            models.Index("account", "risk", "expires_at", "id", condition=Q(state="open"), name="review_by_risk"),
+            models.Index(
+                "account", "reason_code", "expires_at", "id", condition=Q(state="open"), name="review_by_rule"
+            ),
+            models.Index(
+                "account", "lane", "expires_at", "id", condition=Q(state="open") & ~Q(lane=""), name="review_by_lane"
+            ),
+            # A claim is renewed every minute: its end stands in no index.
+            models.Index(
+                "account",
+                "claimed_by",
+                "expires_at",
+                "id",
+                condition=Q(state="open", claimed_by__isnull=False),
+                name="review_claimed",
+            ),
+            models.Index(
+                fields=["account", "fingerprint", "expires_at", "id"],
+                include=["mailbox", "snoozed_until"],
+                condition=Q(state="open") & ~Q(fingerprint=""),
+                name="review_by_fingerprint",
+            ),
+            models.Index("key", condition=Q(state="open", key__isnull=False), name="review_waiting_of_key"),
             models.Index("expires_at", condition=Q(state="open"), name="review_expiring"),
             models.Index("notice_at", condition=Q(state="open", notice_at__isnull=False), name="review_notice_due"),
             models.Index("account", models.F("decided_at").desc(), "id", name="review_decided"),

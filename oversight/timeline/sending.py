@@ -42,6 +42,11 @@ ENDED = {
     "message.failed": "Failed: nobody took it",
     "message.unknown": "Whether it left is unknown; it is never sent again by itself",
 }
+# What a person did with a recipient that had been given up.
+TAKEN_UP = {
+    "message.requeued": "A person has it tried again for {to}",
+    "message.dropped": "A person gave it up for {to}",
+}
 
 
 def asked(message: Message, evidence: Evidence, *, environment: str) -> Iterator[Step]:
@@ -158,6 +163,12 @@ def ended(message: Message, evidence: Evidence) -> Iterator[Step]:
             continue
         data = {"state": kind.removeprefix("message."), "code": fact.said["data"].get("reason"), **event_id(fact)}
         yield Step(fact.at, Kind.OUTCOME, ENDED[kind], None, data, fact.number)
+    recipients = evidence.recipients()
+    for fact in evidence.events(*TAKEN_UP):
+        to = recipients.get(str(fact.said["data"].get("recipient_id")), {}).get("address")
+        text = TAKEN_UP[fact.said["kind"]].format(to=to or "one of its recipients")
+        data = {"state": fact.said["kind"].removeprefix("message."), "recipient": to, **event_id(fact)}
+        yield Step(fact.at, Kind.OUTCOME, text, Actor("member", ""), data, fact.number)
     for fact in evidence.events("message.cancelled"):
         by = _canceller(message, str(fact.said["data"].get("by", "")))
         yield Step(fact.at, Kind.CANCELLED, "Cancelled before it left", by, event_id(fact), fact.number)

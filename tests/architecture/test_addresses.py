@@ -15,6 +15,8 @@ from mailboxes import clock, stops
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey, StopScope
 from messaging.recipients import suppressions
+from oversight import bulk
+from oversight.bulk import Named
 from tests import builders, domain_zone, files
 from tests.builders import Tenant
 
@@ -26,9 +28,13 @@ OBJECTS = {route: address for route, address in ADDRESSES.items() if address.obj
 KEYED = {route: address for route, address in ADDRESSES.items() if address.door in (Door.KEY, Door.DECIDE)}
 SIGNED_IN = {route: address for route, address in ADDRESSES.items() if address.door is Door.MEMBER}
 BODY = {
+    "v1/oversight/groups/<str:id>/approve": '{"items": [{"id": "0192f3f0-0000-7000-8000-000000000000", "version": 1}]}',
+    "v1/oversight/reviews/<str:id>/snooze": '{"until": "2999-01-01T00:00:00Z"}',
     "v1/oversight/reviews/<str:id>/reject": '{"reason": "tone"}',
     "v1/webhooks/<str:id>/redeliver": '{"status": "ALL"}',
 }
+# Agents know of no group and of no batch.
+FOR_PEOPLE = {"v1/oversight/groups/<str:id>", "v1/oversight/batches/<str:id>"}
 VARIABLE = re.compile(rb'"requestId": ?"[^"]*"|csrf[^>]*value="[^"]*"|nonce="[^"]*"')
 PARAMETER = re.compile(r"<\w+:(\w+)>")
 
@@ -49,7 +55,12 @@ def scene() -> Scene:
     builders.held(charlie)
     builders.decide_key(alice.owner)
     webhook, _ = builders.webhook(alice)
+    asked = [Named(review.pk, 1)]
+    batch = bulk.reject(asked, reviewer=builders.reviewer(alice.owner), reason="tone", now=clock.now())
     ids = {
+        "group": review.fingerprint,
+        "batch": batch.pk,
+        "dead_letter": builders.dead_letter(alice).pk,
         "mailbox": alice.mailbox.pk,
         "message": review.message_id,
         "thread": review.message.thread_id,
@@ -124,7 +135,7 @@ def test_a_stranger_gets_the_404_of_what_does_not_exist(route: str, scene: Scene
 @pytest.mark.parametrize("route", [route for route, address in OBJECTS.items() if address.method == "GET"])
 def test_its_owner_gets_more_than_a_404(route: str, scene: Scene) -> None:
     address = OBJECTS[route]
-    client, headers = visitors(scene.alice, address)[0]
+    client, headers = visitors(scene.alice, address)[1 if route in FOR_PEOPLE else 0]
     answer = ask(client, route, address, lambda name: scene.ids.get(name, 1), **headers)
     has_none = "/link/" in route or "/files/" in route  # her message has no link and no file
     assert answer.status_code == (404 if has_none else 200)

@@ -36,8 +36,18 @@ from mailboxes.models import (
     User,
 )
 from mailboxes.modes import OversightMode
-from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile, WebhookAttempt
-from oversight.models import Copy, Decision, Edit, Evaluation, RuleSet, RuleSetVersion
+from messaging.models import (
+    Attempt,
+    Captured,
+    DeadLetter,
+    Message,
+    RawMessage,
+    Recipient,
+    Revision,
+    StoredFile,
+    WebhookAttempt,
+)
+from oversight.models import BatchItem, Copy, Decision, Edit, Evaluation, RuleSet, RuleSetVersion, Viewing
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -51,6 +61,8 @@ SECRET = re.compile(r"secret|token|digest|password|private|session|(^|_)key_?has
 # What an object of the archive holds beside its own columns.
 INSIDE: dict[type[Model], str] = {
     Attempt: "messages",
+    BatchItem: "reviews",
+    DeadLetter: "messages",
     Decision: "reviews",
     Edit: "reviews",
     DkimKey: "domains",
@@ -59,6 +71,7 @@ INSIDE: dict[type[Model], str] = {
     Recipient: "messages",
     Revision: "mail/",
     User: "members",
+    Viewing: "reviews",
     WebhookAttempt: "webhook_deliveries",
 }
 LEFT_OUT: dict[type[Model], str] = {

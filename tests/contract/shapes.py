@@ -182,6 +182,57 @@ REVIEW_DETAIL = REVIEW | {
     "lane": Maybe(TEXT),
     "risk": one_of("low", "medium", "high"),
     "allowedActions": [one_of("approve", "reject", "edit", "request_changes", "undo")],
+    "claim": Maybe({"by": TEXT, "memberId": ID, "until": MOMENT}),
+    "snoozedUntil": Maybe(MOMENT),
+    "groupId": Maybe(TEXT),
+}
+REASON_OF_GROUP = {"code": TEXT, "text": TEXT}
+GROUP = {
+    "id": TEXT,
+    "size": WHOLE,
+    "expiresAt": MOMENT,
+    "reason": REASON_OF_GROUP,
+    "subject": TEXT,
+    "mailboxId": ID,
+    "agentId": Maybe(ID),
+}
+GROUP_MEMBER = {
+    "id": ID,
+    "version": WHOLE,
+    "risk": one_of("low", "medium", "high"),
+    "expiresAt": MOMENT,
+    "recipients": [EMAIL],
+    "values": [TEXT],
+    "differs": TEXT,
+    "leftOut": TEXT,
+    "openedByMe": FLAG,
+}
+GROUP_DETAIL = {"id": TEXT, "size": WHOLE, "samplesNeeded": WHOLE, "samples": [ID], "members": [GROUP_MEMBER]}
+BATCH_ITEM = {"reviewId": ID, "version": WHOLE, "outcome": Maybe(TEXT), "code": Maybe(TEXT), "text": Maybe(TEXT)}
+BATCH = {
+    "id": ID,
+    "kind": one_of("approve", "reject"),
+    "size": WHOLE,
+    "done": WHOLE,
+    "skipped": WHOLE,
+    "summary": TEXT,
+    "createdAt": MOMENT,
+    "finishedAt": Maybe(MOMENT),
+    "items": [BATCH_ITEM],
+    "nextCursor": Maybe(ID),
+}
+DEAD_LETTER = {
+    "id": ID,
+    "messageId": ID,
+    "mailboxId": ID,
+    "subject": TEXT,
+    "recipient": EMAIL,
+    "cause": one_of("gave_up", "attempt_refused"),
+    "code": TEXT,
+    "text": TEXT,
+    "attempts": WHOLE,
+    "diedAt": MOMENT,
+    "end": Maybe(TEXT),
 }
 
 OBJECT = Kind("object", lambda value: isinstance(value, dict))

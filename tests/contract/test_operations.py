@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,11 +23,15 @@ from .shapes import (
     ACCOUNT,
     ATTACHMENT,
     BACK_TEST,
+    BATCH,
     CHECKOUT,
+    DEAD_LETTER,
     DNS_RECORDS,
     DOMAIN,
     EMAIL,
     FLAG,
+    GROUP,
+    GROUP_DETAIL,
     ID,
     KEY,
     LIST_METADATA,
@@ -191,6 +196,25 @@ def unsuppress(scene: Scene) -> Answer:
     return scene.api.delete(f"/suppressions/{made.json['suppression']['id']}")
 
 
+def tomorrow() -> str:
+    return (clock.now() + timedelta(days=1)).isoformat()
+
+
+def approve_many(scene: Scene) -> Answer:
+    scene.rhea.get(scene.review_path)
+    items = {"items": [{"id": str(scene.review.pk), "version": 1}]}
+    return scene.rhea.post(f"/oversight/groups/{scene.review.fingerprint}/approve", items)
+
+
+def reject_many(scene: Scene) -> Answer:
+    return scene.rhea.post("/oversight/bulk/reject", {"filter": {}, "count": 1, "reason": "tone"})
+
+
+def with_letter(scene: Scene, act: str) -> Answer:
+    return scene.rhea.post(f"/oversight/dead-letters/{builders.dead_letter(scene.alice).pk}/{act}")
+
+
+QUEUE_SETTINGS = {"claims": one_of("off", "optional", "required"), "claimSeconds": WHOLE}
 ONE_MAILBOX = {"mailbox": MAILBOX}
 SECRET = Kind("64 hex digits", lambda value: bool(re.fullmatch("[0-9a-f]{64}", value)))
 ONE_WEBHOOK = {"webhook": PLAIN_WEBHOOK}
@@ -321,6 +345,50 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation("claimReview", lambda scene: scene.rhea.post(f"{scene.review_path}/claim"), 200, ONE_REVIEW),
+    Operation("releaseReviewClaim", lambda scene: scene.rhea.delete(f"{scene.review_path}/claim"), 200, ONE_REVIEW),
+    Operation(
+        "snoozeReview",
+        lambda scene: scene.rhea.post(f"{scene.review_path}/snooze", {"until": tomorrow()}),
+        200,
+        ONE_REVIEW,
+    ),
+    Operation("wakeReview", lambda scene: scene.rhea.delete(f"{scene.review_path}/snooze"), 200, ONE_REVIEW),
+    Operation("getQueueSettings", lambda scene: scene.rhea.get("/oversight/queue"), 200, QUEUE_SETTINGS),
+    Operation(
+        "updateQueueSettings",
+        lambda scene: Api(builders.decide_key(scene.alice.owner)).patch("/oversight/queue", {"claims": "required"}),
+        200,
+        QUEUE_SETTINGS,
+    ),
+    Operation(
+        "listSimilarGroups",
+        lambda scene: (builders.held(scene.alice), scene.rhea.get("/oversight/groups"))[1],
+        200,
+        {"groups": [GROUP]},
+    ),
+    Operation(
+        "getSimilarGroup",
+        lambda scene: scene.rhea.get(f"/oversight/groups/{scene.review.fingerprint}"),
+        200,
+        {"group": GROUP_DETAIL},
+    ),
+    Operation("approveSimilarReviews", approve_many, 202, {"batch": BATCH}),
+    Operation("rejectReviews", reject_many, 202, {"batch": BATCH}),
+    Operation(
+        "getBatch",
+        lambda scene: scene.rhea.get(f"/oversight/batches/{reject_many(scene).json['batch']['id']}"),
+        200,
+        {"batch": BATCH},
+    ),
+    Operation(
+        "listDeadLetters",
+        lambda scene: (builders.dead_letter(scene.alice), scene.rhea.get("/oversight/dead-letters"))[1],
+        200,
+        {"deadLetters": [DEAD_LETTER], "nextCursor": Maybe(TEXT)},
+    ),
+    Operation("requeueDeadLetter", lambda scene: with_letter(scene, "requeue"), 200, {"deadLetter": DEAD_LETTER}),
+    Operation("dropDeadLetter", lambda scene: with_letter(scene, "drop"), 200, {"deadLetter": DEAD_LETTER}),
     Operation(
         "editReview",
         lambda scene: scene.rhea.post(f"{scene.review_path}/edit", {"subject": "Anew", "version": 1}),

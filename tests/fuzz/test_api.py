@@ -40,6 +40,7 @@ NOT_BY_SCHEMA = (
     ),
     *("editReview", "requestChanges"),  # nothing changes, or one body only; instructions of spaces
     *("evaluatePolicy", "proposeRules", "backTestRules"),
+    *("listPendingReviews", "snoozeReview", "rejectReviews", "approveSimilarReviews"),
 )
 
 

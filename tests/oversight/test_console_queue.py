@@ -136,7 +136,7 @@ def test_a_page_of_fifty_takes_at_most_twelve_queries_and_the_index_of_what_wait
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {rows}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "review_pending" in plan
+    assert "review_waiting" in plan
 
 
 def test_a_first_contact_is_marked_until_mail_to_the_address_was_taken() -> None:

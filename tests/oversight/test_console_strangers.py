@@ -14,7 +14,7 @@ from tests.oversight.console import seat, text_of
 
 pytestmark = pytest.mark.django_db
 
-ACTS = ("approve", "reject", "undo", "revoke_key")
+ACTS = ("approve", "reject", "claim", "let_go", "undo", "revoke_key")
 
 
 def addresses(alice: builders.Tenant, review: Review) -> dict[str, str]:
@@ -27,6 +27,8 @@ def addresses(alice: builders.Tenant, review: Review) -> dict[str, str]:
         "approve": f"{pages}approve/",
         "reject": f"{pages}reject/",
         "undo": f"{pages}undo/",
+        "claim": f"{pages}claim/",
+        "let_go": f"{pages}let-go/",
         "mailbox": f"/mailboxes/{alice.mailbox.pk}/",
         "thread": f"/threads/{review.message.thread_id}/",
         "message": message,

@@ -13,6 +13,9 @@ from oversight.console.visit import Visit, page
 from oversight.counting import count
 from oversight.models import Review
 
+RISKS = [("high", "High"), ("medium", "Medium"), ("low", "Low")]
+LOOKING = [("me", "Me"), ("anybody", "Anybody"), ("nobody", "Nobody")]
+
 
 @require_safe
 @page
@@ -31,11 +34,11 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
         total = count(found) if filters else around.pending_count
     context = {
         "shell": around,
-        "reviews": queries.rows(part.rows, actor=visit.actor),
+        "reviews": queries.rows(part.rows, actor=visit.actor, now=visit.now),
         "pending_count": around.pending_count,
         "filters": _filters(visit, filters, around.pending_count),
         "selects": _selects(visit, filters),
-        "kept": [("expires", "hour")] if filters.is_expiring else [],
+        "kept": _kept(filters),
         "query": filters.text,
         "has_filters": bool(filters),
         "search_url": here,
@@ -53,7 +56,15 @@ def _filters(visit: Visit, filters: Filters, pending_count: int) -> list[Filter]
     return [
         Filter(here, "All", not filters, pending_count, is_total=True),
         Filter(soon, "Expires within the hour", filters.is_expiring, queries.expiring_count(visit)),
+        Filter(keyset.url(here, QueryDict("snoozed=true")), "Put off", filters.is_snoozed),
     ]
+
+
+def _kept(filters: Filters) -> list[tuple[str, str]]:
+    """What the form has no field for, and keeps."""
+    kept = {"lane": filters.lane, "rule": filters.rule, "snoozed": "true" if filters.is_snoozed else ""}
+    kept["expires"] = "hour" if filters.is_expiring else ""
+    return [(name, value) for name, value in kept.items() if value]
 
 
 def _selects(visit: Visit, filters: Filters) -> list[Select]:
@@ -61,6 +72,8 @@ def _selects(visit: Visit, filters: Filters) -> list[Select]:
     choices = (
         Select("mailbox", "Mailbox", boxes, filters.mailbox),
         Select("agent", "Agent", agents, filters.agent),
+        Select("risk", "Risk", RISKS, filters.risk),
+        Select("claimed", "Looked at by", LOOKING, filters.claimed),
     )
     return [select for select in choices if len(select.options) > 1 or select.current]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from oversight import decisions
+from mailboxes.errors import Conflict as ConflictProblem
+from mailboxes.errors import Gone
+from oversight import decisions, sharing, viewings
 from oversight.console import detail, kept_text, people, queries, reading, shell, timeline
 from oversight.console.cards import Conflict, MailCard, Person
 from oversight.console.reading import TABS, Reading
-from oversight.console.visit import Visit, page
+from oversight.console.visit import Visit, is_htmx, page
 from oversight.models import Review, ReviewState
 
 
@@ -22,8 +25,33 @@ from oversight.models import Review, ReviewState
 @page
 def review(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
     found = detail.get_review(visit.actor, review_id)
+    viewings.record(found, actor=visit.actor, now=visit.now)
     conflict = kept_text.find(request, review_id, now=visit.now) if found.state == ReviewState.OPEN else None
     return show(request, visit, found, conflict=conflict)
+
+
+@require_POST
+@page
+def claim(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    """Look at it, and tell the others; asked again every minute while the page is open."""
+    with suppress(ConflictProblem, Gone):  # somebody else looks at it, or it is over: the page says so
+        sharing.claim(detail.get_review(visit.actor, review_id), actor=visit.actor, now=visit.now)
+    return _presence(request, visit, review_id)
+
+
+@require_POST
+@page
+def let_go(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    sharing.let_go(detail.get_review(visit.actor, review_id), actor=visit.actor)
+    return _presence(request, visit, review_id)
+
+
+def _presence(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
+    if not is_htmx(request):
+        return redirect("console:review", review_id)
+    found = detail.get_review(visit.actor, review_id)
+    card = detail.review_card(found, visit, people=[])
+    return render(request, "partials/_presence.html", {"review": card, "viewers": detail.viewers(found, visit)})
 
 
 def show(
@@ -83,6 +111,7 @@ def context_of(visit: Visit, found: Review, read: Reading) -> dict[str, Any]:
         "mail": mail_card(read, url=reverse("console:review", args=[found.pk]), body_url=body, addressed=addressed),
         "message_state": message.status if found.state == ReviewState.APPROVED else "",
         "message_id": message.pk,
+        "viewers": detail.viewers(found, visit),
         "initiator": detail.initiator(message),
         "readiness": detail.readiness(message, visit) if found.state == ReviewState.OPEN else [],
         "thread": thread,
