@@ -39,6 +39,8 @@ app.conf.beat_schedule = {
     "take back overdue": _every(30.0, "messaging.take_back_overdue"),
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
+    "settle revoked keys": _every(5.0, "oversight.settle_revoked_keys"),
+    "forget old calls": _every(3600.0, "oversight.forget_old_calls"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
     "judge senders": _every(30.0, "messaging.judge_senders"),

@@ -151,6 +151,19 @@ KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
 if KEY_CACHE_SECONDS > 5:
     raise ImproperlyConfigured("KEY_CACHE_SECONDS is 5 at most: so long may a revoked key be believed")
 
+# How long an old key goes on beside the one that took its place, how far away a key's end may be, and what becomes of
+# the mail of a revoked key that has not left: held again, cancelled, or sent all the same.
+KEY_OVERLAP_HOURS = _number("KEY_OVERLAP_HOURS", 24)
+KEY_MAX_DAYS = min(_number("KEY_MAX_DAYS", 3650), 36_500)
+REVOKED_KEY_MAIL = _text("REVOKED_KEY_MAIL", "hold").lower()
+if REVOKED_KEY_MAIL not in {"hold", "cancel", "keep"}:
+    raise ImproperlyConfigured(f"REVOKED_KEY_MAIL is hold, cancel or keep, not {REVOKED_KEY_MAIL!r}")
+# Keys that are no good, from one address, before it is told to wait.
+FAILED_KEYS_PER_MINUTE = _number("FAILED_KEYS_PER_MINUTE", 30)
+# How long it is kept who called the API; how many calls may wait in a process to be written down.
+ACCESS_LOG_DAYS = _number("ACCESS_LOG_DAYS", 90)
+ACCESS_LOG_WAITING = _number("ACCESS_LOG_WAITING", 10_000)
+
 # The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
 DEFAULT_LIMITS = {
     "daily_sends": DAILY_SENDS_PER_MAILBOX,

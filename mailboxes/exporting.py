@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from .export import Table, columns, register
 from .models import (
+    AccessEntry,
     Account,
     Agent,
     ApiKey,
@@ -56,5 +57,6 @@ register(
     Table("limits", of_account(Limit)),
     Table("support_tickets", of_account(SupportTicket)),
     Table("usage", of_account(Usage)),
+    Table("access_log", of_account(AccessEntry), moment="at"),
     Table("events", lambda account: [Event.objects.filter(account=account)]),
 )

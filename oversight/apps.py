@@ -11,5 +11,6 @@ class OversightConfig(AppConfig):
         import_module("oversight.tasks")
         import_module("oversight.admission")  # hears of arrived mail
         import_module("oversight.notices")  # hears events
+        import_module("oversight.revoked_keys")  # hears of revoked keys
         import_module("oversight.exporting")  # registers its tables
         import_module("oversight.departures")  # hears of messages that are erased

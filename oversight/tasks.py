@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from mailboxes import clock, erasure
+from mailboxes import access_log, clock, erasure
 from mailboxes.api import idempotency
 
-from . import departures, reviews
+from . import departures, reviews, revoked_keys
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -28,3 +28,13 @@ def erase_departed() -> None:
 @shared_task(name="oversight.forget_old_answers")
 def forget_old_answers() -> None:
     idempotency.forget_old(now=clock.now())
+
+
+@shared_task(name="oversight.forget_old_calls")
+def forget_old_calls() -> None:
+    access_log.forget_old(now=clock.now())
+
+
+@shared_task(name=revoked_keys.SETTLE)
+def settle_revoked_keys() -> None:
+    revoked_keys.settle(now=clock.now())

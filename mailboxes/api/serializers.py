@@ -98,6 +98,12 @@ class KeySerializer(serializers.Serializer[Any]):
     scoped = serializers.BooleanField(source="is_scoped", help_text="Sees only some mailboxes.")
     expiresAt = Moment(source="expires_at", allow_null=True)
     lastUsedAt = Moment(source="last_used_at", allow_null=True, help_text="To the minute.")
+    ipAllowlist = serializers.ListField(
+        child=serializers.CharField(), source="ip_allowlist", help_text="None: good from everywhere."
+    )
+    rotatedTo = serializers.CharField(
+        source="rotated_to_id", allow_null=True, help_text="The key that takes its place when it ends."
+    )
 
 
 class KeyListSerializer(serializers.Serializer[Any]):
@@ -113,6 +119,18 @@ class CreatedKeySerializer(serializers.Serializer[Any]):
     prefix = serializers.CharField()
     scoped = serializers.BooleanField()
     environment = serializers.ChoiceField(choices=Environment.values)
+    expiresAt = Moment(source="expires_at", allow_null=True)
+    ipAllowlist = serializers.ListField(child=serializers.CharField(), source="ip_allowlist")
+
+
+class RotatedKeySerializer(CreatedKeySerializer):
+    """The key that takes the old one's place."""
+
+    old = KeySerializer(help_text="It goes on until `expiresAt`.")
+
+
+class KeyAnswerSerializer(serializers.Serializer[Any]):
+    key = KeySerializer()
 
 
 class RevokedSerializer(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from mailboxes import clock, keys
 from mailboxes.api import authentication, reading
+from mailboxes.errors import Unauthenticated
 
 from . import cursors, filters, limits
 from .filters import Filter
@@ -36,10 +37,15 @@ class Asked:
     lease: Lease
 
 
-def read(authorization: str, query: QueryDict) -> Asked:
-    """What the bearer of that key asks for. Raises the Problem that stands against it."""
+def read(authorization: str, query: QueryDict, *, address: str) -> Asked:
+    """What the bearer of that key asks for, from that address. Raises the Problem that stands against it."""
     now = clock.now()
-    principal = authentication.of_header(authorization, find=partial(keys.authenticate, now=now))
+    try:
+        find = partial(keys.authenticate, address=address, now=now)
+        principal = authentication.of_header(authorization, find=find)
+    except Unauthenticated:
+        authentication.count_failure(address)
+        raise
     assert principal.key is not None
     reading.refuse_unknown(query, known=NAMES)
     wanted = filters.of(

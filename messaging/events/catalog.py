@@ -233,7 +233,24 @@ _PLACES = (
     ),
 )
 _ACCOUNT = (
-    Kind("key.created", "There is a new key.", "That it was used.", "`key_id`, `prefix`, `scopes`"),
+    Kind(
+        "key.created",
+        "There is a new key.",
+        "That it was used.",
+        "`key_id`, `prefix`, `scopes`, `expires_at`, `is_bound` (to addresses)",
+    ),
+    Kind(
+        "key.changed",
+        "A key was renamed, ends at another time, or is good from other addresses.",
+        "Which addresses: `GET /v1/api-keys` tells a full-access key.",
+        "`key_id`, `prefix`, `by`, `expires_at`, `is_bound`",
+    ),
+    Kind(
+        "key.rotated",
+        "A key ends at `expires_at`, and another takes its place.",
+        "That whoever uses the old one has the new one.",
+        "`key_id`, `prefix`, `by`, `rotated_to`, `expires_at`, `is_bound`",
+    ),
     Kind(
         "key.revoked",
         "A key opens nothing any more.",

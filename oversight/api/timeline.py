@@ -52,13 +52,13 @@ class MessageTimeline(MailView):
     def get(self, request: Request, id: str, msgId: str) -> Response:
         """What became of one message: who asked, what the policy and people decided, every try with its answer.
 
-        Of a sent message: `intent`, `trigger` (the message it answers), `verdict`, `review` (`data.action` is opened,
-        approved, rejected or undone), `attempt` (one for each try for each recipient, with the mail server's code and
-        text), `feedback` (`data.state` is delivered, bounced or complained), `suppression`, `outcome`, `cancelled`,
-        `expired`. Of a received one: `arrived`, `checks`, `filed`, `trigger`, `released`, `told`, `unlocked`. Of both
-        `webhook`: what each webhook that the key may see was told of it. Nothing is made up: what was erased, or was
-        never noted, is not there. `complete` false: the message is on its way or waits. True promises no silence:
-        reports and webhook deliveries may still follow.
+        Of a sent message: `intent`, `trigger` (the message it answers), `key` (the one that asked was revoked),
+        `verdict`, `review` (`data.action` is opened, approved, rejected or undone), `attempt` (one for each try for
+        each recipient, with the mail server's code and text), `feedback` (`data.state` is delivered, bounced or
+        complained), `suppression`, `outcome`, `cancelled`, `expired`. Of a received one: `arrived`, `checks`, `filed`,
+        `trigger`, `released`, `told`, `unlocked`. Of both `webhook`: what each webhook that the key may see was told of
+        it. Nothing is made up: what was erased, or was never noted, is not there. `complete` false: the message is on
+        its way or waits. True promises no silence: reports and webhook deliveries may still follow.
         """
         told = timeline.of(self.get_message(self.mailbox(id), msgId), actor=self.principal)
         steps = [_wire(step) for step in told.steps]

@@ -180,6 +180,7 @@ def initiator(message: Message) -> Initiator:
         mailbox_mode=message.mailbox.mode,
         requested_at=message.created_at,
         key_prefix=message.key.prefix if message.key else "",
+        key_revoked_at=message.key.revoked_at if message.key else None,
         channel="the API" if message.key else "",
     )
 

@@ -45,6 +45,7 @@ def _own(message: Message, found: Evidence, actor: Principal) -> Iterator[Step]:
         yield from receiving.shown(message, found)
     else:
         yield from sending.asked(message, found, environment=environment)
+        yield from sending.lost_key(message, found)
     yield from sending.judged(message, found, is_member=is_member)
     yield from sending.decided(found, is_member=is_member)
     yield from sending.tried(found)
