@@ -145,8 +145,7 @@ class Writer:
     def _write(self, batch: Sequence[Call]) -> None:
         if self._database is None:
             self._database = psycopg.connect(**self._parameters, autocommit=True)
-        now = time.monotonic()
-        self._database.execute(WRITE, {"calls": as_json([_row(call, now=now) for call in batch])})
+        self._database.execute(WRITE, parameters(batch))
 
     def _hang_up(self) -> None:
         if self._database is not None:
@@ -164,6 +163,12 @@ class Writer:
             cache.incr(DROPPED, count)
         except (RedisError, OSError, ValueError):  # ValueError: evicted between the two
             self._drop(count)
+
+
+def parameters(calls: Sequence[Call]) -> Mapping[str, object]:
+    """What WRITE takes, at this moment."""
+    now = time.monotonic()
+    return {"calls": as_json([_row(call, now=now) for call in calls])}
 
 
 def subject_of(named: str, *, secret: str | bytes | None = None) -> str:

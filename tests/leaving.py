@@ -45,6 +45,7 @@ def furnished(name: str, *, word: str) -> Tenant:
     _mail_sent(owner, word)
     _mail_received(owner, word)
     _beside_the_mail(owner, word)
+    builders.called(owner)
     return owner
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .openapi import Schema
+from .views.access_log import AccessLog
 from .views.account import AccountView, NextPage, Welcome
 from .views.domains import Domains, OneDomain
 from .views.export import AccountExport
@@ -20,6 +21,7 @@ urlpatterns = [
     path("api-keys", Keys.as_view()),
     path("api-keys/<str:id>", OneKey.as_view()),
     path("api-keys/<str:id>/rotate", RotateKey.as_view()),
+    path("access-log", AccessLog.as_view()),
     path("account", AccountView.as_view()),
     path("account/export", AccountExport.as_view()),
     path("account/welcome", Welcome.as_view()),

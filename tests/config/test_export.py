@@ -37,7 +37,7 @@ from mailboxes.models import (
 )
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Captured, Message, RawMessage, Recipient, Revision, StoredFile, WebhookAttempt
-from oversight.models import Decision, Evaluation
+from oversight.models import Decision, Evaluation, RevokedKey
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -66,6 +66,7 @@ LEFT_OUT: dict[type[Model], str] = {
     Captured: "copies of what was sent, by the sandbox",
     Erasure: "empty while there is an account",
     EventCounter: "the last of the events",
+    RevokedKey: "a minute's note of what is still to be looked after",
     StoredFile: "how the contents of files are kept; they are told by their attachments",
 }
 

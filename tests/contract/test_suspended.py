@@ -44,6 +44,8 @@ ALLOWED = {
     "signOut",
     "createApiKey",
     "revokeApiKey",
+    "rotateApiKey",
+    "updateApiKey",
     "updateMailbox",
     "deleteMailbox",
     "cancelMessage",
