@@ -143,13 +143,13 @@ def _lock(actor: Principal, *others: UUID, now: datetime) -> tuple[Bounds | None
     So none of them is revoked or bound while the caller makes something of it. Raises what the holder of a key that has
     just been revoked is told.
     """
-    own = actor.key.pk if actor.key is not None else None
-    asked = keys.of_account(actor.account).filter(pk__in={*others, own} - {None}).order_by("pk")
+    own = [actor.key.pk] if actor.key is not None else []
+    asked = keys.of_account(actor.account).filter(pk__in=[*others, *own]).order_by("pk")
     found = list(asked.select_related("account", "agent").select_for_update(of=("self",)))
-    mine = next((key for key in found if key.pk == own), None)
-    if own is not None and (mine is None or _is_over(mine, now=now)):
+    mine = next((key for key in found if key.pk in own), None)
+    if own and (mine is None or _is_over(mine, now=now)):
         raise keys.revoked()
-    return mine and _bounds(mine), [key for key in found if key.pk in others]
+    return _bounds(mine) if mine else None, [key for key in found if key.pk in others]
 
 
 def _lock_other(actor: Principal, key_id: object, *, now: datetime) -> tuple[Bounds | None, ApiKey]:

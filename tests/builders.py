@@ -146,6 +146,14 @@ def called(owner: Tenant, *, route: str = "/v1/mailboxes/{id}", named: object = 
     key = owner.agent_actor.key
     named = str(named or owner.mailbox.pk)
     call = Call(
-        owner.account.pk, key and key.pk, owner.agent_actor.identity, "GET", route, 200, time.monotonic(), 0.01, named
+        owner.account.pk,
+        key.pk if key else None,
+        owner.agent_actor.identity,
+        "GET",
+        route,
+        200,
+        time.monotonic(),
+        0.01,
+        named,
     )
     statements.run(access_writer.WRITE, access_writer.parameters([call]))

@@ -11,6 +11,7 @@ DESCRIPTION = (
 )
 MESSAGE = "the message"
 ONE_RECIPIENT = f"{MESSAGE}, `recipient`, `recipient_id`, `code`"
+KEY, TERMS = "`key_id`, `prefix`, `by`", "`expires_at`, `is_bound` (to addresses)"
 REVIEW = "`review_id`, `message_id`, `version`"
 RECEIVED = (
     f"{MESSAGE}, `body_text`, `body_html`, `headers`, `received_at`, `attachments` (each with a `download_url` made "
@@ -233,30 +234,12 @@ _PLACES = (
     ),
 )
 _ACCOUNT = (
+    Kind("key.created", "There is a new key.", "That it was used.", f"`key_id`, `prefix`, `scopes`, {TERMS}"),
+    Kind("key.changed", "A key's name, end or addresses changed.", "Which addresses it has.", f"{KEY}, {TERMS}"),
     Kind(
-        "key.created",
-        "There is a new key.",
-        "That it was used.",
-        "`key_id`, `prefix`, `scopes`, `expires_at`, `is_bound` (to addresses)",
+        "key.rotated", "Another takes its place at its end.", "That its user has it.", f"{KEY}, `rotated_to`, {TERMS}"
     ),
-    Kind(
-        "key.changed",
-        "A key was renamed, ends at another time, or is good from other addresses.",
-        "Which addresses: `GET /v1/api-keys` tells a full-access key.",
-        "`key_id`, `prefix`, `by`, `expires_at`, `is_bound`",
-    ),
-    Kind(
-        "key.rotated",
-        "A key ends at `expires_at`, and another takes its place.",
-        "That whoever uses the old one has the new one.",
-        "`key_id`, `prefix`, `by`, `rotated_to`, `expires_at`, `is_bound`",
-    ),
-    Kind(
-        "key.revoked",
-        "A key opens nothing any more.",
-        "That a request in progress was stopped.",
-        "`key_id`, `prefix`, `by`",
-    ),
+    Kind("key.revoked", "A key opens nothing any more.", "That a request in progress was stopped.", KEY),
     Kind(
         "suppression.added",
         "An address must not be written to any more.",

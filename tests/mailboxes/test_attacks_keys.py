@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -150,8 +152,7 @@ class TestMemory:
     def test_a_key_that_is_bound_elsewhere_is_forgotten_at_once(self) -> None:
         alice = builders.tenant()
         key, text = keys.create_agent_key(alice.agent, now=clock.now())
-        known_keys.listener.close()
-        with known_keys.psycopg.connect(**known_keys.connection.get_connection_params(), autocommit=True) as ear:
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as ear:
             ear.execute(f"LISTEN {known_keys.CHANNEL}")
             ApiKey.objects.filter(pk=key.pk).update(ip_allowlist=[HERE])
             assert list(ear.notifies(timeout=5, stop_after=1))
@@ -213,7 +214,7 @@ class TestGuessing:
         def away(*_args: object, **_options: object) -> None:
             raise OSError
 
-        monkeypatch.setattr(client_limits.cache, "add", away)
+        monkeypatch.setattr(f"{client_limits.__name__}.cache.add", away)
         assert [call(unknown_key())[0] for _ in range(3)] == [401] * 3
 
     def test_how_much_of_a_key_is_right_is_not_told_by_the_time_it_takes(self, alice: Tenant) -> None:
