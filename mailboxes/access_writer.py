@@ -8,12 +8,15 @@ started before the first call, and a process that was forked begins anew.
 from __future__ import annotations
 
 import atexit
+import hashlib
+import hmac
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +25,7 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.utils.crypto import salted_hmac
+from django.utils.encoding import force_bytes
 from redis.exceptions import RedisError
 
 from .ids import new_id, parse_id
@@ -31,11 +34,13 @@ from .statements import as_json
 FLUSH_SECONDS = 1.0
 BATCH = 500
 CLOSE_SECONDS = 5.0
-SALT = "gatepost.access"
+SALT = b"gatepost.access"
 SUBJECT_LENGTH = 32
 # How many calls were dropped by all processes together, told by /health/ready.
 DROPPED, DROPPED_SECONDS = "access-log:dropped", 24 * 3600
 
+# The database is away, or only reads right now; or an account went in this very moment.
+LATER = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, psycopg.IntegrityError, OSError)
 # Of an account that was deleted nothing is kept any more. The clock is the database's, as everywhere.
 WRITE = """
 INSERT INTO mailboxes_accessentry (
@@ -123,7 +128,7 @@ class Writer:
             is_last = self._is_closing.wait(FLUSH_SECONDS)
             try:
                 self._write_all()
-            except (psycopg.Error, OSError) as error:
+            except LATER as error:
                 log.warning("access_log.waits", calls=len(self._waiting), error=str(error))
                 self._hang_up()
             self._tell_drops()
@@ -134,13 +139,13 @@ class Writer:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
                 self._write(batch)
-            except (psycopg.DataError, psycopg.ProgrammingError) as error:  # a fault of ours: not again and again
+            except LATER:
+                self._waiting.extendleft(reversed(batch))
+                raise
+            except Exception as error:  # a fault of ours: not again and again
                 log.error("access_log.refused", calls=len(batch), error=str(error))
                 self._drop(len(batch))
                 self._hang_up()
-            except BaseException:
-                self._waiting.extendleft(reversed(batch))
-                raise
 
     def _write(self, batch: Sequence[Call]) -> None:
         if self._database is None:
@@ -176,8 +181,13 @@ def subject_of(named: str, *, secret: str | bytes | None = None) -> str:
     parsed = parse_id(named)
     if parsed is None:
         return ""
-    secret = settings.SECRET_KEY if secret is None else secret
-    return salted_hmac(SALT, str(parsed), secret=secret, algorithm="sha256").hexdigest()[:SUBJECT_LENGTH]
+    key = _key_of(settings.SECRET_KEY if secret is None else secret)
+    return hmac.digest(key, parsed.bytes, "sha256").hex()[:SUBJECT_LENGTH]
+
+
+@lru_cache(maxsize=8)
+def _key_of(secret: str | bytes) -> bytes:
+    return hashlib.sha256(SALT + force_bytes(secret)).digest()
 
 
 def _row(call: Call, *, now: float) -> Mapping[str, object]:

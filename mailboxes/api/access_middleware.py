@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -35,6 +36,7 @@ class AccessLogMiddleware:
         return response
 
 
+@lru_cache(maxsize=512)  # of our own routes there are fewer
 def route_of(pattern: str) -> str:
     """A route of Django's as the documentation writes it: `/v1/mailboxes/{id}`."""
     return UNKNOWN if "^" in pattern else "/" + PARAMETER.sub(r"{\1}", pattern)
