@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from django.conf import settings
 from kombu import Queue
 
 from config.embedded.process import die_with_parent
@@ -38,6 +39,7 @@ app.conf.beat_schedule = {
     "sweep outbox": _every(5.0, DRAIN_OUTBOX),
     "take back overdue": _every(30.0, "messaging.take_back_overdue"),
     "expire reviews": _every(10.0, "oversight.expire_reviews"),
+    "send notices": _every(15.0, "oversight.send_notices"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "settle revoked keys": _every(5.0, "oversight.settle_revoked_keys"),
     "forget old calls": _every(3600.0, "oversight.forget_old_calls"),
@@ -52,6 +54,7 @@ app.conf.beat_schedule = {
     "unlock withheld": _every(60.0, UNLOCK_WITHHELD),
     "settle held": _every(60.0, "messaging.settle_held"),
     "forget ended secrets": _every(3600.0, "messaging.forget_ended_secrets"),
+    "sign heads": _every(settings.AUDIT_HEADS_MINUTES * 60.0, "oversight.sign_heads"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

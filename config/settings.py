@@ -32,6 +32,9 @@ DATA_DIR = (BASE_DIR / _text("DATA_DIR", "var")).resolve()
 
 # Says how far the database knows of what has left, so it must not be restored together with it (mailboxes.epoch).
 EPOCH_FILE = DATA_DIR / _text("EPOCH_FILE", "epoch")
+# Signed heads of the event logs, for verify_audit: outside of the database (mailboxes.audit.heads).
+AUDIT_HEADS_DIR = DATA_DIR / _text("AUDIT_HEADS_DIR", "audit")
+AUDIT_HEADS_MINUTES = _number("AUDIT_HEADS_MINUTES", 10)
 
 DATABASE_URL = _text("DATABASE_URL")
 EMBEDDED_POSTGRES = not DATABASE_URL
@@ -61,6 +64,14 @@ EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
 DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
 UNDO_SECONDS = _number("UNDO_SECONDS", 30)
 REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
+# The trust ladder: wrong codes until a request is dead, requests an hour for a mailbox, hours that a code works.
+PERMIT_TRIES = _number("PERMIT_TRIES", 5)
+UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)
+UPGRADE_CODE_HOURS = _number("UPGRADE_CODE_HOURS", 24)
+# Notices to reviewers: how long after a hold, how seldom, how long the link in them works.
+NOTICE_DELAY_SECONDS = _number("NOTICE_DELAY_SECONDS", 60)
+NOTICE_EVERY_MINUTES = _number("NOTICE_EVERY_MINUTES", 10)
+NOTICE_LINK_HOURS = _number("NOTICE_LINK_HOURS", 24)
 TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)

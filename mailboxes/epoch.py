@@ -18,6 +18,7 @@ import structlog
 from django.db import connection, transaction
 
 from . import accounts, epoch_file, events, statements
+from .audit import heads
 from .epoch_file import Stamp
 from .models import Epoch
 
@@ -112,6 +113,7 @@ def confirm(*, by: str, now: datetime) -> bool:
         if found is None:
             transaction.set_rollback(True)
             return False
+        heads.sign_restart(now=now)
         transaction.on_commit(lambda: epoch_file.replace(Stamp(*found)))
     log.warning("platform.restore_confirmed", by=by)
     return True

@@ -83,7 +83,8 @@ def _account(scope: Scope, limit: int) -> int:
         return 0
     if Account.objects.filter(test_of=account).exists():
         raise Waiting  # its test data goes by an erasure of its own
-    tombstones.lay([account.slug])
+    # The id too: that its log is gone is then no fault of the log (`audit.verification`).
+    tombstones.lay([account.slug, str(account.pk)])
     _forget_log_entries([account])
     Account.objects.filter(pk=account.pk).delete()  # agents, keys, domains, limits: whatever hangs on it
     return 1

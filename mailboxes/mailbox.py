@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from . import billing_pauses, departure, display_names, events, quotas, tombstones
 from .errors import Conflict, Forbidden, Invalid, LimitReached, NotFound
 from .models import Account, Agent, Domain, DomainStatus, LimitKind, Mailbox, MailboxStatus
-from .modes import OversightMode
+from .modes import OversightMode, stricter
 
 LOCAL_PART = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,63}(?<!\.)$")
 METADATA_PAIRS = 50
@@ -118,6 +118,24 @@ def set_mode(mailbox: Mailbox, mode: OversightMode, *, by: str, reason: str = ""
             mailbox_id=mailbox.pk,
         )
     return True
+
+
+def tighten(mailbox: Mailbox, mode: OversightMode, *, by: str, now: datetime) -> bool:
+    """Set a stricter oversight mode, which an agent may do at any time; False if it was that already.
+
+    Raises Forbidden (mode_not_stricter) for a freer one, and changes nothing.
+    """
+    with transaction.atomic():
+        old = OversightMode(
+            Mailbox.objects.select_for_update(no_key=True).values_list("mode", flat=True).get(pk=mailbox.pk)
+        )
+        if stricter(old, mode) != mode:
+            raise Forbidden(
+                f"The mailbox is {old}; a key makes its oversight stricter, never freer.",
+                code="mode_not_stricter",
+                fix='POST /v1/mailboxes/{id}/request-upgrade {"targetMode": …} asks your human for a code.',
+            )
+        return set_mode(mailbox, mode, by=by, now=now)
 
 
 def delete(mailbox: Mailbox, *, by: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from mailboxes.export import Table, accompany, columns, register
 from mailboxes.models import Account
 from messaging.models import Direction, Message
 
-from .models import Decision, Evaluation, Review
+from .models import AccountNotices, Decision, Evaluation, NoticeSettings, Permit, Review
 
 
 def _reviews(account: Account) -> Iterable[QuerySet[Review]]:
@@ -35,5 +35,23 @@ def _evaluations(messages: Sequence[Message]) -> Mapping[UUID, Mapping[str, obje
     return told
 
 
-register(Table("reviews", _reviews, along=[_decisions]))
+def _permits(account: Account) -> Iterable[QuerySet[Permit]]:
+    yield Permit.objects.filter(account=account)
+
+
+def _wishes(account: Account) -> Iterable[QuerySet[NoticeSettings]]:
+    yield NoticeSettings.objects.filter(member__account=account)
+
+
+register(
+    Table("reviews", _reviews, along=[_decisions]),
+    Table("permits", _permits, leave_out=frozenset({"digest", "action_hash"})),
+    Table("notice_settings", _wishes),
+    # Whoever has the address of a chat tool writes there: it is a credential.
+    Table(
+        "account_notices",
+        lambda account: [AccountNotices.objects.filter(account=account)],
+        leave_out=frozenset({"chat_url"}),
+    ),
+)
 accompany("messages", _evaluations)

@@ -38,6 +38,7 @@ def open(message: Message, *, verdict: Verdict, now: datetime) -> Review:
         risk=verdict.risk,
         people_needed=verdict.people,
         opened_at=now,
+        notice_at=now + timedelta(seconds=settings.NOTICE_DELAY_SECONDS),
         expires_at=now + timedelta(days=settings.REVIEW_EXPIRES_DAYS),
     )
     record(review, "review.opened", now=now, reason=verdict.code)

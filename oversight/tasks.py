@@ -6,8 +6,9 @@ from celery import shared_task
 
 from mailboxes import access_log, clock, erasure
 from mailboxes.api import idempotency
+from mailboxes.audit import heads
 
-from . import departures, reviews, revoked_keys
+from . import departures, review_notices, reviews, revoked_keys
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -38,3 +39,13 @@ def forget_old_calls() -> None:
 @shared_task(name=revoked_keys.SETTLE)
 def settle_revoked_keys() -> None:
     revoked_keys.settle(now=clock.now())
+
+
+@shared_task(name="oversight.sign_heads")
+def sign_heads() -> None:
+    heads.sign_moved(now=clock.now())
+
+
+@shared_task(name="oversight.send_notices")
+def send_notices() -> None:
+    review_notices.send_due(now=clock.now())

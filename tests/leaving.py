@@ -20,7 +20,8 @@ from messaging.attachments import sweeping
 from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
-from oversight import decisions
+from oversight import decisions, notice_wishes, trust
+from oversight.models import NoticeSettings
 from tests import builders, files
 from tests.arrivals import arrive, receive
 from tests.builders import Tenant
@@ -84,6 +85,7 @@ def _rows(cursor: object, table: str) -> set[str]:
 
 
 def _asked_for_more(owner: Tenant) -> None:
+    trust.request_upgrade(owner.agent_actor, owner.mailbox.pk, OversightMode.MONITORED, now=clock.now())
     checkouts.open_(owner.account, Asked("scale", "monthly", owner.agent_actor.identity), now=clock.now())
     subscriptions.grant(owner.account, plans.get("growth"), period="monthly", by="test", now=clock.now())
 
@@ -120,6 +122,9 @@ def _beside_the_mail(owner: Tenant, word: str) -> None:
     rhea = builders.member(account, word)
     builders.member(account, "victor", Role.VIEWER)
     builders.decide_key(rhea)
+    wishes = NoticeSettings(member=rhea)
+    notice_wishes.choose(rhea, {name: getattr(wishes, name) for name in notice_wishes.FIELDS}, now=now)
+    notice_wishes.set_chat(owner.owner, f"https://chat.example/{word}", now=now)
     keys.create_agent_key(owner.agent, name=word, mailboxes=[owner.mailbox], now=now)
     builders.limit(account, "mailboxes", 9)
     mailbox.change(owner.mailbox, display_name=word, metadata={"word": word}, now=now)

@@ -69,4 +69,5 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     folder = tempfile.mkdtemp(prefix=f"gatepost-epoch-{worker}-")
     os.environ["EPOCH_FILE"] = f"{folder}/epoch"
+    os.environ["AUDIT_HEADS_DIR"] = f"{folder}/audit"
     early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -14,6 +14,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("guards", database.check_guards),
     ("durability", database.check_durability),
     ("event chains", database.check_event_chains),
+    ("signed heads", database.check_signed_heads),
     ("clock", database.check_clock),
     ("backups", database.check_backups),
     ("web", services.check_web),

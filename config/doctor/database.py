@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from config.grants import APPEND_ONLY_TABLES
 from mailboxes import clock
+from mailboxes.audit import heads
 from mailboxes.events import EXPECTED_HASH
 from mailboxes.ids import new_id
 
@@ -110,8 +112,20 @@ def check_event_chains() -> str:
         cursor.execute(BROKEN_CHAINS)
         broken = [told for (told,) in cursor.fetchall()]
     if broken:
-        raise Ailment(f"The log was tampered with: {', '.join(broken)}. manage.py check_invariants says more.")
-    return f"of the newest {NEWEST_EVENTS:,} events none is missing or rewritten; check_invariants looks at all"
+        raise Ailment(f"The log was tampered with: {', '.join(broken)}. manage.py verify_audit says more.")
+    return f"of the newest {NEWEST_EVENTS:,} events none is missing or rewritten; verify_audit looks at all"
+
+
+def check_signed_heads() -> str:
+    """The heads of the logs are written outside of the database while the logs grow."""
+    since, late = heads.unsigned_since(), timedelta(minutes=3 * settings.AUDIT_HEADS_MINUTES)
+    if since is not None and since < clock.now() - late:
+        folder = settings.AUDIT_HEADS_DIR
+        raise Ailment(
+            f"Not since {since:%Y-%m-%d %H:%M} UTC, in {folder}: does the worker run, and may it write there?"
+        )
+    signed_at = heads.newest_at()
+    return f"signed at {signed_at:%Y-%m-%d %H:%M} UTC" if signed_at else "nothing signed yet"
 
 
 def check_clock() -> str:

@@ -130,6 +130,11 @@ class MailboxChange(Form):
         pattern=display_names.PATTERN, required=False, allow_blank=True, max_length=255, help_text='"" clears it.'
     )
     status = Text(pattern="^(ACTIVE|PAUSED)$", required=False, max_length=20, help_text="ACTIVE or PAUSED.")
+    mode = serializers.ChoiceField(
+        choices=[mode.value for mode in OversightMode],
+        required=False,
+        help_text="The present oversight mode or a stricter one; for a freer one ask for an upgrade.",
+    )
     metadata = Metadata(required=False)
 
 

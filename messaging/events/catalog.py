@@ -166,6 +166,20 @@ _PLACES = (
         "`mailbox_id`, `from`, `to`, `by`, `reason`",
     ),
     Kind(
+        "permit.asked",
+        "An agent asked for what only a person allows; the code was mailed to the account's people.",
+        "That anybody has read the mail.",
+        "`permit_id`, `act`, `key_id`, `to`, `by`",
+    ),
+    Kind("permit.granted", "A person allowed it by a button.", "That it was done.", "`permit_id`, `act`, `by`"),
+    Kind("permit.used", "The code was right, and it was done.", "Who gave the code.", "`permit_id`, `act`, `by`"),
+    Kind(
+        "permit.refused",
+        "A person refused it, or the code was wrong too often.",
+        "That asking again is refused.",
+        "`permit_id`, `act`, `by`",
+    ),
+    Kind(
         "mailbox.deleted",
         "The mailbox is gone for good, and its mail with it.",
         "That the mail is erased at this moment: it takes a while.",

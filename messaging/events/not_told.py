@@ -15,6 +15,7 @@ NOT_TOLD = {
     "member.": "The people who watch over agents are not told about to them.",
     "message.refused": "Answered with 403 when it was asked; no agent sees it listed.",
     "message.viewed_by_operator": "For the account's humans: the operator's looks are theirs to judge.",
+    "notices.": "How an account's people hear of what waits.",
     "platform.": "The house's own.",
     "support.": "Between the account's humans and the operator.",
 }

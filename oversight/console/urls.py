@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from .views import arrival, body, decide, decide_keys, live, monitor, queue, review, sign_in, stop, threads, verify
+from .views import (
+    arrival,
+    body,
+    decide,
+    decide_keys,
+    live,
+    monitor,
+    notices,
+    queue,
+    review,
+    sign_in,
+    stop,
+    threads,
+    verify,
+)
 
 console = (
     [
@@ -27,6 +41,8 @@ console = (
         path("stop/resume/", stop.resume, name="resume"),
         path("keys/", decide_keys.decide_keys, name="keys"),
         path("keys/<uuid:key_id>/revoke/", decide_keys.revoke, name="revoke_key"),
+        path("settings/notices/", notices.settings, name="notices"),
+        path("n/<str:token>/", notices.notice_link, name="notice_link"),
         path("live/since/", live.since, name="live"),
         path("account/", sign_in.choose_account, name="account"),
     ],

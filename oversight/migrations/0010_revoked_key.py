@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailboxes", "0014_keys"), ("oversight", "0005_room_for_people")]
+    dependencies = [("mailboxes", "0014_keys"), ("oversight", "0007_notices")]
 
     operations = [
         migrations.CreateModel(

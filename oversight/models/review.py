@@ -63,6 +63,9 @@ class Review(models.Model):
         null=True, blank=True, help_text="An approval may be undone until then, or until the claim."
     )
     released_at = models.DateTimeField(null=True, blank=True)
+    # Which notice people had last (`review_notices.Stage`), and when the next one is due.
+    notice_stage = models.SmallIntegerField(default=0, db_default=0)
+    notice_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -85,6 +88,7 @@ class Review(models.Model):
             ),
             models.Index("mailbox", "expires_at", "id", condition=Q(state="open"), name="review_pending_of_mailbox"),
             models.Index("expires_at", condition=Q(state="open"), name="review_expiring"),
+            models.Index("notice_at", condition=Q(state="open", notice_at__isnull=False), name="review_notice_due"),
             models.Index("account", models.F("decided_at").desc(), "id", name="review_decided"),
         ]
 

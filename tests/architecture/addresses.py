@@ -48,6 +48,8 @@ ADDRESSES: dict[str, Address] = {
     "docs^/?$": Address(Door.OPEN),
     "files/<str:token>/<str:filename>": Address(Door.OPEN),  # the token is the key: tests/messaging
     "login/": Address(Door.OPEN),
+    "n/<str:token>/": Address(Door.OPEN),  # shows nothing without a session: tests/oversight/test_review_notices
+    "settings/notices/": Address(Door.MEMBER),
     "logout/": Address(Door.OPEN, "POST"),
     "verify/again/": Address(Door.OPEN, "POST"),
     "verify/<str:token>/": Address(Door.OPEN),
@@ -88,6 +90,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/mailboxes/<str:id>/messages/<str:msgId>/cancel": Address(Door.KEY, "POST", MESSAGE),
     "v1/mailboxes/<str:id>/messages/<str:msgId>/timeline": Address(Door.KEY, objects=MESSAGE),
     "v1/mailboxes/<str:id>/threads": Address(Door.KEY, objects=MAILBOX),
+    "v1/mailboxes/<str:id>/request-upgrade": Address(Door.KEY, "POST", MAILBOX),
+    "v1/mailboxes/<str:id>/upgrade": Address(Door.KEY, "POST", MAILBOX),
     "v1/mailboxes/<str:id>/threads/<str:tid>": Address(Door.KEY, objects={"id": "mailbox", "tid": "thread"}),
     "v1/suppressions": Address(Door.KEY),
     "v1/suppressions/<str:id>": Address(Door.KEY, "DELETE", {"id": "suppression"}),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -24,6 +25,7 @@ from config.health import oldest_due
 from config.heartbeat import heartbeat
 from config.owner import as_owner
 from mailboxes import accounts, clock, departure, dkim_keys, dns_records, mailbox, stops
+from mailboxes.audit import heads
 from mailboxes.models import Domain, Erasure
 from mailboxes.modes import OversightMode
 from messaging.inbound import intake
@@ -159,6 +161,16 @@ def test_a_rewritten_event_is_named(healthy: None) -> None:
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("UPDATE mailboxes_event SET data = '{}' WHERE seq = 2")
     assert "tampered" in complaint("event chains")
+
+
+def test_heads_that_are_not_signed_while_the_log_grows_are_named(
+    healthy: None, settings: Settings, tmp_path: Path
+) -> None:
+    settings.AUDIT_HEADS_DIR, settings.AUDIT_HEADS_MINUTES = tmp_path / "audit", 0
+    builders.tenant()
+    assert complaint("signed heads").startswith("Not since ")
+    heads.sign_moved(now=clock.now())
+    assert findings()["signed heads"].is_well
 
 
 def test_a_wrong_clock_is_named(healthy: None) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.core.cache import cache
 
 from mailboxes import domains
+from messaging.models import Message
 from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
@@ -31,6 +32,7 @@ from .shapes import (
     LIST_METADATA,
     MAILBOX,
     MESSAGE,
+    MOMENT,
     PLAIN_WEBHOOK,
     RECEIVED_EVENT,
     REVIEW_DETAIL,
@@ -116,6 +118,13 @@ def revoke(scene: Scene) -> Answer:
 def list_calls(scene: Scene) -> Answer:
     builders.called(scene.alice)
     return scene.api.get("/access-log")
+
+
+def upgrade(scene: Scene) -> Answer:
+    scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"})
+    mail = Message.objects.filter(subject__startswith="Code for ").latest("created_at")
+    (code,) = re.findall(r"\b[A-Z2-9]{3}-[A-Z2-9]{3}\b", mail.body_text)
+    return scene.api.post(f"{scene.box}/upgrade", {"code": code})
 
 
 def undo(scene: Scene) -> Answer:
@@ -296,6 +305,13 @@ OPERATIONS = [
         ONE_REVIEW,
     ),
     Operation("undoReview", undo, 200, ONE_REVIEW),
+    Operation(
+        "requestUpgrade",
+        lambda scene: scene.api.post(f"{scene.box}/request-upgrade", {"targetMode": "monitored"}),
+        202,
+        {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
+    ),
+    Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
     Operation(
         "listEvents",
         lambda scene: (arrive(scene.alice.mailbox, WITH_A_FILE), scene.api.get("/events/log"))[1],

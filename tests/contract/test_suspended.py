@@ -37,6 +37,8 @@ REFUSED = {
     "redeliverWebhookDelivery",
     "redeliverWebhookEvents",
     "sendWelcomeEmail",
+    "requestUpgrade",
+    "upgradeMailbox",
 }
 # Keys, decisions, deleting, proving, paying, asking for help.
 ALLOWED = {

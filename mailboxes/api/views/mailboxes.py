@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -123,17 +124,20 @@ class OneMailbox(MailboxView):
         errors=(400, 403, 404),
     )
     def patch(self, request: Request, id: str) -> Response:
-        """Change display name, status or metadata. The oversight mode is a human's to change."""
+        """Change display name, status, metadata, or the oversight mode to a stricter one. Only a human loosens it."""
         self.principal.require(Scope.SEND)
         box = self.principal.get_mailbox(id)
         asked: dict[str, Any] = self.asked(MailboxChange)
-        changed = mailbox.change(
-            box,
-            display_name=asked.get("displayName"),
-            status=asked.get("status"),
-            metadata=asked.get("metadata"),
-            now=self.now,
-        )
+        with transaction.atomic():
+            if asked.get("mode"):
+                mailbox.tighten(box, OversightMode(asked["mode"]), by=self.principal.identity, now=self.now)
+            changed = mailbox.change(
+                box,
+                display_name=asked.get("displayName"),
+                status=asked.get("status"),
+                metadata=asked.get("metadata"),
+                now=self.now,
+            )
         return Response(self.told(changed))
 
     @operation(

@@ -1,0 +1,237 @@
+"""Permits: an agent asks for an act, a person of the account allows it by a mailed code or by a button.
+
+The code reaches people only. Of an account it opens one act of one key: what was asked, to the letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from mailboxes import addresses, events, standing
+from mailboxes.errors import Forbidden, NotFound
+from mailboxes.ids import parse_id
+from mailboxes.models import Mailbox, Member, Role
+from mailboxes.principals import Principal
+
+from .models import Permit, PermitState
+from .submission import PlatformMail, submit_platform
+
+SALT = "gatepost.permit"
+# Without I, O, 0 and 1: people read the code aloud. 32 characters, 30 bits in all.
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+HALF = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is asked for. `asked` are all the values that it will be done with; `summary` says them to people."""
+
+    name: str
+    asked: Mapping[str, object]
+    summary: str
+    mailbox: Mailbox | None = None
+    target_mode: str = ""
+
+
+def ask(actor: Principal, act: Act, *, life: timedelta, now: datetime) -> Permit:
+    """Mail a fresh code to the account's people; an earlier request for the same thing is void from now on.
+
+    The caller holds the row that orders the requests. Raises Forbidden where nobody could be asked.
+    """
+    people = addresses_of(actor.account.pk)
+    if not people:
+        raise standing.not_verified()
+    earlier = _of(actor).filter(act=act.name, mailbox=act.mailbox, state=PermitState.WAITING)
+    earlier.update(state=PermitState.REPLACED, ended_at=now)
+    code = _fresh_code()
+    permit = Permit(
+        account=actor.account,
+        mailbox=act.mailbox,
+        key=actor.key,
+        asked_by=actor.identity,
+        act=act.name,
+        action_hash=hash_of(actor, act),
+        target_mode=act.target_mode,
+        summary=act.summary,
+        tries_left=settings.PERMIT_TRIES,
+        asked_at=now,
+        expires_at=now + life,
+    )
+    permit.digest = _digest(permit, code)
+    permit.save(force_insert=True)
+    _record(permit, "permit.asked", now=now, by=actor.identity)
+    for address in people:
+        submit_platform(_mail(permit, address, code), now=now)
+    return permit
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try at a code, counted already and for good; None where no request waits for one."""
+
+    permit_id: UUID | None
+
+
+def begin_try(actor: Principal, act_name: str, *, mailbox: Mailbox | None = None, now: datetime) -> Try:
+    """Count one try of this key at the code that it was asked for; committed on return, so not inside a transaction
+    that may be taken back: whoever guesses in parallel has PERMIT_TRIES guesses all the same.
+    """
+    with transaction.atomic():
+        permit = _newest_waiting(actor, act_name, mailbox=mailbox, now=now)
+        if permit is None or not permit.tries_left:
+            return Try(None)
+        permit.tries_left -= 1
+        permit.save(update_fields=["tries_left"])
+        return Try(permit.pk)
+
+
+def redeem(actor: Principal, attempt: Try, code: str, *, now: datetime) -> Permit:
+    """The permit that this code opens, used up. Call it inside the transaction that does the act.
+
+    Raises NotFound where nothing waits for a code of this key, and WrongCode.
+    """
+    mine = _of(actor).select_for_update().filter(state=PermitState.WAITING, expires_at__gt=now)
+    permit = mine.filter(pk=attempt.permit_id).first() if attempt.permit_id else None
+    if permit is None:
+        raise NotFound("request that waits for a code")
+    if not constant_time_compare(permit.digest, _digest(permit, code)):
+        raise WrongCode(permit)
+    _end(permit, PermitState.USED, now=now, by="code")
+    return permit
+
+
+class WrongCode(Forbidden):
+    """The code is another one."""
+
+    def __init__(self, permit: Permit) -> None:
+        left = permit.tries_left
+        super().__init__(
+            "The code is not right.",
+            code="wrong_code",
+            fix=f"Ask your human to read it out again; {left} more tries." if left else "Ask for a new one.",
+        )
+        self.permit = permit
+
+
+def end_if_spent(permit: Permit, *, now: datetime) -> None:
+    """After a wrong code: with no try left the request is refused."""
+    with transaction.atomic():
+        spent = Permit.objects.select_for_update().filter(pk=permit.pk, state=PermitState.WAITING, tries_left=0).first()
+        if spent is not None:
+            _end(spent, PermitState.REFUSED, now=now, by="wrong codes")
+
+
+def waiting(account_id: UUID, *, now: datetime) -> QuerySet[Permit]:
+    """What waits for a person of the account, newest first."""
+    found = Permit.objects.filter(account_id=account_id, state=PermitState.WAITING, expires_at__gt=now)
+    return found.select_related("mailbox", "key", "key__agent").order_by("-asked_at")
+
+
+def grant(member: Member, permit_id: object, *, now: datetime) -> Permit:
+    """Allow it by a button: the same call of the same key, repeated without a code, does it then."""
+    permit = _decide(member, permit_id, PermitState.GRANTED, now=now)
+    Permit.objects.filter(pk=permit.pk).update(granted_by=member)
+    return permit
+
+
+def refuse(member: Member, permit_id: object, *, now: datetime) -> Permit:
+    """Refuse it: the code in the mail opens nothing any more."""
+    return _decide(member, permit_id, PermitState.REFUSED, now=now)
+
+
+def hash_of(actor: Principal, act: Act) -> str:
+    """SHA-256 over who asks for what: account, key, act, mailbox and every value."""
+    said = {
+        "account": actor.account.pk,
+        "key": actor.key.pk if actor.key else None,
+        "act": act.name,
+        "mailbox": act.mailbox.pk if act.mailbox else None,
+        "asked": dict(act.asked),
+    }
+    return hashlib.sha256(events.canonical(said).encode()).hexdigest()
+
+
+def addresses_of(account_id: UUID) -> list[str]:
+    """Where codes go: proven addresses of the account's owners, none that this server delivers: agents read those."""
+    owners = Member.objects.filter(account_id=account_id, role=Role.OWNER, user__is_active=True)
+    proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
+    found = proven.values_list("user__email", flat=True)
+    return [address for address in found if not addresses.is_ours(address.rpartition("@")[2])]
+
+
+def _of(actor: Principal) -> QuerySet[Permit]:
+    """The permits of this very key; of a session, those of its agent that no key asked for."""
+    return Permit.objects.filter(account=actor.account, key=actor.key, asked_by=actor.identity)
+
+
+def _newest_waiting(actor: Principal, act_name: str, *, mailbox: Mailbox | None, now: datetime) -> Permit | None:
+    waits = _of(actor).filter(act=act_name, mailbox=mailbox, state=PermitState.WAITING, expires_at__gt=now)
+    return waits.select_for_update().order_by("-asked_at").first()
+
+
+def _decide(member: Member, permit_id: object, state: PermitState, *, now: datetime) -> Permit:
+    if not member.may_manage:
+        raise Forbidden("Only an owner or admin allows this.", code="not_manager", fix="Ask one of them.")
+    parsed = parse_id(permit_id)
+    with transaction.atomic():
+        mine = Permit.objects.select_for_update().filter(account_id=member.account_id, state=PermitState.WAITING)
+        permit = mine.filter(pk=parsed, expires_at__gt=now).first() if parsed else None
+        if permit is None:
+            raise NotFound("request that waits")
+        _end(permit, state, now=now, by=f"member:{member.pk}")
+    return permit
+
+
+def _end(permit: Permit, state: PermitState, *, now: datetime, by: str) -> None:
+    permit.state, permit.ended_at = state, now
+    permit.save(update_fields=["state", "ended_at"])
+    _record(permit, f"permit.{state.value}", now=now, by=by)
+
+
+def _record(permit: Permit, kind: str, *, now: datetime, by: str) -> None:
+    data = {"permit_id": str(permit.pk), "act": permit.act, "by": by}
+    if permit.key_id:
+        data["key_id"] = str(permit.key_id)
+    if permit.target_mode:
+        data["to"] = permit.target_mode
+    events.record(permit.account_id, kind, subject=str(permit.pk), data=data, now=now, mailbox_id=permit.mailbox_id)
+
+
+def _fresh_code() -> str:
+    letters = [secrets.choice(ALPHABET) for _ in range(2 * HALF)]
+    return f"{''.join(letters[:HALF])}-{''.join(letters[HALF:])}"
+
+
+def _digest(permit: Permit, code: str) -> str:
+    spoken = "".join(letter for letter in code.upper() if letter in ALPHABET)
+    return salted_hmac(f"{SALT}.{permit.pk}", spoken, algorithm="sha256").hexdigest()
+
+
+def _mail(permit: Permit, address: str, code: str) -> PlatformMail:
+    context = {
+        "slug": permit.account.slug,
+        "summary": permit.summary,
+        "code": code,
+        "expires": permit.expires_at,
+        "agent": permit.key.agent.name if permit.key and permit.key.agent else "",
+        "prefix": permit.key.prefix if permit.key else "",
+        "console_url": f"{settings.PUBLIC_URL}{reverse('console:queue')}",
+    }
+    return PlatformMail(
+        to=address,
+        subject=f"Code for {permit.account.slug}: {permit.summary}"[:200],
+        body_text=render_to_string("emails/permit.txt", context),
+        body_html=render_to_string("emails/permit.html", context),
+    )
