@@ -45,6 +45,8 @@ app.conf.beat_schedule = {
     "send notices": _every(15.0, "oversight.send_notices"),
     "run batches": _every(10.0, "oversight.run_batches"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
+    "settle revoked keys": _every(5.0, "oversight.settle_revoked_keys"),
+    "forget old calls": _every(3600.0, "oversight.forget_old_calls"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
     "judge senders": _every(30.0, "messaging.judge_senders"),

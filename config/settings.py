@@ -17,6 +17,7 @@ from config.logging import logging_config
 from config.secret import kept_secret_key
 from config.settings_fixed import *  # noqa: F403 - settings are one namespace
 from config.settings_fixed import API_TAGS, BASE_DIR
+from config.settings_oversight import *  # noqa: F403 - as above
 
 # ModelAdmin[Mailbox] and the like are only subscriptable after this.
 django_stubs_ext.monkeypatch()
@@ -61,33 +62,6 @@ RELAY_URL = _text("RELAY_URL")
 EMAIL_PROVIDER = _text("EMAIL_PROVIDER").lower()
 EMAIL_PROVIDER_KEY = _text("EMAIL_PROVIDER_KEY")
 EMAIL_PROVIDER_URL = _text("EMAIL_PROVIDER_URL")
-DEFAULT_MODE = _text("DEFAULT_MODE", "gated_send")
-UNDO_SECONDS = _number("UNDO_SECONDS", 30)
-REVIEW_EXPIRES_DAYS = _number("REVIEW_EXPIRES_DAYS", 7)
-# How often a minute the policy is asked, for one mailbox, what it would make of a send. 0: as often as one likes.
-EVALUATIONS_PER_MINUTE = _number("EVALUATIONS_PER_MINUTE", 60)
-# A back-test of rules: how far back without being told, how far at most, and how many messages.
-BACKTEST_DAYS = max(_number("BACKTEST_DAYS", 30), 1)
-BACKTEST_MOST_DAYS = max(_number("BACKTEST_MOST_DAYS", 90), BACKTEST_DAYS)
-BACKTEST_MESSAGES = max(_number("BACKTEST_MESSAGES", 10_000), 1)
-# The queue of reviews: whether people claim (off, optional, required) and for how long; how many of one key may wait
-# (0: any number); how many one act may decide at once.
-CLAIMS = _text("CLAIMS", "optional")
-if CLAIMS not in {"off", "optional", "required"}:
-    raise ImproperlyConfigured(f"CLAIMS must be off, optional or required, not {CLAIMS!r}")
-CLAIM_SECONDS = _number("CLAIM_SECONDS", 120)
-PENDING_PER_KEY = _number("PENDING_PER_KEY", 1000)
-BULK_APPROVE_MOST = _number("BULK_APPROVE_MOST", 200)
-BULK_REJECT_MOST = _number("BULK_REJECT_MOST", 10_000)
-# The trust ladder: wrong codes until a request is dead, requests an hour for a mailbox, hours that a code works.
-PERMIT_TRIES = _number("PERMIT_TRIES", 5)
-UPGRADE_REQUESTS_PER_HOUR = _number("UPGRADE_REQUESTS_PER_HOUR", 3)
-UPGRADE_CODE_HOURS = _number("UPGRADE_CODE_HOURS", 24)
-# Notices to reviewers: how long after a hold, how seldom, how long the link in them works.
-NOTICE_DELAY_SECONDS = _number("NOTICE_DELAY_SECONDS", 60)
-NOTICE_EVERY_MINUTES = _number("NOTICE_EVERY_MINUTES", 10)
-NOTICE_LINK_HOURS = _number("NOTICE_LINK_HOURS", 24)
-TIMELINE_STEPS = _number("TIMELINE_STEPS", 500)  # so many of a message's life are told at once
 # How long what was deleted stays in the database, seen by nobody; the database learns it from `migrate`.
 DELETION_DELAY_DAYS = _number("DELETION_DELAY_DAYS", 0)
 KEEP_AFTER_DELETION = _text("KEEP_AFTER_DELETION", "nothing").lower()
@@ -181,6 +155,19 @@ SLOW_CLIENT_SECONDS = _number("SLOW_CLIENT_SECONDS", 20)
 KEY_CACHE_SECONDS = _number("KEY_CACHE_SECONDS", 5)
 if KEY_CACHE_SECONDS > 5:
     raise ImproperlyConfigured("KEY_CACHE_SECONDS is 5 at most: so long may a revoked key be believed")
+
+# How long an old key goes on beside the one that took its place, how far away a key's end may be, and what becomes of
+# the mail of a revoked key that has not left: held again, cancelled, or sent all the same.
+KEY_OVERLAP_HOURS = _number("KEY_OVERLAP_HOURS", 24)
+KEY_MAX_DAYS = min(_number("KEY_MAX_DAYS", 3650), 36_500)
+REVOKED_KEY_MAIL = _text("REVOKED_KEY_MAIL", "hold").lower()
+if REVOKED_KEY_MAIL not in {"hold", "cancel", "keep"}:
+    raise ImproperlyConfigured(f"REVOKED_KEY_MAIL is hold, cancel or keep, not {REVOKED_KEY_MAIL!r}")
+# Keys that are no good, from one address, before it is told to wait.
+FAILED_KEYS_PER_MINUTE = _number("FAILED_KEYS_PER_MINUTE", 30)
+# How long it is kept who called the API; how many calls may wait in a process to be written down.
+ACCESS_LOG_DAYS = _number("ACCESS_LOG_DAYS", 90)
+ACCESS_LOG_WAITING = _number("ACCESS_LOG_WAITING", 10_000)
 
 # The defaults of mailboxes.models.LimitKind; an account's own limits stand in Limit rows. 0 is unlimited.
 DEFAULT_LIMITS = {

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
     "config.client_address.ClientAddressMiddleware",
+    "mailboxes.api.access_middleware.AccessLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.page_middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

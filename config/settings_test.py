@@ -7,6 +7,10 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ["TESTING"] = "1"
 # Tests change keys past the verbs, in transactions that never commit; those of the memory switch it on.
 os.environ.setdefault("KEY_CACHE_SECONDS", "0")
+# Its writer has a connection of its own, to which most tests' accounts do not exist; its own tests switch it on.
+os.environ.setdefault("ACCESS_LOG_DAYS", "0")
+# All tests come from one address, many with keys that are no good.
+os.environ.setdefault("FAILED_KEYS_PER_MINUTE", "0")
 # What the shell of the person who runs the tests has set must not change what the tests see.
 for name in (
     "DEBUG",

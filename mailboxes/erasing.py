@@ -12,11 +12,11 @@ from django.db.models import Model, QuerySet
 
 from . import statements, tombstones
 from .erasure import Scope, Step, Waiting, register
-from .models import Account, Event, IdempotentAnswer, Mailbox, Member, Usage, User
+from .models import AccessEntry, Account, Event, IdempotentAnswer, Mailbox, Member, Usage, User
 from .signals import mailboxes_erased
 
 SESSION_OF = "_auth_user_id"
-# Of the log one batch may take more: its rows are small, and nothing hangs on them.
+# Of the logs one batch may take more: its rows are small, and nothing hangs on them.
 EVENTS_AT_ONCE = 2000
 ERASE_EVENTS = "SELECT mailboxes_erase_events(%(account)s, %(most)s)"
 
@@ -35,6 +35,10 @@ def _answers(scope: Scope, limit: int) -> int:
 
 def _usage(scope: Scope, limit: int) -> int:
     return some_of(Usage.objects.filter(account_id=scope.account_id), limit)
+
+
+def _calls(scope: Scope, limit: int) -> int:
+    return some_of(AccessEntry.objects.filter(account_id=scope.account_id), EVENTS_AT_ONCE)
 
 
 def _members(scope: Scope, limit: int) -> int:
@@ -109,6 +113,7 @@ def _forget_log_entries(rows: Iterable[Model]) -> None:
 register(
     Step("answers", _answers),
     Step("usage", _usage),
+    Step("calls", _calls),
     Step("members", _members),
     Step("events", _events),
     Step("mailboxes", _mailboxes),

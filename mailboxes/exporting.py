@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from .events import HIDDEN_TEXT
 from .export import Table, columns, register
 from .models import (
+    AccessEntry,
     Account,
     Agent,
     ApiKey,
@@ -59,6 +60,7 @@ register(
     Table("stops", of_account(Stop)),
     Table("support_tickets", of_account(SupportTicket)),
     Table("usage", of_account(Usage)),
+    Table("access_log", of_account(AccessEntry), moment="at"),
     # Without their places and hashes: those count what is hidden, too.
     Table(
         "events",

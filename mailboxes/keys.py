@@ -18,9 +18,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from . import clock, events, known_keys
+from . import clock, events, key_bounds, known_keys, networks
 from .errors import Forbidden, Invalid, NotFound, Unauthenticated
 from .ids import parse_id
+from .key_bounds import FREE, Terms
 from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
 from .principals import Principal
 
@@ -37,36 +38,44 @@ def create_agent_key(
     *,
     name: str = "",
     mailboxes: Sequence[Mailbox] = (),
+    terms: Terms = FREE,
     now: datetime,
 ) -> tuple[ApiKey, str]:
-    """A new key of an agent and its text, shown once. With mailboxes it is scoped to them: read and send, no admin."""
-    scopes = [Scope.READ, Scope.SEND] if mailboxes else [Scope.READ, Scope.SEND, Scope.ADMIN]
+    """A new key of an agent and its text, shown once. With mailboxes it is scoped to them: read and send, no admin.
+
+    Whether whoever asks may have such a key is not asked here: `minting`.
+    """
+    scopes = scopes_of(is_scoped=bool(mailboxes))
     key = ApiKey(account=agent.account, agent=agent, name=name, scopes=scopes)
-    return _create(key, mailboxes=mailboxes, now=now)
+    return create(key, mailboxes=mailboxes, terms=terms, now=now)
 
 
-def create_decide_key(member: Member, *, name: str = "", now: datetime) -> tuple[ApiKey, str]:
+def create_decide_key(member: Member, *, name: str = "", terms: Terms = FREE, now: datetime) -> tuple[ApiKey, str]:
     """A new key with which a member decides over the API. Never made by a key: call it for a signed-in human only."""
     if not member.may_decide:
         raise Forbidden("A viewer may not decide.", code="viewer", fix="Ask an owner for the reviewer role.")
     key = ApiKey(account=member.account, member=member, name=name, scopes=[Scope.READ, Scope.DECIDE])
-    return _create(key, mailboxes=(), now=now)
+    return create(key, terms=terms, now=now)
 
 
-def recognize(text: str) -> Principal:
+def recognize(text: str, *, address: str = "") -> Principal:
     """As `authenticate`, from memory for a key that was good a moment ago: see `known_keys` for how long that is."""
     hashed = digest(text)
     known = known_keys.known.find(hashed)
     if known is not None:
         return known
     times_forgotten, now = known_keys.known.times_forgotten, clock.now()
-    principal = authenticate(text, now=now)
+    principal = authenticate(text, address=address, now=now)
     known_keys.known.remember(hashed, principal, now=now, times_forgotten=times_forgotten)
     return principal
 
 
-def authenticate(text: str, *, now: datetime) -> Principal:
-    """The principal behind a key's text. Raises Unauthenticated (malformed, invalid, revoked, expired_key)."""
+def authenticate(text: str, *, address: str = "", now: datetime) -> Principal:
+    """The principal behind a key's text, for a caller at that address.
+
+    Raises Unauthenticated (malformed, invalid, revoked, expired_key, address_not_allowed). Who calls from elsewhere is
+    told no more of a key than that; who does not say from where is nowhere.
+    """
     if not is_well_formed(text):
         raise Unauthenticated("This is not a key of ours.", code="malformed_key", fix="Copy the whole key: gp_live_… .")
     key = (
@@ -76,6 +85,12 @@ def authenticate(text: str, *, now: datetime) -> Principal:
     )
     if key is None:
         raise Unauthenticated("This key is unknown.", fix="Create a new key, or check which server it is for.")
+    if key.ip_allowlist and not networks.hold(key.ip_allowlist, address):
+        raise Unauthenticated(
+            "This key is not good from your address.",
+            code="address_not_allowed",
+            fix="Call from an address of its ipAllowlist, or sign in and change that.",
+        )
     is_shut_out = key.member is not None and not key.member.user.is_active
     if key.revoked_at is not None or is_shut_out or key.account.departed_at is not None:
         raise revoked()
@@ -83,6 +98,11 @@ def authenticate(text: str, *, now: datetime) -> Principal:
         raise Unauthenticated("This key has expired.", code="expired_key", fix="Create a new key.")
     _note_use(key, now=now)
     return _principal(key)
+
+
+def scopes_of(*, is_scoped: bool) -> list[str]:
+    """What an agent's key may."""
+    return [Scope.READ, Scope.SEND] if is_scoped else [Scope.READ, Scope.SEND, Scope.ADMIN]
 
 
 def still_good(key_ids: Collection[UUID], *, now: datetime) -> set[UUID]:
@@ -104,11 +124,7 @@ def revoke(actor: Principal, key_id: object, *, now: datetime) -> None:
     The last active full-access live key stays.
     """
     with transaction.atomic():
-        keys = list(
-            ApiKey.objects.select_for_update(of=("self",))
-            .filter(_of(actor.account), agent__isnull=False)
-            .order_by("pk")
-        )
+        keys = list(of_account(actor.account).select_for_update(of=("self",)).order_by("pk"))
         key = next((key for key in keys if key.pk == parse_id(key_id)), None)
         if key is None:
             raise NotFound("key")
@@ -134,10 +150,14 @@ def revoke_now(key: ApiKey, *, by: str, now: datetime) -> None:
             events.record(key.account_id, "key.revoked", subject=str(key.pk), data=data, now=now)
 
 
+def of_account(account: Account) -> QuerySet[ApiKey]:
+    """All keys of the account's agents, its test keys among them."""
+    return ApiKey.objects.filter(Q(account=account) | Q(account__test_of=account), agent__isnull=False)
+
+
 def agent_keys(account: Account) -> QuerySet[ApiKey]:
-    """The account's agent keys that were not revoked, its test keys among them, oldest first."""
-    mine = ApiKey.objects.filter(_of(account), agent__isnull=False, revoked_at__isnull=True)
-    return mine.order_by("created_at", "pk")
+    """Those that were not revoked, oldest first."""
+    return of_account(account).filter(revoked_at__isnull=True).order_by("created_at", "pk")
 
 
 def list_decide_keys(member: Member) -> list[ApiKey]:
@@ -175,11 +195,10 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _of(account: Account) -> Q:
-    return Q(account=account) | Q(account__test_of=account)
-
-
-def _create(key: ApiKey, *, mailboxes: Sequence[Mailbox], now: datetime) -> tuple[ApiKey, str]:
+def create(key: ApiKey, *, mailboxes: Sequence[Mailbox] = (), terms: Terms = FREE, now: datetime) -> tuple[ApiKey, str]:
+    """Give a key that has its owner and scopes all the rest, and keep it; its text, shown once."""
+    key_bounds.check_end(terms.expires_at, now=now)
+    key.expires_at, key.ip_allowlist = terms.expires_at, list(terms.ip_allowlist)
     key.environment = Environment.TEST if key.account.is_test else Environment.LIVE
     head = f"gp_{key.environment}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     text = head + checksum(head)
@@ -190,8 +209,14 @@ def _create(key: ApiKey, *, mailboxes: Sequence[Mailbox], now: datetime) -> tupl
         key.save(force_insert=True)
         key.mailboxes.set(mailboxes)
         data = {"key_id": str(key.pk), "prefix": key.prefix, "scopes": sorted(key.scopes)}
-        events.record(key.account_id, "key.created", subject=str(key.pk), data=data, now=now)
+        events.record(key.account_id, "key.created", subject=str(key.pk), data=data | told(terms), now=now)
     return key, text
+
+
+def told(terms: Terms) -> dict[str, object]:
+    """Of a key's terms what its events tell: the end, and whether it is bound to addresses; never which."""
+    expires_at = terms.expires_at and events.moment_text(terms.expires_at)
+    return {"expires_at": expires_at, "is_bound": bool(terms.ip_allowlist)}
 
 
 def _principal(key: ApiKey) -> Principal:

@@ -5,7 +5,8 @@ elsewhere until the database's NOTIFY arrives (a few milliseconds); at most KEY_
 for reading only: a send looks at its key again in the transaction that accepts (`oversight.sender`), and whatever else
 changes something looks it up each time.
 
-Decide keys are never remembered, nor is a key that is no good: whoever guesses fills nothing.
+Decide keys are never remembered, nor a key that is bound to addresses, so that each request with it is compared with
+the list as it stands; nor is a key that is no good: whoever guesses fills nothing.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ class KnownKeys:
 
     def remember(self, digest: str, principal: Principal, *, now: datetime, times_forgotten: int) -> None:
         """Keep the principal for KEY_CACHE_SECONDS, or until its key expires if that is sooner."""
-        seconds = float(settings.KEY_CACHE_SECONDS)
-        if principal.key is not None and principal.key.expires_at is not None:
-            seconds = min(seconds, (principal.key.expires_at - now) / timedelta(seconds=1))
-        if principal.agent is None or seconds <= 0:
+        seconds, key = float(settings.KEY_CACHE_SECONDS), principal.key
+        if key is not None and key.expires_at is not None:
+            seconds = min(seconds, (key.expires_at - now) / timedelta(seconds=1))
+        if principal.agent is None or seconds <= 0 or (key is not None and key.ip_allowlist):
             return
         with self._lock:
             if self._times_forgotten != times_forgotten:

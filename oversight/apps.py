@@ -12,6 +12,7 @@ class OversightConfig(AppConfig):
         import_module("oversight.admission")  # hears of arrived mail
         import_module("oversight.copies")  # hears of what people let go
         import_module("oversight.notices")  # hears events
+        import_module("oversight.revoked_keys")  # hears of revoked keys
         import_module("oversight.exporting")  # registers its tables
         import_module("oversight.erasing")  # registers its step
         import_module("oversight.departures")  # hears of messages that are erased

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from messaging.outbound import outbox
 
 from . import opening, quota_return
 from .models import Review, ReviewState
-from .policy.types import Verdict
+from .policy.types import Outcome, Risk, Verdict
 
 EXPIRED = Reason("expired", "Nobody decided in time, so nothing was sent.")
 
@@ -80,6 +81,30 @@ def get(actor: Principal, review_id: object) -> Review:
     )
     if review is None:
         raise NotFound("review")
+    return review
+
+
+def hold_again(message: Message, *, reason: Reason, by: str, now: datetime) -> Review | None:
+    """Bring a queued message back before people, in the caller's transaction; None if it is not queued any more.
+
+    An approval that let it leave is over; the new review asks for as many people, in the same lane. Raises Conflict
+    while a worker holds it, and once bytes may have left.
+    """
+    last = lock_latest(message)  # review before recipients before message: the one lock order
+    message.refresh_from_db(fields=["status"])
+    if message.status != Status.QUEUED:
+        return None
+    outbox.withdraw(message, Status.HELD, reason=reason, now=now)
+    verdict = Verdict(Outcome.HOLD, reason.code, reason.text, ())
+    if last is not None:
+        verdict = replace(verdict, lane=last.lane, risk=Risk(last.risk), people=last.people_needed)
+        if last.state == ReviewState.APPROVED:
+            close(last, ReviewState.CANCELLED, by=by, now=now)
+    # Whatever else of the author's waits: what is brought back is never too much.
+    review = _new(message, verdict=verdict, now=now)
+    opening.mark(review, message)
+    review.save(force_insert=True)
+    record(review, "review.opened", now=now, reason=verdict.code)
     return review
 
 

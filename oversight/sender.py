@@ -44,6 +44,7 @@ SELECT {", ".join(f"b.{name}" for name in MAILBOX)},
     %(key)s::uuid IS NULL OR EXISTS (
         SELECT 1 FROM mailboxes_apikey k
         WHERE k.id = %(key)s::uuid AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
+            AND (k.ip_allowlist = '{{}}' OR %(is_bound)s)  -- bound since it was remembered, when it was not
     ),
     (
         SELECT json_build_array(s.address, s.reason) FROM messaging_suppression s
@@ -128,6 +129,7 @@ def get(actor: Principal, mailbox_id: object, *, recipients: Sequence[str] = (),
             "account": actor.account.pk,
             "key": actor.key.pk if actor.key else None,
             "agent": actor.agent.pk if actor.agent else None,
+            "is_bound": actor.key is not None and bool(actor.key.ip_allowlist),
             "now": now,
             "recipients": [addresses.key_of_canonical(address) for address in recipients],
             "subjects": [counter.subject_id for counter in counters],

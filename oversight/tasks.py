@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from mailboxes import clock, erasure
+from mailboxes import access_log, clock, erasure
 from mailboxes.api import idempotency
 from mailboxes.audit import heads
 
-from . import batches, bulk, copies, copying, departures, releases, returns, review_notices, reviews
+from . import (
+    batches,
+    bulk,
+    copies,
+    copying,
+    departures,
+    releases,
+    returns,
+    review_notices,
+    reviews,
+    revoked_keys,
+)
 
 
 @shared_task(name="oversight.expire_reviews")
@@ -50,6 +61,16 @@ def erase_departed() -> None:
 @shared_task(name="oversight.forget_old_answers")
 def forget_old_answers() -> None:
     idempotency.forget_old(now=clock.now())
+
+
+@shared_task(name="oversight.forget_old_calls")
+def forget_old_calls() -> None:
+    access_log.forget_old(now=clock.now())
+
+
+@shared_task(name=revoked_keys.SETTLE)
+def settle_revoked_keys() -> None:
+    revoked_keys.settle(now=clock.now())
 
 
 @shared_task(name="oversight.sign_heads")

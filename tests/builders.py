@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -9,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from mailboxes import accounts, clock, keys, mailbox, quotas, test_accounts
+from mailboxes import access_writer, accounts, clock, keys, mailbox, quotas, statements, test_accounts
+from mailboxes.access_writer import Call
 from mailboxes.models import Account, Agent, Event, Limit, LimitKind, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal, of_member
@@ -177,3 +179,21 @@ def webhook_delivery(endpoint: WebhookEndpoint, *, tries: int = 0) -> WebhookDel
     for number in range(1, tries + 1):
         delivery.tries.create(number=number, started_at=now, duration_ms=17, response_status=500)
     return delivery
+
+
+def called(owner: Tenant, *, route: str = "/v1/mailboxes/{id}", named: object = "") -> None:
+    """A call that the tenant's agent made with its key, written down as the writer does, in this transaction."""
+    key = owner.agent_actor.key
+    named = str(named or owner.mailbox.pk)
+    call = Call(
+        owner.account.pk,
+        key.pk if key else None,
+        owner.agent_actor.identity,
+        "GET",
+        route,
+        200,
+        time.monotonic(),
+        0.01,
+        named,
+    )
+    statements.run(access_writer.WRITE, access_writer.parameters([call]))

@@ -48,6 +48,7 @@ def furnished(name: str, *, word: str) -> Tenant:
     _mail_sent(owner, word)
     _mail_received(owner, word)
     _beside_the_mail(owner, word)
+    builders.called(owner)
     listed = {"kind": "recipient_list", "addresses": [f"{word}@rival.example"]}
     for box in (None, owner.mailbox):
         builders.rules(owner, builders.rule("rivals", "refuse", listed, name=word), mailbox=box)

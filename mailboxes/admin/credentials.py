@@ -22,7 +22,17 @@ class AgentAdmin(OperatorAdmin[Agent]):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(OperatorAdmin[ApiKey]):
-    list_display = ("prefix", "name", "account", "agent", "member__user", "scopes", "last_used_at", "revoked_at")
+    list_display = (
+        "prefix",
+        "name",
+        "account",
+        "agent",
+        "member__user",
+        "scopes",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
     list_filter = ("environment", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("=prefix", "name", "=account__slug")
     fields = (
@@ -35,7 +45,9 @@ class ApiKeyAdmin(OperatorAdmin[ApiKey]):
         "environment",
         "is_scoped",
         "mailboxes",
+        "ip_allowlist",
         "expires_at",
+        "rotated_to",
         "last_used_at",
         "revoked_at",
         "created_at",
@@ -43,7 +55,7 @@ class ApiKeyAdmin(OperatorAdmin[ApiKey]):
     actions = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        return super().get_queryset(request).select_related("account", "agent", "member__user")
+        return super().get_queryset(request).select_related("account", "agent", "member__user", "rotated_to")
 
     @admin.display(description="member")
     def member_email(self, key: ApiKey) -> str:

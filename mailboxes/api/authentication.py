@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -14,7 +15,8 @@ from mailboxes.errors import Unauthenticated
 from mailboxes.models import ApiKey
 from mailboxes.principals import Principal
 
-from . import session_cookie
+from . import client_limits, session_cookie
+from .client_limits import ClientLimit
 
 CHALLENGE = "Bearer"
 KEY_NAMES = frozenset({"api_key", "apikey", "api-key", "access_token", "authorization", "bearer", "key", "token"})
@@ -31,6 +33,7 @@ class KeyAuthentication(BaseAuthentication):
         try:
             principal = of_header(header, find=partial(_principal, request=request))
         except Unauthenticated as error:
+            count_failure(client_limits.address_of(request))
             error.headers.setdefault("WWW-Authenticate", f'{CHALLENGE} error="invalid_token"')
             raise
         assert principal.key is not None
@@ -65,9 +68,19 @@ def of_header(header: str, *, find: Callable[[str], Principal]) -> Principal:
 def _principal(text: str, request: Request) -> Principal:
     """From memory where nothing is changed, or where the act itself looks at the key again; else from the database."""
     looks_again = getattr((request.parser_context or {}).get("view"), "looks_at_key_again", False)
+    address = client_limits.address_of(request)
     if request.method in SAFE_METHODS or looks_again:
-        return keys.recognize(text)
-    return keys.authenticate(text, now=clock.now())
+        return keys.recognize(text, address=address)
+    return keys.authenticate(text, address=address, now=clock.now())
+
+
+def count_failure(address: str) -> None:
+    """Count a key that was no good. Raises LimitReached (429) where too many of them came from that address.
+
+    A good key is let in all the same: many clients may share an address with the one who fails, and 43 random
+    characters are found by nobody who tries.
+    """
+    client_limits.take_from(ClientLimit("failed-key", settings.FAILED_KEYS_PER_MINUTE, 60), address)
 
 
 def refusal(sentence: str, *, code: str, fix: str = "Send Authorization: Bearer gp_live_… .") -> Unauthenticated:

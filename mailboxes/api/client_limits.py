@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
+from mailboxes import networks
 from mailboxes.errors import LimitReached
 
 # What is told as left where there is no limit.
@@ -34,10 +35,15 @@ def take(limit: ClientLimit, request: Request | HttpRequest) -> int:
 
     Fails open: a lost cache must not keep anybody from signing up, and loses nothing but a count.
     """
+    return take_from(limit, address_of(request))
+
+
+def take_from(limit: ClientLimit, address: str) -> int:
+    """As `take`, for a client known by its address."""
     if not limit.amount:
         return UNLIMITED
     now = time.time()
-    used = _count(_place(limit, request, now=now), seconds=limit.seconds)
+    used = _count(_place(limit, address, now=now), seconds=limit.seconds)
     if used > limit.amount:
         wait = int(limit.seconds - now % limit.seconds) + 1
         raise LimitReached(
@@ -54,7 +60,7 @@ def left(limit: ClientLimit, request: Request | HttpRequest) -> int:
     if not limit.amount:
         return UNLIMITED
     try:
-        return max(0, limit.amount - int(cache.get(_place(limit, request, now=time.time()), 0)))
+        return max(0, limit.amount - int(cache.get(_place(limit, address_of(request), now=time.time()), 0)))
     except (RedisError, OSError):
         return limit.amount
 
@@ -68,18 +74,26 @@ def is_first(name: str, subject: object, *, seconds: int) -> bool:
         return True
 
 
+def address_of(request: Request | HttpRequest) -> str:
+    """The caller's address, as far as proxies of ours tell it (`config.client_address`)."""
+    return request.META.get("REMOTE_ADDR") or "unknown"
+
+
 def client_network(request: Request | HttpRequest) -> str:
     """The caller's address; of an IPv6 one its /64, since one client commands all of it."""
-    text = request.META.get("REMOTE_ADDR") or "unknown"
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:  # a unix socket has no address
+    return network_of(address_of(request))
+
+
+def network_of(text: str) -> str:
+    """That address; of an IPv6 one its /64. An IPv4 one in its IPv6 form is itself, or all of them were one client."""
+    address = networks.find_address(text)
+    if address is None:  # a unix socket has no address
         return text
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
-def _place(limit: ClientLimit, request: Request | HttpRequest, *, now: float) -> str:
-    return f"client-limit:{limit.name}:{client_network(request)}:{int(now // limit.seconds)}"
+def _place(limit: ClientLimit, address: str, *, now: float) -> str:
+    return f"client-limit:{limit.name}:{network_of(address)}:{int(now // limit.seconds)}"
 
 
 def _count(key: str, *, seconds: int) -> int:

@@ -12,7 +12,7 @@ from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
-from mailboxes import mailbox
+from mailboxes import mailbox, networks
 from mailboxes.errors import Invalid
 
 CHECKED_BY_THE_PARSER = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
@@ -47,6 +47,39 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class AskedMoment(Text):
+    """A moment that was asked for: ISO-8601 with a zone, as UTC."""
+
+    pattern = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+
+    def to_internal_value(self, data: object) -> datetime:  # type: ignore[override]  # a text on the wire
+        text = super().to_internal_value(data)
+        try:
+            found = datetime.fromisoformat(text[:40])
+            if found.tzinfo is None:
+                raise ValueError("without a zone it is no moment")
+            return found.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise serializers.ValidationError(
+                "Send ISO-8601 with a zone, like 2027-05-01T00:00:00Z.", code="invalid"
+            ) from error
+
+
+class Network(Text):
+    """An address or a network, in its canonical spelling."""
+
+    pattern = r"^(([1-9][0-9]?|1[0-9]{2})(\.([1-9][0-9]?|1[0-9]{2})){3}|2001:db8:[1-9a-f][0-9a-f]{0,3}::[1-9a-f])$"
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return networks.canonical(text)
+        except ValueError as error:
+            raise serializers.ValidationError(
+                "Send an address or a network without host bits, like 198.51.100.7 or 2001:db8::/32.", code="invalid"
+            ) from error
 
 
 class WholeNumber(serializers.IntegerField):

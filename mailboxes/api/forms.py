@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from rest_framework import serializers
 
-from mailboxes import accounts, display_names, mailbox
+from mailboxes import accounts, display_names, mailbox, networks
 from mailboxes.models import Environment, SupportCategory
 from mailboxes.modes import OversightMode
 
-from .fields import EmailAddress, Metadata, Text
+from .fields import AskedMoment, EmailAddress, Metadata, Network, Text, WholeNumber
 from .reading import Form
 
 
@@ -52,6 +55,16 @@ class SupportRequest(Form):
     message = Text(max_length=5000)
 
 
+class IpAllowlist(serializers.ListField):
+    """Networks that a key is bound to."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=Network(max_length=49), max_length=networks.MOST, **options)
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]  # a value of our own
+        return tuple(dict.fromkeys(super().to_internal_value(data)))
+
+
 class NewKeyRequest(Form):
     name = Text(required=False, allow_blank=True, allow_null=True, max_length=100)
     mailboxIds = serializers.ListField(
@@ -66,6 +79,35 @@ class NewKeyRequest(Form):
         required=False,
         allow_null=True,
         help_text="`test`: a key with data of its own, of which nothing leaves. Left out: the calling key's.",
+    )
+
+    expiresAt = AskedMoment(
+        required=False,
+        allow_null=True,
+        help_text="When it ends. Left out: as the calling key; it ends no later than that one.",
+    )
+    ipAllowlist = IpAllowlist(
+        required=False,
+        allow_null=True,
+        help_text="Addresses and networks from which it is good. Left out: as the calling key; none: from everywhere.",
+    )
+
+
+class KeyChange(Form):
+    """A key binds itself and others more tightly; only a signed-in person loosens."""
+
+    name = Text(required=False, allow_blank=True, max_length=100)
+    expiresAt = AskedMoment(required=False, allow_null=True, help_text="null: it does not end.")
+    ipAllowlist = IpAllowlist(required=False, help_text="Replaces all; none: from everywhere.")
+
+
+class KeyRotationRequest(Form):
+    overlapHours = WholeNumber(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=settings.KEY_OVERLAP_HOURS,
+        help_text="How long the old key goes on; left out: the longest. 0 ends it at once.",
     )
 
 

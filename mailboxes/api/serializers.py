@@ -11,7 +11,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mailboxes import welcome
-from mailboxes.models import Environment, Mailbox, MailboxStatus
+from mailboxes.models import AccessEntry, Environment, Mailbox, MailboxStatus
 from mailboxes.modes import OversightMode
 
 from .fields import NULLABLE_TEXT, Constant, Moment, NextCursor
@@ -105,6 +105,12 @@ class KeySerializer(serializers.Serializer[Any]):
     scoped = serializers.BooleanField(source="is_scoped", help_text="Sees only some mailboxes.")
     expiresAt = Moment(source="expires_at", allow_null=True)
     lastUsedAt = Moment(source="last_used_at", allow_null=True, help_text="To the minute.")
+    ipAllowlist = serializers.ListField(
+        child=serializers.CharField(), source="ip_allowlist", help_text="None: good from everywhere."
+    )
+    rotatedTo = serializers.CharField(
+        source="rotated_to_id", allow_null=True, help_text="The key that takes its place when it ends."
+    )
 
 
 class KeyListSerializer(serializers.Serializer[Any]):
@@ -120,6 +126,18 @@ class CreatedKeySerializer(serializers.Serializer[Any]):
     prefix = serializers.CharField()
     scoped = serializers.BooleanField()
     environment = serializers.ChoiceField(choices=Environment.values)
+    expiresAt = Moment(source="expires_at", allow_null=True)
+    ipAllowlist = serializers.ListField(child=serializers.CharField(), source="ip_allowlist")
+
+
+class RotatedKeySerializer(CreatedKeySerializer):
+    """The key that takes the old one's place."""
+
+    old = KeySerializer(help_text="It goes on until `expiresAt`.")
+
+
+class KeyAnswerSerializer(serializers.Serializer[Any]):
+    key = KeySerializer()
 
 
 class RevokedSerializer(serializers.Serializer[Any]):
@@ -238,3 +256,28 @@ class AccountSerializer(serializers.Serializer[Any]):
 
 class AccountAnswerSerializer(serializers.Serializer[Any]):
     account = AccountSerializer()
+
+
+class CallSerializer(serializers.Serializer[Any]):
+    """One call of the API: no content, no ids but those of key and actor."""
+
+    id = serializers.UUIDField()
+    at = Moment()
+    keyId = serializers.CharField(source="key_id", allow_null=True, help_text="null: with a session.")
+    actor = serializers.CharField(help_text="`agent:` or `member:` and an id.")
+    method = serializers.CharField()
+    route = serializers.CharField(help_text="As here: `/v1/mailboxes/{id}`; `unknown` for no address of ours.")
+    status = serializers.IntegerField()
+    durationMs = serializers.IntegerField(source="milliseconds", help_text="Of a stream: until it began.")
+    subject = serializers.SerializerMethodField(
+        help_text="A hash of the last id in the address, keyed by this server: the same for the same message."
+    )
+    requestId = serializers.CharField(source="request_id")
+
+    def get_subject(self, call: AccessEntry) -> str | None:
+        return call.subject or None
+
+
+class CallListSerializer(serializers.Serializer[Any]):
+    calls = CallSerializer(many=True)
+    nextCursor = NextCursor()

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailboxes', '0013_stops'),
+        ('mailboxes', '0014_keys'),
     ]
 
     operations = [

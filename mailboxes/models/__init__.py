@@ -1,5 +1,6 @@
 """Who may act, on what, and what happened."""
 
+from .access import AccessEntry
 from .account import Account, Member, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
 from .departure import Erasure, Tombstone
@@ -15,6 +16,7 @@ from .stop import Stop, StopScope, Switch
 from .support import SupportCategory, SupportTicket
 
 __all__ = [
+    "AccessEntry",
     "Account",
     "Agent",
     "ApiKey",

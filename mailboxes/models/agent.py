@@ -48,7 +48,8 @@ class ApiKey(models.Model):
     """A credential of one principal: of an agent (read, send, admin) or of a member (read, decide), never of both.
 
     Only the SHA-256 of the key is kept. `prefix` is its first 14 characters, for people to tell keys apart. A scoped
-    key (`is_scoped`) sees only its `mailboxes`.
+    key (`is_scoped`) sees only its `mailboxes`. `ip_allowlist` are the networks from which it is good, in canonical
+    spelling; none: from everywhere. `rotated_to` is the key that takes its place once it has expired.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -62,7 +63,11 @@ class ApiKey(models.Model):
     environment = models.CharField(max_length=4, choices=Environment, default=Environment.LIVE)
     is_scoped = models.BooleanField(default=False)
     mailboxes = models.ManyToManyField("mailboxes.Mailbox", blank=True, related_name="keys")
+    ip_allowlist = ArrayField(models.CharField(max_length=49), default=list, blank=True, db_default=[])
     expires_at = models.DateTimeField(null=True, blank=True)
+    rotated_to = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="rotated_from"
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,13 +10,16 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from mailboxes import clock, keys
+from mailboxes import access_log, clock, keys
+from mailboxes.access_writer import Call
 from mailboxes.api import authentication, reading
+from mailboxes.errors import Unauthenticated
 
 from . import cursors, filters, limits
 from .filters import Filter
 from .limits import Lease
 
+ROUTE = "/v1/events/ws"
 NAMES = ("events", "mailboxId", "tags", "after")
 
 
@@ -36,10 +40,15 @@ class Asked:
     lease: Lease
 
 
-def read(authorization: str, query: QueryDict) -> Asked:
-    """What the bearer of that key asks for. Raises the Problem that stands against it."""
-    now = clock.now()
-    principal = authentication.of_header(authorization, find=partial(keys.authenticate, now=now))
+def read(authorization: str, query: QueryDict, *, address: str) -> Asked:
+    """What the bearer of that key asks for, from that address. Raises the Problem that stands against it."""
+    began, now = time.monotonic(), clock.now()
+    try:
+        find = partial(keys.authenticate, address=address, now=now)
+        principal = authentication.of_header(authorization, find=find)
+    except Unauthenticated:
+        authentication.count_failure(address)
+        raise
     assert principal.key is not None
     reading.refuse_unknown(query, known=NAMES)
     wanted = filters.of(
@@ -52,6 +61,7 @@ def read(authorization: str, query: QueryDict) -> Asked:
     after, lost = _place(account_id, query.get("after", ""), now=now)
     cursor = cursors.text_of(account_id, after)
     lease = limits.take(key=key_id, account_id=account_id)
+    access_log.note(Call(account_id, key_id, principal.identity, "GET", ROUTE, 101, began, time.monotonic() - began))
     return Asked(account_id, key_id, wanted, after, cursor, lost, lease)
 
 

@@ -25,7 +25,7 @@ from . import asking, hub
 from .asking import Asked
 from .subscription import Ending, Subscription
 from .threads import in_replayer
-from .wire import LATER, NORMAL, RESTART, Left, Receive, Scope, Send, Wire, header_of
+from .wire import LATER, NORMAL, RESTART, Left, Receive, Scope, Send, Wire, address_of, header_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ async def _serve(wire: Wire, scope: Scope) -> None:
     authorization = header_of(scope, b"authorization")
     if authorization is None:
         authorization = await wire.authorization(seconds=settings.SOCKET_KEY_SECONDS)
-    asked = await in_replayer(partial(asking.read, authorization, query))
+    asked = await in_replayer(partial(asking.read, authorization, query, address=address_of(scope)))
     try:
         await _listen(wire, asked)
     finally:

@@ -101,6 +101,8 @@ class Feed:
         for one in list(self.all):
             if found.is_over or one.key_id in found.revoked:
                 one.end(Ending.SHUT_OUT)
+            elif one.key_id in found.changed:
+                one.end(Ending.OVER)
 
 
 class Hub:

@@ -47,12 +47,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What an account's listeners are told. `last` is the seq up to which the log was looked at."""
+    """What an account's listeners are told. `last` is the seq up to which the log was looked at.
+
+    Who listens with a key of `revoked` is shut out; with one of `changed`, they come again and are looked at again.
+    """
 
     told: Sequence[Told]
     last: int
     has_more: bool
     revoked: frozenset[UUID]
+    changed: frozenset[UUID]
     is_over: bool
 
 
@@ -94,10 +98,11 @@ def _find_news(
         told=told,
         last=events[-1].seq,
         has_more=len(events) == MOST_AT_ONCE,
-        revoked=frozenset(_revoked(events)),
+        revoked=frozenset(_keys(events, "key.revoked")),
+        changed=frozenset(_keys(events, "key.changed")),
         is_over=any(event.kind == "account.deleted" for event in events),
     )
 
 
-def _revoked(events: Iterable[Logged]) -> Iterable[UUID]:
-    return (UUID(json.loads(event.data)["key_id"]) for event in events if event.kind == "key.revoked")
+def _keys(events: Iterable[Logged], kind: str) -> Iterable[UUID]:
+    return (UUID(json.loads(event.data)["key_id"]) for event in events if event.kind == kind)

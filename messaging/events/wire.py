@@ -7,6 +7,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.conf import settings
+
+from mailboxes import client_address
 from mailboxes.api import authentication
 from mailboxes.errors import Invalid, Problem
 
@@ -93,6 +96,13 @@ def _authorization_in(text: str) -> str:
 def header_of(scope: Scope, name: bytes) -> str | None:
     """A header of the handshake, None when it is not there."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
+def address_of(scope: Scope) -> str:
+    """The client's address, as our proxies tell it; a header that comes several times is one list."""
+    heard = ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for")
+    peer = (scope.get("client") or ("", 0))[0]
+    return client_address.of(peer, heard, proxies=settings.TRUSTED_PROXIES)
 
 
 def close_code(problem: Problem) -> int:

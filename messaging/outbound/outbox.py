@@ -146,7 +146,9 @@ def withdraw(message: Message, to: Status, *, reason: Reason, now: datetime) -> 
         raise Conflict(
             "The message was already handed to the mail server.", code="already_sending", fix="It can't be taken back."
         )
-    lifecycle.advance(message, to, now=now, reason=reason)
+    # What waits for people needs them, though the policy alone may have let it leave before.
+    needs_decision = to == Status.HELD or message.needs_decision
+    lifecycle.advance(message, to, now=now, reason=reason, needs_decision=needs_decision)
     state = RecipientState.CANCELLED if to == Status.CANCELLED else RecipientState.WAITING
     waiting = Recipient.objects.filter(message=message, state__in=DUE_STATES)
     waiting.update(next_at=None, state=state, code="", text="")

@@ -52,9 +52,10 @@ class MessageTimeline(MailView):
     def get(self, request: Request, id: str, msgId: str) -> Response:
         """What became of one message: who asked, what the policy and people decided, every try with its answer.
 
-        Of a sent message: `intent`, `trigger` (the message it answers), `verdict`, `review` (`data.action` is opened,
-        approved, rejected, edited, returned, reopened or undone), `attempt` (one for each try for each recipient, with
-        the mail server's code and text), `feedback` (`data.state` is delivered, bounced or complained), `suppression`,
+        Of a sent message: `intent`, `trigger` (the message it answers), `key` (the one that asked was revoked),
+        `verdict`, `review` (`data.action` is opened, approved, rejected, edited, returned, reopened or undone),
+        `attempt` (one for each try for each recipient, with the mail server's code and text), `feedback`
+        (`data.state` is delivered, bounced or complained), `suppression`,
         `outcome`, `cancelled`, `expired`. Of a received one: `arrived`, `checks`, `filed`, `trigger`, `released`,
         `told`, `unlocked`. Of both `webhook`: what each webhook that the key may see was told of it. Nothing is made
         up: what was erased, or was never noted, is not there. `complete` false: the message is on its way or waits.

@@ -135,6 +135,7 @@ class Initiator:
     mailbox_mode: str
     requested_at: datetime
     key_prefix: str = ""
+    key_revoked_at: datetime | None = None
     channel: str = ""
     request_id: str = ""
     note: str = ""

@@ -205,6 +205,7 @@ def initiator(message: Message) -> Initiator:
         mailbox_mode=message.mailbox.mode,
         requested_at=message.created_at,
         key_prefix=message.key.prefix if message.key else "",
+        key_revoked_at=message.key.revoked_at if message.key else None,
         channel="the API" if message.key else "",
         provenance=PROVENANCE_WORDS.get(message.provenance or "", "") if message.agent else "",
         trigger_url=trigger,

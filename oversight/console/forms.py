@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from mailboxes import accounts, departure, stops
+from mailboxes import accounts, clock, departure, key_bounds, networks, stops
 from mailboxes.errors import Invalid
+from mailboxes.key_bounds import Terms
 from mailboxes.models import StopScope, User
 from oversight import decisions
 
@@ -155,9 +157,34 @@ class ProofForm(forms.Form):
 
 
 class DecideKeyForm(ProofForm):
-    """A name that tells the new key from the others."""
+    """A name that tells the new key from the others; the day after which it ends, and from where it is good."""
 
     name = forms.CharField(max_length=100, error_messages={"required": "Give the key a name."})
+    last_day = forms.DateField(required=False, error_messages={"invalid": "Choose a day."})
+    addresses = forms.CharField(required=False, max_length=2000)
+
+    def clean_last_day(self) -> datetime | None:
+        day: date | None = self.cleaned_data["last_day"]
+        try:
+            ends = datetime.combine(day + timedelta(days=1), time.min, UTC) if day else None
+            key_bounds.check_end(ends, now=clock.now())
+        except (Invalid, OverflowError):
+            raise ValidationError("Choose a day to come, and not too far away.") from None
+        return ends
+
+    def clean_addresses(self) -> tuple[str, ...]:
+        given = str(self.cleaned_data["addresses"]).replace(",", " ").split()
+        if len(given) > networks.MOST:
+            raise ValidationError(f"At most {networks.MOST}.")
+        try:
+            return tuple(dict.fromkeys(map(networks.canonical, given)))
+        except ValueError:
+            raise ValidationError("Addresses or networks, like 198.51.100.7 or 2001:db8::/32.") from None
+
+    @property
+    def terms(self) -> Terms:
+        """Of a valid form."""
+        return Terms(self.cleaned_data["last_day"], self.cleaned_data["addresses"])
 
 
 class CodeForm(forms.Form):

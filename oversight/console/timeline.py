@@ -19,6 +19,7 @@ PLAIN: Final = ("circle-dot", "is-neutral")
 SHAPES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.ARRIVED: ("inbox", "is-info"),
     Kind.TRIGGER: ("reply", "is-neutral"),
+    Kind.KEY: ("key-round", "is-warn"),
     Kind.CHECKS: ("shield-check", "is-neutral"),
     Kind.FILED: ("messages-square", "is-neutral"),
     Kind.RELEASED: ("eye", "is-ok"),

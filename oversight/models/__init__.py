@@ -9,6 +9,7 @@ from .notices import AccountNotices, NoticeSettings, NoticeStyle
 from .permit import Permit, PermitState
 from .policy import Evaluation
 from .review import Review, ReviewState
+from .revoked_key import RevokedKey
 from .rule_set import RuleSet, RuleSetVersion
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "PermitState",
     "Review",
     "ReviewState",
+    "RevokedKey",
     "RuleSet",
     "RuleSetVersion",
     "Viewing",

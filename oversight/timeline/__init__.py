@@ -45,6 +45,7 @@ def _own(message: Message, found: Evidence, actor: Principal) -> Iterator[Step]:
         yield from receiving.shown(message, found)
     else:
         yield from sending.asked(message, found, environment=environment)
+        yield from sending.lost_key(message, found)
     # What people did before a received mail was shown is not its agent's to know.
     if is_member or message.direction == Direction.OUTBOUND:
         yield from sending.judged(message, found, is_member=is_member)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from messaging.models import Message, RecipientState
+from messaging.lifecycle import FINAL
+from messaging.models import Message, RecipientState, Status
 from oversight import decisions
 from oversight.models import DecisionKind, Door
 
@@ -14,6 +15,7 @@ from .evidence import Evidence, Fact, named
 from .steps import Actor, Kind, Step
 
 POLICY = Actor("policy", "the policy")
+KEY_REVOKED = "key_revoked"
 JUDGED = {"hold": "Held for a person", "refuse": "Refused"}
 DECIDED = {
     DecisionKind.APPROVE: ("approved", "Approved"),
@@ -77,6 +79,16 @@ def trigger(message: Message, evidence: Evidence) -> Iterator[Step]:
     text = "Answers a message of this mailbox" if is_own else "Answers a mail that came in"
     data = {"messageId": nearest["id"], "direction": nearest["direction"], "createdAt": moment(nearest["at"])}
     yield Step(message.created_at, Kind.TRIGGER, text, data=data)
+
+
+def lost_key(message: Message, evidence: Evidence) -> Iterator[Step]:
+    """That the key was revoked that had asked for it, where that concerns what had not left by then."""
+    key = message.key
+    if key is None or key.revoked_at is None:
+        return
+    is_held_for_it = any(fact.said["code"] == KEY_REVOKED for fact in evidence.of("review"))
+    if is_held_for_it or Status(message.status) not in FINAL or message.status == Status.CANCELLED:
+        yield Step(key.revoked_at, Kind.KEY, "The key that asked for it was revoked", data={"keyPrefix": key.prefix})
 
 
 def judged(message: Message, evidence: Evidence, *, is_member: bool) -> Iterator[Step]:

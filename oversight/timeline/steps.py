@@ -15,6 +15,7 @@ class Kind(StrEnum):
     ARRIVED = "arrived"
     INTENT = "intent"
     TRIGGER = "trigger"
+    KEY = "key"
     CHECKS = "checks"
     FILED = "filed"
     VERDICT = "verdict"

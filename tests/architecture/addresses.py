@@ -78,6 +78,8 @@ ADDRESSES: dict[str, Address] = {
     "v1/support": Address(Door.KEY, "POST"),
     "v1/api-keys": Address(Door.KEY),
     "v1/api-keys/<str:id>": Address(Door.KEY, "DELETE", {"id": "key"}),
+    "v1/api-keys/<str:id>/rotate": Address(Door.KEY, "POST", {"id": "key"}),
+    "v1/access-log": Address(Door.KEY),
     "v1/billing/upgrade": Address(Door.KEY, "POST"),
     "v1/attachments": Address(Door.KEY, "POST"),
     "v1/attachments/<str:id>": Address(Door.KEY, objects={"id": "attachment"}),

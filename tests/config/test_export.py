@@ -47,7 +47,7 @@ from messaging.models import (
     StoredFile,
     WebhookAttempt,
 )
-from oversight.models import BatchItem, Copy, Decision, Edit, Evaluation, RuleSet, RuleSetVersion, Viewing
+from oversight.models import BatchItem, Copy, Decision, Edit, Evaluation, RevokedKey, RuleSet, RuleSetVersion, Viewing
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -81,6 +81,7 @@ LEFT_OUT: dict[type[Model], str] = {
     Erasure: "empty while there is an account",
     Copy: "which mail the humans were sent a copy of: the agents' keys fetch the archive",
     EventCounter: "the last of the events",
+    RevokedKey: "a minute's note of what is still to be looked after",
     RuleSet: "what agents are judged by is for members; GET /v1/policy/rule-sets tells it to their keys",
     RuleSetVersion: "as above",
     StoredFile: "how the contents of files are kept; they are told by their attachments",

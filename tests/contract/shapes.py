@@ -421,6 +421,19 @@ RECEIVED_EVENT = {
 }
 
 KEY = {"id": TEXT, "name": Maybe(TEXT), "prefix": Maybe(TEXT), "createdAt": MOMENT, "enabled": FLAG}
+# Ours: the contract knows no calls.
+CALL = {
+    "id": ID,
+    "at": MOMENT,
+    "keyId": Maybe(ID),
+    "actor": TEXT,
+    "method": TEXT,
+    "route": TEXT,
+    "status": WHOLE,
+    "durationMs": WHOLE,
+    "subject": Maybe(TEXT),
+    "requestId": TEXT,
+}
 
 LIST_METADATA = {
     "overLimitCount": WHOLE,

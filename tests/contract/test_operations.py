@@ -24,6 +24,7 @@ from .shapes import (
     ATTACHMENT,
     BACK_TEST,
     BATCH,
+    CALL,
     CHECKOUT,
     DEAD_LETTER,
     DNS_RECORDS,
@@ -130,6 +131,11 @@ class Operation:
 def revoke(scene: Scene) -> Answer:
     scene.api.post("/api-keys", {"name": "spare"})
     return scene.api.delete(f"/api-keys/{scene.key_id()}")
+
+
+def list_calls(scene: Scene) -> Answer:
+    builders.called(scene.alice)
+    return scene.api.get("/access-log")
 
 
 def upgrade(scene: Scene) -> Answer:
@@ -280,6 +286,19 @@ OPERATIONS = [
         {"key": TEXT, "prefix": TEXT, "scoped": FLAG},
     ),
     Operation("revokeApiKey", revoke, 200, {"revoked": FLAG}),
+    Operation(
+        "updateApiKey",
+        lambda scene: scene.api.patch(f"/api-keys/{scene.key_id()}", {"name": "new name"}),
+        200,
+        {"key": KEY | {"expiresAt": Maybe(TEXT), "ipAllowlist": [TEXT], "rotatedTo": Maybe(ID)}},
+    ),
+    Operation(
+        "rotateApiKey",
+        lambda scene: scene.api.post(f"/api-keys/{scene.key_id()}/rotate"),
+        201,
+        {"key": TEXT, "prefix": TEXT, "scoped": FLAG, "expiresAt": Maybe(TEXT), "ipAllowlist": [TEXT], "old": KEY},
+    ),
+    Operation("listCalls", list_calls, 200, {"calls": [CALL], "nextCursor": Maybe(TEXT)}),
     Operation(
         "listMailboxes",
         lambda scene: scene.api.get("/mailboxes"),

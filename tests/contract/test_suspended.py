@@ -49,6 +49,8 @@ ALLOWED = {
     "signOut",
     "createApiKey",
     "revokeApiKey",
+    "rotateApiKey",
+    "updateApiKey",
     "updateMailbox",
     "deleteMailbox",
     "cancelMessage",

@@ -41,6 +41,7 @@ NOT_BY_SCHEMA = (
     *("editReview", "requestChanges"),  # nothing changes, or one body only; instructions of spaces
     *("evaluatePolicy", "proposeRules", "backTestRules"),
     *("listPendingReviews", "snoozeReview", "rejectReviews", "approveSimilarReviews"),
+    *("createApiKey", "updateApiKey"),  # an end must be to come, and not too far away
 )
 
 

@@ -52,8 +52,8 @@ def _revoke(owner: Tenant, _: Review) -> None:
 
 
 def _stop(owner: Tenant, _: Review) -> None:
-    stops.stop(owner.account, member=owner.owner, reason="test", now=clock.now())
-    stops.resume(owner.account, member=owner.owner, now=clock.now())
+    stops.stop(owner.owner, reason="test", now=clock.now())
+    stops.resume(owner.owner, now=clock.now())
 
 
 def _undo(owner: Tenant, review: Review) -> None:

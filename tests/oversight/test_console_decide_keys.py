@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -49,6 +50,42 @@ def test_no_key_is_made_without_a_name_and_the_password(wrong: dict[str, str]) -
     rhea = builders.member(builders.tenant().account)
     page = made(rhea, **wrong)
     assert secret_in(page) is None
+    assert "field-error" in page
+    assert not ApiKey.objects.filter(member=rhea).exists()
+
+
+def test_a_key_may_end_and_be_bound_to_addresses() -> None:
+    rhea = builders.member(builders.tenant().account)
+    asked = {"name": "Night shift", "password": builders.PASSWORD}
+    bounds = {"last_day": "2028-02-29", "addresses": "198.51.100.7, 2001:DB8::/32"}
+    secret = secret_in(text_of(seat(rhea).post("/keys/", asked | bounds)))
+    key = ApiKey.objects.get(member=rhea)
+    assert key.expires_at == datetime(2028, 3, 1, tzinfo=UTC)
+    assert key.ip_allowlist == ["198.51.100.7", "2001:db8::/32"]
+    assert keys.authenticate(secret or "", address="198.51.100.7", now=clock.now()).member == rhea
+    with pytest.raises(Unauthenticated):
+        keys.authenticate(secret or "", address="198.51.100.8", now=clock.now())
+    page = text_of(seat(rhea).get("/keys/"))
+    assert "ends" in page
+    assert "2001:db8::/32" in page
+    assert "never used" not in page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"last_day": "2020-01-01"},
+        {"last_day": "9999-12-31"},
+        {"last_day": "soon"},
+        {"addresses": "10.0.0.1/8"},
+        {"addresses": "<b>"},
+        {"addresses": " ".join(f"10.0.0.{number}" for number in range(21))},
+    ],
+    ids=["past", "far", "words", "host bits", "markup", "many"],
+)
+def test_an_end_or_a_list_that_is_none_makes_no_key(wrong: dict[str, str]) -> None:
+    rhea = builders.member(builders.tenant().account)
+    page = text_of(seat(rhea).post("/keys/", {"name": "x", "password": builders.PASSWORD} | wrong))
     assert "field-error" in page
     assert not ApiKey.objects.filter(member=rhea).exists()
 

@@ -56,7 +56,7 @@ def suppressed(alice: Tenant, review: Review) -> None:
 
 
 def stopped(alice: Tenant, review: Review) -> None:
-    stops.stop(alice.account, member=alice.owner, reason="test", now=clock.now())
+    stops.stop(alice.owner, reason="test", now=clock.now())
 
 
 def read_only(alice: Tenant, review: Review) -> None:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes import keys, stops, test_accounts
+from mailboxes import keys, minting, stops, test_accounts
 from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
-from mailboxes.api.forms import NewKeyRequest
+from mailboxes.api.forms import KeyChange, KeyRotationRequest, NewKeyRequest
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import AFTER, IDEMPOTENCY_KEY, operation, path_id
-from mailboxes.api.serializers import CreatedKeySerializer, KeyListSerializer, RevokedSerializer
+from mailboxes.api.serializers import (
+    CreatedKeySerializer,
+    KeyAnswerSerializer,
+    KeyListSerializer,
+    RevokedSerializer,
+    RotatedKeySerializer,
+)
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
+from mailboxes.minting import SAME, Change, NewKey
 from mailboxes.models import Account, Agent, ApiKey, Mailbox
 
+KEY_ID = path_id("id", "key")
 # A page without `limit` is a full one: callers that know of no pages see all keys, as far as anybody has so many.
 KEY_LIMIT = OpenApiParameter(
     "limit", {"type": "integer", "minimum": 1, "maximum": pagination.MAX_LIMIT, "default": pagination.MAX_LIMIT}
@@ -43,7 +52,7 @@ class Keys(ApiView):
         asked, after = keys.agent_keys(self.principal.account), pagination.asked_cursor(request)
         found = list((asked.filter(after.behind("created_at")) if after else asked)[: limit + 1])
         cursor = pagination.next_cursor([(key.created_at, key.pk) for key in found], limit)
-        listed = [self._told(key) for key in found[:limit]]
+        listed = [_told(key, now=self.now) for key in found[:limit]]
         return Response(KeyListSerializer({"keys": listed, "nextCursor": cursor and cursor.text()}).data)
 
     @operation(
@@ -57,6 +66,7 @@ class Keys(ApiView):
     def post(self, request: Request) -> Response:
         """A new key of the calling agent, shown this once. No key that this makes ever decides.
 
+        It reaches no further than the key that makes it: it ends no later, and is good from no other addresses.
         A test key has mailboxes, mail, webhooks and events of its own; nothing that it sends leaves the server.
         """
         self.principal.require_full_access()
@@ -65,8 +75,13 @@ class Keys(ApiView):
         def act() -> Answer:
             stops.check_goes(self.principal.key)
             agent = self._agent(asked.get("environment"))
-            mailboxes = self._mailboxes(agent.account, asked.get("mailboxIds") or ())
-            key, text = keys.create_agent_key(agent, name=asked.get("name") or "", mailboxes=mailboxes, now=self.now)
+            wanted = NewKey(
+                name=asked.get("name") or "",
+                mailboxes=self._mailboxes(agent.account, asked.get("mailboxIds") or ()),
+                expires_at=asked.get("expiresAt"),
+                ip_allowlist=asked.get("ipAllowlist"),
+            )
+            key, text = minting.mint(self.principal, agent, asked=wanted, now=self.now)
             return Answer(201, dict(CreatedKeySerializer(_created(key, text)).data))
 
         return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
@@ -89,24 +104,34 @@ class Keys(ApiView):
             raise NotFound("mailbox")
         return found
 
-    def _told(self, key: ApiKey) -> dict[str, object]:
-        return {
-            "id": key.pk,
-            "name": key.name or None,
-            "prefix": key.prefix,
-            "environment": key.environment,
-            "created_at": key.created_at,
-            "enabled": key.expires_at is None or key.expires_at > self.now,
-            "is_scoped": key.is_scoped,
-            "expires_at": key.expires_at,
-            "last_used_at": key.last_used_at,
-        }
-
 
 class OneKey(ApiView):
     @operation(
+        "updateApiKey",
+        parameters=[KEY_ID],
+        tag="API keys",
+        request=KeyChange,
+        answers={200: KeyAnswerSerializer},
+        errors=(400, 403, 404, 409),
+    )
+    def patch(self, request: Request, id: str) -> Response:
+        """Rename a key, end it sooner, or bind it to fewer addresses. What listens with it is told to come again.
+
+        With a key only stricter: a later end, or an address that the list did not have, takes a signed-in person.
+        """
+        self.principal.require_full_access()
+        asked = self.asked(KeyChange)
+        wanted = Change(
+            name=asked.get("name", SAME),
+            expires_at=asked.get("expiresAt", SAME),
+            ip_allowlist=asked.get("ipAllowlist", SAME),
+        )
+        key = minting.change(self.principal, id, asked=wanted, now=self.now)
+        return Response(KeyAnswerSerializer({"key": _told(key, now=self.now)}).data)
+
+    @operation(
         "revokeApiKey",
-        parameters=[path_id("id", "key")],
+        parameters=[KEY_ID],
         tag="API keys",
         answers={200: RevokedSerializer},
         errors=(400, 403, 404),
@@ -118,6 +143,48 @@ class OneKey(ApiView):
         return Response({"revoked": True})
 
 
+class RotateKey(ApiView):
+    @operation(
+        "rotateApiKey",
+        parameters=[KEY_ID, IDEMPOTENCY_KEY],
+        tag="API keys",
+        request=KeyRotationRequest,
+        answers={201: RotatedKeySerializer},
+        errors=(400, 403, 404),
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """A key that takes another's place: of the same agent, with its scopes, mailboxes, addresses and end.
+
+        It is shown this once. The old one goes on for a while, or for `overlapHours`, and then has expired. A key is
+        rotated once, and by none that reaches less far.
+        """
+        self.principal.require_full_access()
+        hours = self.asked(KeyRotationRequest).get("overlapHours")
+
+        def act() -> Answer:
+            old, new, text = minting.rotate(self.principal, id, overlap_hours=hours, now=self.now)
+            told = _created(new, text) | {"old": _told(old, now=self.now)}
+            return Answer(201, dict(RotatedKeySerializer(told).data))
+
+        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+
+
+def _told(key: ApiKey, *, now: datetime) -> dict[str, object]:
+    return {
+        "id": key.pk,
+        "name": key.name or None,
+        "prefix": key.prefix,
+        "environment": key.environment,
+        "created_at": key.created_at,
+        "enabled": key.expires_at is None or key.expires_at > now,
+        "is_scoped": key.is_scoped,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "ip_allowlist": key.ip_allowlist,
+        "rotated_to_id": key.rotated_to_id,
+    }
+
+
 def _created(key: ApiKey, text: str) -> dict[str, object]:
     return {
         "id": key.pk,
@@ -125,4 +192,6 @@ def _created(key: ApiKey, text: str) -> dict[str, object]:
         "prefix": key.prefix,
         "scoped": key.is_scoped,
         "environment": key.environment,
+        "expires_at": key.expires_at,
+        "ip_allowlist": key.ip_allowlist,
     }

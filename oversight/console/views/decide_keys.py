@@ -26,7 +26,8 @@ def decide_keys(request: HttpRequest, visit: Visit) -> HttpResponse:
     form = DecideKeyForm(request.POST if request.method == "POST" else None)
     text = ""
     if request.method == "POST" and form.is_valid() and proof.is_given(request, visit, form):
-        _, text = keys.create_decide_key(visit.member, name=form.cleaned_data["name"], now=visit.now)
+        name = form.cleaned_data["name"]
+        _, text = keys.create_decide_key(visit.member, name=name, terms=form.terms, now=visit.now)
         form = DecideKeyForm()
     context = {
         "keys": keys.list_decide_keys(visit.member),
