@@ -22,7 +22,7 @@ GROUPS = {
     "Messages": ("message.",),
     "Reviews": ("review.",),
     "Mailboxes and domains": ("mailbox.", "domain.", "permit."),
-    "The account": ("account.", "key.", "suppression.", "attachment.", "webhook."),
+    "The account": ("account.", "key.", "sending.", "suppression.", "attachment.", "webhook."),
 }
 
 

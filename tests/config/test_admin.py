@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from mailboxes import clock, departure, keys, limits, support
+from mailboxes import clock, departure, keys, limits, stops, support
 from mailboxes.models import Domain, Event, LimitKind, User
 from messaging.models import (
     Captured,
@@ -33,7 +33,7 @@ from tests import builders
 
 pytestmark = pytest.mark.django_db
 
-WRITABLE = {"account", "user", "member", "mailbox", "limit"}
+WRITABLE = {"account", "user", "member", "mailbox", "limit", "stop"}
 OURS = sorted(
     (model for model in admin.site._registry if model._meta.app_label in ("mailboxes", "messaging", "oversight")),
     key=lambda model: model._meta.label,
@@ -68,6 +68,8 @@ def mail() -> Message:
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())
     decisions.reject(second, reviewer=reviewer, version=1, reason="tone", now=clock.now())
     _leave(first.message)
+    builders.called(alice)
+    stops.stop(alice.owner, now=clock.now())
     departure.depart(builders.tenant("dave").account, by="test", now=clock.now())
     return first.message
 

@@ -95,7 +95,7 @@ def test_a_mailbox_is_changed_field_by_field() -> None:
     assert api.patch(path, {"displayName": ""}).json["mailbox"]["displayName"] is None
     assert api.patch(path, {"metadata": {"a": "b"}}).json["mailbox"]["metadata"] == {"a": "b"}
     assert api.patch(path, {"status": "SUSPENDED"}).code == "invalid_status"
-    assert api.patch(path, {"mode": "autonomous"}).code == "unknown_field"
+    assert api.patch(path, {"mode": "autonomous"}).code == "mode_not_stricter"
 
 
 def test_a_suspended_mailbox_is_not_woken_by_its_key() -> None:

@@ -26,6 +26,7 @@ OPEN = {
     "message.": {str(state) for state in Status} - {str(state) for state in lifecycle.SILENT} - {"scheduled"},
     "review.": {str(state) for state in ReviewState} - {"open"} | {"undone", "edited"},
     "billing.checkout_": set[str](),
+    "permit.": {"granted", "used", "refused"},
 }
 
 

@@ -41,6 +41,8 @@ NOT_ON_V1 = {
         "link_over",
         "attachments",
     ),
+    # At the console, of operators, and as results of the items of a batch.
+    *("second_factor_on", "second_factor_off", "not_owner", "operators_only", "left_out", "changed"),
     *("invalid", "required"),
 }
 

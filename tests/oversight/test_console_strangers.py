@@ -56,7 +56,8 @@ def test_every_address_of_the_console_with_an_id_is_in_that_list() -> None:
     review = builders.held(builders.tenant())
     named = set(addresses(builders.tenant("bob"), review))
     routes, _ = console
-    assert {route.name for route in routes if "<" in str(route.pattern)} == named
+    # The link in a notice is its own key, and for one person: test_review_notices.
+    assert {route.name for route in routes if "<" in str(route.pattern)} - {"notice_link"} == named
 
 
 def test_lists_counts_and_events_of_another_account_do_not_leak() -> None:

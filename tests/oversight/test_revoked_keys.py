@@ -100,9 +100,8 @@ def test_what_was_approved_and_has_not_left_needs_a_new_approval() -> None:
     key, text = spare(alice)
     message = send(alice, text)
     review = Review.objects.get(message=message)
-    Review.objects.filter(pk=review.pk).update(lane="finance", risk="high")
     decisions.approve(review, reviewer=builders.reviewer(rhea), version=1, now=clock.now())
-    Review.objects.filter(pk=review.pk).update(people_needed=2)
+    Review.objects.filter(pk=review.pk).update(lane="finance", risk="high", people_needed=2)
     revoke(key)
     assert settle() == 1
     old, new = Review.objects.filter(message=message).order_by("opened_at")

@@ -19,7 +19,7 @@ from tests import builders
 
 pytestmark = pytest.mark.django_db
 
-KINDS = ("key.created", "key.revoked", "suppression.added", "mailbox.changed", "domain.added")
+KINDS = ("key.created", "key.changed", "suppression.added", "mailbox.changed", "domain.added")
 UNTOLD = "test.happened"  # not in the catalog: no agent hears of it
 EVENTS = 90
 
