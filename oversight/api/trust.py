@@ -19,18 +19,18 @@ from oversight import permits, trust
 from oversight.models import Permit
 
 
-class UpgradeRequest(Form):
+class ModeUpgradeRequest(Form):
     targetMode = serializers.ChoiceField(
         choices=[mode.value for mode in OversightMode if mode != OversightMode.READ_ONLY],
         help_text="Freer than the mailbox's present mode.",
     )
 
 
-class UpgradeCode(Form):
+class ModeUpgradeCode(Form):
     code = Text(max_length=16, help_text="As your human reads it out: A7X-29K. Case, spaces, dash: no matter.")
 
 
-class UpgradeRequestedSerializer(serializers.Serializer[Any]):
+class ModeUpgradeRequestedSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["upgrade_requested"])
     mailboxId = serializers.UUIDField(source="mailbox_id")
     targetMode = serializers.CharField(source="target_mode")
@@ -38,7 +38,7 @@ class UpgradeRequestedSerializer(serializers.Serializer[Any]):
     expiresAt = Moment(source="expires_at")
 
 
-class UpgradedSerializer(serializers.Serializer[Any]):
+class ModeUpgradedSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["upgraded"])
     mailboxId = serializers.UUIDField()
     mode = serializers.ChoiceField(choices=list(OversightMode))
@@ -48,8 +48,8 @@ class RequestUpgrade(ApiView):
     @operation(
         "requestUpgrade",
         tag="Oversight",
-        request=UpgradeRequest,
-        answers={202: UpgradeRequestedSerializer},
+        request=ModeUpgradeRequest,
+        answers={202: ModeUpgradeRequestedSerializer},
         errors=(400, 403, 404, 429),
         parameters=[MAILBOX_ID, IDEMPOTENCY_KEY],
     )
@@ -59,7 +59,7 @@ class RequestUpgrade(ApiView):
         A new request makes the code before it void. At most three an hour for a mailbox.
         """
         self.principal.get_mailbox(id)
-        target = OversightMode(self.asked(UpgradeRequest)["targetMode"])
+        target = OversightMode(self.asked(ModeUpgradeRequest)["targetMode"])
 
         def act() -> Answer:
             return Answer(202, self._told(trust.request_upgrade(self.principal, id, target, now=self.now)))
@@ -68,15 +68,15 @@ class RequestUpgrade(ApiView):
 
     def _told(self, permit: Permit) -> dict[str, Any]:
         permit.status = "upgrade_requested"  # type: ignore[attr-defined]
-        return dict(UpgradeRequestedSerializer(permit).data)
+        return dict(ModeUpgradeRequestedSerializer(permit).data)
 
 
 class Upgrade(ApiView):
     @operation(
         "upgradeMailbox",
         tag="Oversight",
-        request=UpgradeCode,
-        answers={200: UpgradedSerializer},
+        request=ModeUpgradeCode,
+        answers={200: ModeUpgradedSerializer},
         errors=(400, 403, 404, 409),
         parameters=[MAILBOX_ID, IDEMPOTENCY_KEY],
     )
@@ -86,7 +86,7 @@ class Upgrade(ApiView):
         What waits for a decision goes on waiting.
         """
         self.principal.get_mailbox(id)
-        code: str = self.asked(UpgradeCode)["code"]
+        code: str = self.asked(ModeUpgradeCode)["code"]
         attempt = trust.begin_try(self.principal, id, now=self.now)
 
         def act() -> Answer:

@@ -20,7 +20,7 @@ from mailboxes.models import Account, Mailbox, Member, Role, User
 from mailboxes.modes import OversightMode
 from messaging.models import Captured, Message
 from messaging.outbound import dispatch
-from oversight import decisions, reviews
+from oversight import decisions, releases, reviews
 from oversight.models import Decision, Review
 from tests import builders
 from tests.browser.server import Server
@@ -110,7 +110,12 @@ class Backstage:
 
     def drain(self) -> int:
         """What a worker does; how many attempts it made."""
-        return self.do(dispatch.drain)
+
+        def work() -> int:
+            releases.release_due(now=clock.now())
+            return dispatch.drain()
+
+        return self.do(work)
 
     # Facts
     def state_of(self, review: Review) -> str:

@@ -162,7 +162,10 @@ def test_a_stop_shows_in_every_tab_and_only_the_owner_with_the_password_resumes(
     owner.get_by_role("button", name="Resume sending").click()
     expect(watching.page.locator(".stopbar")).to_have_count(0)
     backstage.drain()
-    assert backstage.captured_for("kim@friends.example") == 3
+    assert backstage.captured_for("kim@friends.example") == 0
+    # Their time came while all was stopped: people look at them once more.
+    page = tab_of(cast.rhea).open("/review/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3")
 
 
 def test_what_happened_while_the_connection_was_lost_is_there_once_it_is_back(
