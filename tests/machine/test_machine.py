@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from . import acts, model, story, world
 
-FEW, MANY, STEPS = 60, 2000, 50
+FEW, MANY, STEPS = 40, 2000, 50
 RESULTS = Path(__file__).parents[1] / "chaos" / "results" / "machine.json"
 
 

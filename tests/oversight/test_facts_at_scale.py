@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.oversight.facts import facts_of
 FEW, MANY = 2_000, 8_000  # more than FACTS_MOST_OF_THREAD wait in one thread of either
 # Rows lie on other pages, and a tree is a level higher.
 SLACK = 60
+# The crowd has no rows in the other tables: what is empty may be read as one likes.
+READ_WHOLE = re.compile(r"Seq Scan on messaging_(message|recipient|thread|revision)\b")
 # What an hour or a day holds is read, and is more where more was sent.
 OF_TIME = {"new_recipients_hour", "recipients_hour", "recipients_day"}
 
@@ -50,6 +53,5 @@ def test_a_send_reads_as_much_of_many_rows_as_of_few(settings: Settings) -> None
     for name, pages, plan in pages_and_plans(many):
         if name not in OF_TIME and pages > in_few[name] * 1.2 + SLACK:
             grown[name] = (in_few[name], pages)
-        if "Seq Scan on messaging_" in plan:
-            whole.append((name, [line.strip() for line in plan.splitlines() if "Seq Scan on messaging_" in line]))
+        whole += [(name, line.strip()) for line in plan.splitlines() if READ_WHOLE.search(line)]
     assert (grown, whole) == ({}, [])
