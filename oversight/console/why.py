@@ -26,7 +26,7 @@ def of(review: Review) -> str:
         told.append(f"Also: {', '.join(others)}.")
     asked, own = review.message.oversight_mode, review.mailbox.mode
     if asked != own and asked in (OversightMode.GATED_SEND, OversightMode.GATED_ALL):
-        told.append(f"The agent asked for this itself: the mailbox is {own} now.")
+        told.append(f"It was asked under {asked}; the mailbox is {own} now.")
     elif deciding is None or deciding["rule"] == "oversight_mode":
         told.append("Mail of a monitored or autonomous mailbox would have left by itself.")
     return " ".join(told)

@@ -16,7 +16,7 @@ from django.db import connection
 from mailboxes.errors import Problem
 
 THREADS = 8
-FEW, MANY = 10, 500
+FEW, MANY = 5, 500
 RESULTS = Path(__file__).parents[1] / "chaos" / "results" / "races.json"
 
 Act = Callable[[], object]
