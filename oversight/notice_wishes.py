@@ -21,7 +21,8 @@ FIELDS = ("style", "escalates", "daily_at", "quiet_from", "quiet_to", "zone", "n
 
 def of(member: Member) -> NoticeSettings:
     """What the member chose, or the defaults in a row that is not stored."""
-    return NoticeSettings.objects.filter(member=member).first() or NoticeSettings(member=member)
+    chosen: NoticeSettings | None = getattr(member, "notice_settings", None)
+    return chosen or NoticeSettings(member=member)
 
 
 def choose(member: Member, wishes: Mapping[str, Any], *, now: datetime) -> NoticeSettings:

@@ -19,10 +19,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from mailboxes import addresses, events, standing
+from mailboxes import events, oversight_address, standing
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
-from mailboxes.models import Mailbox, Member, Role
+from mailboxes.models import Mailbox, Member
 from mailboxes.principals import Principal
 
 from .models import Permit, PermitState
@@ -46,12 +46,12 @@ class Act:
 
 
 def ask(actor: Principal, act: Act, *, life: timedelta, now: datetime) -> Permit:
-    """Mail a fresh code to the account's people; an earlier request for the same thing is void from now on.
+    """Mail a fresh code to the account's oversight address; an earlier request for the same thing is void from now on.
 
     The caller holds the row that orders the requests. Raises Forbidden where nobody could be asked.
     """
-    people = addresses_of(actor.account.pk)
-    if not people:
+    address = oversight_address.find(actor.account)
+    if address is None:
         raise standing.not_verified()
     earlier = _of(actor).filter(act=act.name, mailbox=act.mailbox, state=PermitState.WAITING)
     earlier.update(state=PermitState.REPLACED, ended_at=now)
@@ -72,8 +72,7 @@ def ask(actor: Principal, act: Act, *, life: timedelta, now: datetime) -> Permit
     permit.digest = _digest(permit, code)
     permit.save(force_insert=True)
     _record(permit, "permit.asked", now=now, by=actor.identity)
-    for address in people:
-        submit_platform(_mail(permit, address, code), now=now)
+    submit_platform(_mail(permit, address, code), now=now)
     return permit
 
 
@@ -161,14 +160,6 @@ def hash_of(actor: Principal, act: Act) -> str:
         "asked": dict(act.asked),
     }
     return hashlib.sha256(events.canonical(said).encode()).hexdigest()
-
-
-def addresses_of(account_id: UUID) -> list[str]:
-    """Where codes go: proven addresses of the account's owners, none that this server delivers: agents read those."""
-    owners = Member.objects.filter(account_id=account_id, role=Role.OWNER, user__is_active=True)
-    proven = owners.filter(user__email_verified_at__isnull=False).order_by("created_at")
-    found = proven.values_list("user__email", flat=True)
-    return [address for address in found if not addresses.is_ours(address.rpartition("@")[2])]
 
 
 def _of(actor: Principal) -> QuerySet[Permit]:

@@ -20,7 +20,7 @@ from mailboxes.errors import Problem
 from mailboxes.models import Member, Role
 from messaging.mime.refusals import Refused
 
-from . import chat, notice_mail, notice_times
+from . import chat, notice_mail, notice_times, notice_wishes
 from .models import AccountNotices, NoticeSettings, NoticeStyle, Review, ReviewState
 from .submission import submit_platform
 
@@ -61,13 +61,7 @@ def readers_of(account_id: UUID) -> list[Reader]:
     """The account's people who decide and may sign in."""
     members = Member.objects.filter(account_id=account_id, user__is_active=True, user__password_set_at__isnull=False)
     found = members.exclude(role=Role.VIEWER).select_related("user", "account", "notice_settings")
-    return [Reader(one, wishes_of(one)) for one in found.order_by("created_at", "pk")]
-
-
-def wishes_of(member: Member) -> NoticeSettings:
-    """What the member chose, or the defaults in a row that is not stored."""
-    wishes: NoticeSettings | None = getattr(member, "notice_settings", None)
-    return wishes or NoticeSettings(member=member)
+    return [Reader(one, notice_wishes.of(one)) for one in found.order_by("created_at", "pk")]
 
 
 def stage_of(review: Review, *, now: datetime) -> Stage:
