@@ -1,8 +1,7 @@
 # Every target first makes .venv when it is missing or stale. `make run` starts Gatepost, `make check` checks it.
 PYTHON := .venv/bin/python
-# One test more at once than two processors can run: many wait for other processes. Of those that need a processor to
-# themselves only one (tests/conftest.py).
-AT_ONCE := -n 3 --dist loadgroup
+# One test more at once than two processors can run: many wait for other processes. In the order of tests/conftest.py.
+AT_ONCE := -n 3 --dist loadgroup --no-loadscope-reorder
 APPS := config mailboxes messaging oversight billing
 
 # What `manage.py check --deploy` sees: a production that is set up as the README says.

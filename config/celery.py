@@ -43,9 +43,15 @@ app.conf.beat_schedule = {
     "expire returned": _every(60.0, "oversight.expire_returned"),
     "release approved": _every(2.0, "oversight.release_approved"),
     "send notices": _every(15.0, "oversight.send_notices"),
+    "tell acts": _every(10.0, "oversight.tell_acts"),
+    "tell people": _every(5.0, "oversight.tell_people"),
     "run batches": _every(10.0, "oversight.run_batches"),
+    "run back tests": _every(10.0, "oversight.run_back_tests"),
     "cancel departed": _every(10.0, "oversight.cancel_departed"),
     "settle revoked keys": _every(5.0, "oversight.settle_revoked_keys"),
+    "settle demotions": _every(5.0, "oversight.settle_demotions"),
+    "look at trust": _every(3600.0, "oversight.look_at_trust"),
+    "send trust notices": _every(60.0, "oversight.send_trust_notices"),
     "forget old calls": _every(3600.0, "oversight.forget_old_calls"),
     "erase departed": _every(10.0, "oversight.erase_departed"),
     "forget old answers": _every(3600.0, "oversight.forget_old_answers"),
@@ -59,6 +65,7 @@ app.conf.beat_schedule = {
     "settle held": _every(60.0, "messaging.settle_held"),
     "forget ended secrets": _every(3600.0, "messaging.forget_ended_secrets"),
     "sign heads": _every(settings.AUDIT_HEADS_MINUTES * 60.0, "oversight.sign_heads"),
+    "check audits": _every(10.0, "oversight.check_audits"),
     "heartbeat": _every(BEATS_EVERY, HEARTBEAT_TASK),
 }
 

@@ -42,6 +42,8 @@ STORAGES = {
     "attachments": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Each test client builds the application anew; whitenoise would look at every static file each time.
+WHITENOISE_AUTOREFRESH = True
 # First, so that its `flush` is the one that runs after tests that commit.
 INSTALLED_APPS = ["tests", *INSTALLED_APPS, "zeal"]  # noqa: F405
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]  # noqa: F405

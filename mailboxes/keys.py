@@ -54,7 +54,8 @@ def create_decide_key(member: Member, *, name: str = "", terms: Terms = FREE, no
     """A new key with which a member decides over the API. Never made by a key: call it for a signed-in human only."""
     if not member.may_decide:
         raise Forbidden("A viewer may not decide.", code="viewer", fix="Ask an owner for the reviewer role.")
-    key = ApiKey(account=member.account, member=member, name=name, scopes=[Scope.READ, Scope.DECIDE])
+    scopes = [Scope.READ, Scope.DECIDE]
+    key = ApiKey(account=member.account, member=member, name=name, scopes=scopes, made_by=f"member:{member.pk}")
     return create(key, terms=terms, now=now)
 
 
@@ -208,8 +209,9 @@ def create(key: ApiKey, *, mailboxes: Sequence[Mailbox] = (), terms: Terms = FRE
     with transaction.atomic():
         key.save(force_insert=True)
         key.mailboxes.set(mailboxes)
-        data = {"key_id": str(key.pk), "prefix": key.prefix, "scopes": sorted(key.scopes)}
-        events.record(key.account_id, "key.created", subject=str(key.pk), data=data | told(terms), now=now)
+        data = {"key_id": str(key.pk), "prefix": key.prefix, "scopes": sorted(key.scopes), **told(terms)}
+        by = {"by": key.made_by} if key.made_by else {}
+        events.record(key.account_id, "key.created", subject=str(key.pk), data=data | by, now=now)
     return key, text
 
 

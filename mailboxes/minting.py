@@ -60,7 +60,8 @@ def mint(actor: Principal, agent: Agent, *, asked: NewKey, now: datetime) -> tup
         scopes = frozenset(keys.scopes_of(is_scoped=bool(asked.mailboxes)))
         wanted = Bounds(scopes, frozenset(box.pk for box in asked.mailboxes) or None, terms, agent.account.is_test)
         key_bounds.check_covers(own, wanted)
-        return keys.create_agent_key(agent, name=asked.name, mailboxes=asked.mailboxes, terms=terms, now=now)
+        key = ApiKey(account=agent.account, agent=agent, name=asked.name, scopes=sorted(scopes), made_by=actor.identity)
+        return keys.create(key, mailboxes=asked.mailboxes, terms=terms, now=now)
 
 
 def rotate(
@@ -82,7 +83,7 @@ def rotate(
                 "This key was rotated already.", code="already_rotated", fix="Use the key that took its place."
             )
         key_bounds.check_covers(own, _bounds(old))
-        key = ApiKey(account=old.account, agent=old.agent, name=old.name, scopes=old.scopes)
+        key = ApiKey(account=old.account, agent=old.agent, name=old.name, scopes=old.scopes, made_by=actor.identity)
         boxes = list(old.mailboxes.all())
         if old.is_scoped and not boxes:  # its mailboxes are gone: without any it would see all
             raise _over()

@@ -14,7 +14,10 @@ from .models import Account, Agent, ApiKey, Environment, Mailbox, Member, Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One actor in one account: an agent or a member, never both. `mailbox_ids` None means all of the account."""
+    """One actor in one account: an agent or a member, never both. `mailbox_ids` None means all of the account.
+
+    `is_proven_human`: the session of a person whose password no agent knows; it acts as the account's agent.
+    """
 
     account: Account
     scopes: frozenset[str]
@@ -22,6 +25,7 @@ class Principal:
     member: Member | None = None
     key: ApiKey | None = None
     mailbox_ids: frozenset[UUID] | None = None
+    is_proven_human: bool = False
 
     @property
     def identity(self) -> str:
@@ -100,3 +104,13 @@ def of_member(member: Member) -> Principal:
     """A member at the console: reads and, unless a viewer, decides."""
     scopes = {Scope.READ, Scope.DECIDE} if member.may_decide else {Scope.READ}
     return Principal(account=member.account, scopes=frozenset(scopes), member=member)
+
+
+def of_manager(member: Member) -> Principal:
+    """An owner or admin who acts on the account itself, as a full-access key does: its keys, who called, its log.
+
+    Neither sends nor decides. Raises Forbidden for every other member.
+    """
+    if not member.may_manage:
+        raise Forbidden("Only an owner or admin of the account may.", code="not_manager", fix="Ask one of them.")
+    return Principal(account=member.account, scopes=frozenset({Scope.READ, Scope.ADMIN}), member=member)

@@ -55,6 +55,7 @@ def authenticate(secret: str, *, now: datetime) -> Principal:
         account=member.account,
         scopes=frozenset({Scope.READ, Scope.SEND, Scope.ADMIN}),
         agent=Agent.objects.get(account=member.account, is_default=True),
+        is_proven_human=session.user.is_proven_human,
     )
 
 

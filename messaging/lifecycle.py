@@ -153,8 +153,7 @@ def fold(message_ids: Sequence[UUID], *, now: datetime) -> None:
     for pk, account_id, mailbox_id, old, new, code in statements.run(FOLD, {"ids": ids, "now": now}):
         if old != new and new in (Status.SENT, Status.FAILED, Status.UNKNOWN):
             told.setdefault(account_id, []).append(_happening(pk, mailbox_id, Status(new), Reason(code=code)))
-    # The counters of several accounts are locked in the order of their ids.
-    for account_id in sorted(told):
+    for account_id in events.in_lock_order(told):
         events.record_all(account_id, sorted(told[account_id], key=lambda one: one.subject), now=now)
 
 

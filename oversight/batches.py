@@ -14,10 +14,9 @@ from mailboxes.keys import still_good
 from mailboxes.principals import Principal, of_member
 from messaging import shutdown, wakeup
 
-from . import bulk, claims, decisions, opening
+from . import bulk, claims, decisions, groups, opening
 from .decisions import Reviewer
 from .models import Batch, BatchItem, BatchKind, Claims, Door, ItemOutcome, Review
-from .policy.types import Risk
 
 log = structlog.get_logger(__name__)
 
@@ -84,8 +83,8 @@ def _decide(item: BatchItem, *, now: datetime) -> None:
 def _check_alike(review: Review, batch: Batch) -> None:
     """Look at the message itself once more, under the lock that the decision takes."""
     locked = Review.objects.select_for_update(of=("self",)).select_related("message").get(pk=review.pk)
-    if locked.risk == Risk.HIGH:
-        raise Conflict("It is of high risk.", code="left_out", fix="Decide on it by itself.")
+    if why := groups.why_alone(locked.risk, locked.people_needed):
+        raise Conflict(why, code="left_out", fix="Decide on it by itself.")
     if opening.likeness_of(locked.message, reason_code=locked.reason_code).fingerprint != batch.fingerprint:
         raise Conflict("It has changed since, and is not like the others.", code="changed", fix="Read it by itself.")
 

@@ -5,6 +5,7 @@ No claim stands in the event log: who looks at a page renews it every minute, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -49,10 +50,17 @@ def holder(review: Review, *, now: datetime) -> Member | None:
 
 def take(review: Review, *, member: Member, now: datetime) -> datetime | None:
     """Claim the open review for the member, or go on doing so; until when. None where somebody else holds it."""
+    until = now + timedelta(seconds=settings.CLAIM_SECONDS)
+    return until if take_all([review], member=member, now=now) else None
+
+
+def take_all(found: Sequence[Review], *, member: Member, now: datetime) -> int:
+    """Claim those of the reviews that are open and free; how many. Of several the caller holds the locks."""
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now) | Q(claimed_by=member)
     until = now + timedelta(seconds=settings.CLAIM_SECONDS)
-    mine = Review.objects.filter(free, pk=review.pk, state=ReviewState.OPEN, expires_at__gt=now)
-    return until if mine.update(claimed_by=member, claimed_until=until) else None
+    pks = [review.pk for review in found]
+    mine = Review.objects.filter(free, pk__in=pks, state=ReviewState.OPEN, expires_at__gt=now)
+    return mine.update(claimed_by=member, claimed_until=until)
 
 
 def give_back(review: Review, *, member: Member) -> bool:

@@ -15,14 +15,16 @@ class Counted(Subquery):
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
 
-    def __init__(self, found: QuerySet[Any]) -> None:
-        super().__init__(_capped(found).values("pk"))
+    def __init__(self, found: QuerySet[Any], *, most: int | None = None) -> None:
+        super().__init__(_capped(found, most).values("pk"))
 
 
-def count(found: QuerySet[Any]) -> int:
-    """How many rows, at most one more than MOST_COUNTED."""
-    return _capped(found).count()
+def count(found: QuerySet[Any], *, most: int | None = None) -> int:
+    """How many rows, at most one more than `most`, else than MOST_COUNTED."""
+    return _capped(found, most).count()
 
 
-def _capped(found: QuerySet[Any]) -> QuerySet[Any]:
-    return found[: MOST_COUNTED + 1]  # in its own order: along an index as far as that, and no further
+def _capped(found: QuerySet[Any], most: int | None) -> QuerySet[Any]:
+    return found[
+        : (MOST_COUNTED if most is None else most) + 1
+    ]  # in its own order: along an index as far as that, and no further

@@ -12,7 +12,7 @@ from mailboxes.ids import parse_id
 from mailboxes.models import Scope
 from mailboxes.principals import Principal
 from messaging.models import DeadLetter, Message
-from messaging.outbound import dead_letters, drafts
+from messaging.outbound import dead_letters, drafts, giving_up
 from messaging.recipients import suppressions
 
 from . import deciders, reviews
@@ -24,6 +24,11 @@ def visible(actor: Principal) -> QuerySet[DeadLetter]:
     actor.require(Scope.READ)
     mine = dead_letters.waiting(actor.account.pk).exclude(mailbox__in=actor.deleted_mailboxes())
     return mine if actor.mailbox_ids is None else mine.filter(mailbox_id__in=actor.mailbox_ids)
+
+
+def is_refused_by_us(letter: DeadLetter) -> bool:
+    """Whether no mail server was asked: the database's guard let it not leave."""
+    return letter.cause == giving_up.ATTEMPT_REFUSED
 
 
 def requeue(actor: Principal, letter_id: object, *, note: str = "", now: datetime) -> DeadLetter:

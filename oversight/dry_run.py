@@ -31,9 +31,14 @@ def evaluate(draft: Draft, *, actor: Principal, now: datetime) -> Judged:
         actor.require(Scope.DECIDE)
     with transaction.atomic():
         judged = submission.judge(draft, actor=actor, now=now)
-        _check_rate(judged.sender.mailbox, now=now)
-        _record(judged, actor=actor, now=now)
+        note(judged, actor=actor, now=now)
     return judged
+
+
+def note(judged: Judged, *, actor: Principal, now: datetime) -> None:
+    """Write down that it was asked; refuse who asks too often."""
+    _check_rate(judged.sender.mailbox, now=now)
+    _record(judged, actor=actor, now=now)
 
 
 def _check_rate(mailbox: Mailbox, *, now: datetime) -> None:

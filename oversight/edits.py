@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from mailboxes.errors import Forbidden, Invalid
 from mailboxes.models import Mailbox
 from messaging.mime import addresses, headers
 from messaging.mime.refusals import Refused
-from messaging.mime.types import Draft
-from messaging.models import Message
-from messaging.outbound import drafts, revising
+from messaging.mime.types import Draft, OutgoingFile
+from messaging.models import Attachment, Message
+from messaging.outbound import drafts, linking, revising
 from messaging.outbound.drafts import Composed
 
 from . import judging, sender
@@ -33,11 +34,12 @@ FIELDS = {
     "replyTo": "reply_to",
     "headers": "headers",
 }
+FILES = "attachments"
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be changed; None leaves a field as it is. An empty `html` drops the HTML."""
+    """What is to be changed; None leaves a field as it is. An empty `html` drops the HTML; files are only left out."""
 
     to: tuple[str, ...] | None = None
     cc: tuple[str, ...] | None = None
@@ -45,6 +47,7 @@ class Changes:
     subject: str | None = None
     text: str | None = None
     html: str | None = None
+    without_files: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,11 @@ def rewrite(review: Review, changes: Changes, *, reviewer: Reviewer, now: dateti
     draft = _changed(drafts.draft_of(message, files=revising.files_of(message, revision)), changes)
     who = _sender(draft, reviewer=reviewer, now=now)
     composed = drafts.recompose(message, draft, made_by=reviewer.principal.identity, now=now)
-    found = differences(message, composed.message)
+    found = differences(message, composed)
     if not found:
         raise Invalid("Nothing would change.", code="nothing_changed", fix="Approve the message as it is.")
+    if changes.without_files:
+        linking.replace(composed, now=now)  # files before counters, as whoever deletes a file locks them
     revise(message, composed, mailbox=who.mailbox, now=now)
     judged = judging.judge(message, who=who, now=now)
     verdict = judged.verdict
@@ -87,9 +92,15 @@ def revise(message: Message, composed: Composed, *, mailbox: Mailbox, now: datet
     revising.rebook(message, mailbox=mailbox, old=old, new=new, now=now)
 
 
-def differences(before: Message, after: Message) -> list[Change]:
-    """The fields in which two revisions of a message differ, in the order of the wire."""
-    pairs = [(field, getattr(before, column), getattr(after, column)) for field, column in FIELDS.items()]
+def differences(before: Message, after: Composed) -> list[Change]:
+    """The fields in which a stored message and its next form differ, in the order of the wire; files last.
+
+    To be asked before the files are replaced.
+    """
+    pairs = [(field, getattr(before, column), getattr(after.message, column)) for field, column in FIELDS.items()]
+    rows = Attachment.objects.filter(message=before.pk).values_list("filename", "content_type", "size_bytes", "sha256")
+    files = [(one.filename, one.content_type, len(one.content), one.sha256) for one in after.files]
+    pairs.append((FILES, _told(rows), _told(files)))
     return [Change(field, old, new) for field, old, new in pairs if old != new]
 
 
@@ -130,6 +141,7 @@ def _changed(draft: Draft, changes: Changes) -> Draft:
             subject=draft.subject if changes.subject is None else headers.check_subject(changes.subject),
             body_text=draft.body_text if changes.text is None else changes.text,
             body_html=draft.body_html if changes.html is None else changes.html or None,
+            files=_files(draft.files, changes.without_files),
         )
     except Refused as refused:
         raise Invalid(refused.sentence, code=refused.code, fix="Correct it and send again.") from refused
@@ -141,6 +153,17 @@ def _changed(draft: Draft, changes: Changes) -> Draft:
 
 def _addresses(changed: tuple[str, ...] | None, present: tuple[str, ...]) -> tuple[str, ...]:
     return present if changed is None else tuple(addresses.canonical(one) for one in changed)
+
+
+def _files(present: tuple[OutgoingFile, ...], left_out: frozenset[UUID]) -> tuple[OutgoingFile, ...]:
+    if not left_out <= {one.attachment_id for one in present}:
+        raise Invalid("The message has no such file.", code="invalid_field", fix="Read it again.", field=FILES)
+    return tuple(one for one in present if one.attachment_id not in left_out)
+
+
+def _told(files: Iterable[tuple[str, str, int, str]]) -> list[dict[str, object]]:
+    """Files as they stand in an Edit: by their names and what they hold, in an order of their own."""
+    return [dict(zip(("filename", "contentType", "sizeBytes", "sha256"), one, strict=True)) for one in sorted(files)]
 
 
 def _sender(draft: Draft, *, reviewer: Reviewer, now: datetime) -> Sender:

@@ -21,6 +21,7 @@ from .models import (
     Batch,
     BatchItem,
     Decision,
+    Demotion,
     Desk,
     Edit,
     Evaluation,
@@ -74,6 +75,10 @@ def _permits(account: Account) -> Iterable[QuerySet[Permit]]:
     yield Permit.objects.filter(account=account)
 
 
+def _demotions(account: Account) -> Iterable[QuerySet[Demotion]]:
+    yield Demotion.objects.filter(account=account, mailbox__deleted_at__isnull=True)
+
+
 def _wishes(account: Account) -> Iterable[QuerySet[NoticeSettings]]:
     yield NoticeSettings.objects.filter(member__account=account)
 
@@ -82,6 +87,7 @@ register(
     Table("reviews", _reviews, along=[_decisions, _edits, _viewings]),
     Table("batches", lambda account: [Batch.objects.filter(account=account)]),
     Table("queue_settings", lambda account: [Desk.objects.filter(account=account)]),
+    Table("demotions", _demotions),
     Table("permits", _permits, leave_out=frozenset({"digest", "action_hash"})),
     Table("notice_settings", _wishes),
     # Whoever has the address of a chat tool writes there: it is a credential.

@@ -1,7 +1,7 @@
 """Similar groups: held mails of one agent, mailbox and reason that say the same but for numbers and names.
 
-Who leaves a group, so that nobody approves it unread: mail of high risk, and mail whose recipients could pass for
-those of the others. See `policy.likeness` for what counts as the same.
+Who leaves a group, so that nobody approves it unread: mail of high risk, mail for which several people are asked, and
+mail whose recipients could pass for those of the others. See `policy.likeness` for what counts as the same.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def get(actor: Principal, group_id: str, *, now: datetime) -> Group:
     size = len(rows) if len(rows) < MOST_MEMBERS else waiting.count()
     blanks = {row["pk"]: row["blanks"] or () for row in rows}
     recipients = {row["pk"]: _recipients(row) for row in rows}
-    left_out = {row["pk"]: "It is of high risk." for row in rows if row["risk"] == Risk.HIGH}
+    left_out = {row["pk"]: why for row in rows if (why := why_alone(row["risk"], row["people_needed"]))}
     left_out = likeness.look_alikes(recipients) | left_out
     differs = likeness.outliers(blanks, recipients)
     opened = viewings.opened(actor, recipients)
@@ -113,8 +113,15 @@ def get(actor: Principal, group_id: str, *, now: datetime) -> Group:
     return Group(group_id, size, tuple(members), _samples(actor, members))
 
 
+def why_alone(risk: str, people_needed: int) -> str:
+    """Why a review of this risk, for which so many people are asked, is decided by itself; "" for one that need not."""
+    if risk == Risk.HIGH:
+        return "It is of high risk."
+    return f"It needs {people_needed} people, who each read it." if people_needed > 1 else ""
+
+
 def _rows(waiting: Any) -> Sequence[Mapping[str, Any]]:
-    columns = ("pk", "version", "risk", "expires_at", "blanks")
+    columns = ("pk", "version", "risk", "people_needed", "expires_at", "blanks")
     addressed = ("message__to_addresses", "message__cc_addresses", "message__bcc_addresses")
     return list(waiting.values(*columns, *addressed)[:MOST_MEMBERS])
 

@@ -1,5 +1,5 @@
 """Words of the platform to people, by mail: verification, welcome, the link to pay, a webhook that failed, what
-became of a second step, questions to the operator.
+became of a second step, questions to the operator. When they are mailed: `due_notices`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from mailboxes import accounts, checkout_links
+from mailboxes import accounts, checkout_links, oversight_address
 from mailboxes.errors import Problem
 from mailboxes.models import Account, Event, Mailbox, Member, Role, SupportTicket, User
-from mailboxes.signals import event_recorded
 from messaging.mime import characters
 from messaging.mime.refusals import Refused
 from messaging.models import WebhookEndpoint
 
+from .models import DueNotice
 from .submission import PlatformMail, submit_platform
 
 MOST_NAMED = 20
@@ -39,12 +38,6 @@ NO_ANSWER = {
 }
 
 log = structlog.get_logger(__name__)
-
-
-@receiver(event_recorded)
-def on_event_recorded(*, event: Event, **_: object) -> None:
-    if event.kind in NOTICES:
-        NOTICES[event.kind](event)
 
 
 def send_verification(event: Event) -> None:
@@ -72,15 +65,9 @@ def send_welcome(event: Event) -> None:
 
 
 def send_ticket(event: Event) -> None:
-    """Mail the operator a question, if SUPPORT_EMAIL says to whom. The ticket stands whatever becomes of the mail."""
-    if not settings.SUPPORT_EMAIL:
-        return
-    ticket = SupportTicket.objects.get(pk=event.subject)
-    try:
-        with transaction.atomic():
-            submit_platform(_ticket_mail(ticket), now=event.created_at)
-    except (Problem, Refused) as error:
-        log.error("support.unmailed", ticket=event.subject, error=str(error))
+    """Mail the operator a question, if SUPPORT_EMAIL says to whom."""
+    if settings.SUPPORT_EMAIL:
+        submit_platform(_ticket_mail(SupportTicket.objects.get(pk=event.subject)), now=event.created_at)
 
 
 def _ticket_mail(ticket: SupportTicket) -> PlatformMail:
@@ -121,8 +108,7 @@ def send_checkout(event: Event) -> None:
 def send_webhook_failed(event: Event) -> None:
     """Mail the account's owners that a webhook is told nothing any more, and what to do.
 
-    About the same one not more than once in WEBHOOK_NOTICE_HOURS: an agent may make it ACTIVE again and again. The
-    failure stands, whatever becomes of the mail.
+    About the same one not more than once in WEBHOOK_NOTICE_HOURS: an agent may make it ACTIVE again and again.
     """
     endpoint = WebhookEndpoint.objects.select_related("account").get(pk=event.subject)
     if _was_told_lately(event):
@@ -172,7 +158,7 @@ def _proven_owners(event: Event) -> Iterable[tuple[str, str]]:
 def send_second_factor(event: Event) -> None:
     """Mail a person what became of their second step: what they did not do themselves they learn so.
 
-    Once, whatever the number of their accounts. The act stands, whatever becomes of the mail.
+    Once, whatever the number of their accounts.
     """
     told = json.loads(event.data)
     # Not get(): a recovery code that switches it off is two events in one request, and looks like a loop.
@@ -190,11 +176,58 @@ def send_second_factor(event: Event) -> None:
         "left": told.get("left"),
         "url": f"{settings.PUBLIC_URL}{reverse('console:security')}",
     }
+    submit_platform(_mail("second_factor", user.email, subject, context), now=event.created_at)
+
+
+def send_address_asked(event: Event) -> None:
+    """Mail the address that is to be the account's oversight address a link, and tell the one that it was.
+
+    That one is told whatever becomes of the other mail, be it another by now.
+    """
+    account, told = Account.objects.get(pk=event.account_id), json.loads(event.data)
+    context = {
+        "slug": account.slug,
+        "who": _who(told["by"]),
+        "hours": settings.OVERSIGHT_ADDRESS_HOURS,
+        "settings_url": f"{settings.PUBLIC_URL}{reverse('console:account_settings')}",
+    }
+    former = DueNotice.objects.get(pk=event.pk).address
+    if former:
+        mail = _mail("oversight_moves", former, f"The oversight address of {account.slug} is to change", context)
+        _try_to_submit(mail, event)
+    if account.oversight_email_asked:
+        token = oversight_address.token(account, by=told["by"])
+        url = f"{settings.PUBLIC_URL}{reverse('console:oversight_link', args=[token])}"
+        subject = f"Shall mail of {account.slug} be copied to you?"
+        mail = _mail("oversight_asked", account.oversight_email_asked, subject, context | {"url": url})
+        submit_platform(mail, now=event.created_at)
+
+
+def send_address_changed(event: Event) -> None:
+    """Tell the account's owners where copies and codes go from now on."""
+    context = {
+        "who": _who(json.loads(event.data)["by"]),
+        "address": oversight_address.find(Account.objects.get(pk=event.account_id)) or "",
+        "settings_url": f"{settings.PUBLIC_URL}{reverse('console:account_settings')}",
+    }
+    for address, slug in _proven_owners(event):
+        subject = f"The oversight address of {slug} has changed"
+        _try_to_submit(_mail("oversight_changed", address, subject, context | {"slug": slug}), event)
+
+
+def _who(by: str) -> str:
+    """A member's address; who else acts on an account is its operator."""
+    kind, _, pk = by.partition(":")
+    member = Member.objects.select_related("user").filter(pk=pk).first() if kind == "member" else None
+    return member.user.email if member else "an operator of this server"
+
+
+def _try_to_submit(mail: PlatformMail, event: Event) -> None:
     try:
         with transaction.atomic():
-            submit_platform(_mail("second_factor", user.email, subject, context), now=event.created_at)
+            submit_platform(mail, now=event.created_at)
     except (Problem, Refused) as error:
-        log.error("second_factor.unmailed", user=str(user.pk), error=str(error))
+        log.error("notice.unmailed", kind=event.kind, account=str(event.account_id), error=str(error))
 
 
 # What the subject and the first sentence of that mail say.
@@ -213,7 +246,10 @@ SECOND_FACTOR = {
     ),
 }
 
+TO_WHOEVER_IT_WAS = {"account.oversight_email_asked"}
 NOTICES: dict[str, Callable[[Event], None]] = {
+    "account.oversight_email_asked": send_address_asked,
+    "account.oversight_email_changed": send_address_changed,
     "account.verification_requested": send_verification,
     "account.welcome_requested": send_welcome,
     "billing.checkout_opened": send_checkout,

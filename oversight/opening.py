@@ -52,11 +52,16 @@ def mark(review: Review, message: Message) -> None:
 
 def likeness_of(message: Message, *, reason_code: str) -> Likeness:
     """What the message says without numbers and names. Reads its files, where it has any."""
-    author = message.agent_id or message.member_id
     files: Sequence[str] = ()
     if message.has_attachments:
         files = list(message.attachments.values_list("sha256", flat=True))
-    letter = Letter(
+    return likeness.of(letter_of(message, reason_code=reason_code, files=files))
+
+
+def letter_of(message: Message, *, reason_code: str, files: Sequence[str] = ()) -> Letter:
+    """The message as its likeness is told by."""
+    author = message.agent_id or message.member_id
+    return Letter(
         place=(str(author), str(message.mailbox_id), reason_code, message.from_address),
         recipients=(tuple(message.to_addresses), tuple(message.cc_addresses), tuple(message.bcc_addresses)),
         subject=message.subject,
@@ -66,4 +71,3 @@ def likeness_of(message: Message, *, reason_code: str) -> Likeness:
         headers=tuple((str(name), str(value)) for name, value in message.headers.items()),
         files=tuple(files),
     )
-    return likeness.of(letter)

@@ -1,28 +1,34 @@
 """The queue as people work on it: filtered, soonest expiry or gravest risk first, one page at the cost of a page.
 
-One filter is read along an index of its own. What no index knows (an agent, a tag, a second filter) is looked for among
-the next LOOKED_THROUGH rows; the next page looks further.
+One source for the API and the console. One filter is read along an index of its own. What no index knows (an agent, a
+tag, a word, a second filter) is looked for among the next LOOKED_THROUGH rows; the next page looks further.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
 from mailboxes.principals import Principal
+from messaging.models import Direction, Recipient
 
 from . import reviews
 from .models import Review, ReviewState
 from .policy.types import Risk
 
+# What a page of a search looks through, where no index knows the answer; the next one goes on from there.
 LOOKED_THROUGH = 2_000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 GRAVEST_FIRST = (Risk.HIGH, Risk.MEDIUM, Risk.LOW)
+# Of a list by risk a cursor says in which of them it stands.
+LETTERS = {risk.value[0]: risk for risk in Risk}
+
+_At = tuple[datetime, UUID]
 
 
 class Claimed(StrEnum):
@@ -33,7 +39,10 @@ class Claimed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the queue is asked for; "" and None: no matter. `is_snoozed`: what is out of sight, instead of all else."""
+    """What the queue is asked for; "" and None: no matter. `is_snoozed`: what is out of sight, instead of all else.
+
+    `text` stands in the subject or in an address.
+    """
 
     mailbox_id: UUID | None = None
     agent_id: UUID | None = None
@@ -46,7 +55,9 @@ class Wanted:
     direction: str = ""
     opened_before: datetime | None = None
     opened_after: datetime | None = None
+    expires_before: datetime | None = None
     is_snoozed: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +72,11 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Page:
     """Ids of reviews in their order, and where the next page begins: None at the end. A page may hold few of them, or
-    none, and still have a next one."""
+    none, and still have a next one: `is_cut`, it has looked through as much as one page may."""
 
     ids: Sequence[UUID]
     next: Place | None
+    is_cut: bool = False
 
 
 def matching(actor: Principal, wanted: Wanted, *, now: datetime) -> QuerySet[Review]:
@@ -77,37 +89,77 @@ def matching(actor: Principal, wanted: Wanted, *, now: datetime) -> QuerySet[Rev
 def page(
     actor: Principal, wanted: Wanted, *, after: Place | None, is_by_risk: bool = False, limit: int, now: datetime
 ) -> Page:
-    """One page of what waits and is wanted, behind `after`."""
-    if not is_by_risk:
-        return _stretch(actor, wanted, after=after, limit=limit, now=now)
+    """One page of what waits and is wanted, behind `after`; by two statements at most."""
+    stretches = _stretches(wanted, after, is_by_risk=is_by_risk)
+    edges = _edges(actor, stretches)
+    found = _places(actor, stretches, edges, limit=limit, now=now)
     ids: list[UUID] = []
-    risks = [risk for risk in GRAVEST_FIRST if not wanted.risk or risk == wanted.risk]
-    begun = risks.index(after.risk) if after and after.risk in risks else 0
-    for risk in risks[begun:]:
-        behind = after if after and after.risk == risk else None
-        part = _stretch(actor, replace(wanted, risk=risk), after=behind, limit=limit - len(ids), now=now)
-        ids += part.ids
-        if part.next is not None:
-            return Page(ids, replace(part.next, risk=risk))
-        if len(ids) == limit and risk != risks[-1]:
-            following = risks[risks.index(risk) + 1]
-            return Page(ids, Place(BEGINNING, UUID(int=0), following))
+    for stretch in stretches:
+        places, room = found.get(stretch.number, []), limit - len(ids)
+        ids += [pk for _, pk in places[:room]]
+        if len(places) > room:
+            last = places[room - 1] if room else (BEGINNING, UUID(int=0))
+            return Page(ids, Place(*last, stretch.risk))
+        if stretch.number in edges:
+            return Page(ids, Place(*edges[stretch.number], stretch.risk), is_cut=True)
     return Page(ids, None)
 
 
-def _stretch(actor: Principal, wanted: Wanted, *, after: Place | None, limit: int, now: datetime) -> Page:
-    found = matching(actor, wanted, now=now)
-    edge: Place | None = None
-    if _is_search(wanted):
-        through = reviews.pending_order(Review.objects.filter(_indexed(_first(wanted), actor), account=actor.account))
-        through = _behind(through, after)
-        last = list(through.values_list("expires_at", "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH + 1])
-        if len(last) == 2:
-            edge = Place(*last[0])
-            found = found.filter(_up_to(edge))
-    places = list(_behind(found, after).values_list("expires_at", "pk")[: limit + 1])
-    ids = [pk for _, pk in places[:limit]]
-    return Page(ids, Place(*places[limit - 1]) if len(places) > limit else edge)
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What is read in one go along one index: all that is wanted, or what is of one risk."""
+
+    number: int
+    wanted: Wanted
+    after: Place | None
+    risk: Risk | None = None
+
+
+def _stretches(wanted: Wanted, after: Place | None, *, is_by_risk: bool) -> list[_Stretch]:
+    if not is_by_risk:
+        return [_Stretch(0, wanted, after)]
+    risks = [risk for risk in GRAVEST_FIRST if not wanted.risk or risk == wanted.risk]
+    begun = risks.index(after.risk) if after and after.risk in risks else 0
+    return [
+        _Stretch(number, replace(wanted, risk=risk), after if after and after.risk == risk else None, risk)
+        for number, risk in enumerate(risks[begun:])
+    ]
+
+
+def _edges(actor: Principal, stretches: Sequence[_Stretch]) -> dict[int, _At]:
+    """Where each stretch ends that would look through more rows than one page may."""
+    ends = {}
+    for stretch in stretches:
+        if is_search(stretch.wanted):
+            through = Review.objects.filter(_indexed(_first(stretch.wanted), actor), account=actor.account)
+            through = _behind(reviews.pending_order(through), stretch.after)
+            ends[stretch.number] = through[LOOKED_THROUGH - 1 : LOOKED_THROUGH + 1]
+    return {number: places[0] for number, places in _of_each(ends).items() if len(places) == 2}
+
+
+def _places(
+    actor: Principal, stretches: Sequence[_Stretch], edges: Mapping[int, _At], *, limit: int, now: datetime
+) -> dict[int, list[_At]]:
+    found = {}
+    for stretch in stretches:
+        mine = _behind(matching(actor, stretch.wanted, now=now), stretch.after)
+        if stretch.number in edges:
+            mine = mine.filter(_up_to(Place(*edges[stretch.number])))
+        found[stretch.number] = mine[: limit + 1]
+    return _of_each(found)
+
+
+def _of_each(lists: Mapping[int, QuerySet[Review]]) -> dict[int, list[_At]]:
+    """Moment and id of the rows of each list, by one statement."""
+    named = [
+        rows.annotate(number=Value(number)).values_list("number", "expires_at", "pk") for number, rows in lists.items()
+    ]
+    if not named:
+        return {}
+    found: dict[int, list[_At]] = {}
+    for number, moment, pk in named[0].union(*named[1:], all=True) if len(named) > 1 else named[0]:
+        found.setdefault(number, []).append((moment, pk))
+    return {number: sorted(places) for number, places in found.items()}
 
 
 def _behind(found: QuerySet[Review], place: Place | None) -> QuerySet[Review]:
@@ -132,6 +184,8 @@ def _indexed(wanted: Wanted, actor: Principal) -> Q:
         "fingerprint": wanted.group,
     }
     found = Q(**{name: value for name, value in columns.items() if value})
+    if wanted.expires_before:  # each index goes on by expiry
+        found &= Q(expires_at__lte=wanted.expires_before)
     if wanted.claimed == Claimed.ME:
         found &= Q(claimed_by=actor.member) if actor.member else Q(pk__in=[])
     return found & Q(claimed_by__isnull=False) if wanted.claimed == Claimed.ANYBODY else found
@@ -152,7 +206,15 @@ def _looked_at(wanted: Wanted, actor: Principal, now: datetime) -> Q:
         found &= Q(message__direction=wanted.direction)
     if wanted.opened_before:
         found &= Q(opened_at__lt=wanted.opened_before)
+    if wanted.text:
+        found &= _says(wanted.text)
     return found & Q(opened_at__gte=wanted.opened_after) if wanted.opened_after else found
+
+
+def _says(text: str) -> Q:
+    named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=text)
+    written = Q(message__direction=Direction.INBOUND, message__from_address__icontains=text)
+    return Q(message__subject__icontains=text) | Q(Exists(named)) | written
 
 
 INDEXED = ("claimed", "group", "mailbox_id", "lane", "rule", "risk")
@@ -161,11 +223,12 @@ INDEXED = ("claimed", "group", "mailbox_id", "lane", "rule", "risk")
 def _first(wanted: Wanted) -> Wanted:
     """Of several indexed filters the one that is walked along: the one that leaves the fewest, as a rule."""
     name = next((name for name in INDEXED if getattr(wanted, name)), None)
-    return Wanted(**{name: getattr(wanted, name)}) if name else Wanted()
+    first = Wanted(**{name: getattr(wanted, name)}) if name else Wanted()
+    return replace(first, expires_before=wanted.expires_before)
 
 
-def _is_search(wanted: Wanted) -> bool:
+def is_search(wanted: Wanted) -> bool:
     """Whether rows must be looked at to know which are meant."""
-    looked_at = (wanted.agent_id, wanted.tag, wanted.direction, wanted.opened_before, wanted.opened_after)
+    looked_at = (wanted.agent_id, wanted.tag, wanted.direction, wanted.opened_before, wanted.opened_after, wanted.text)
     has_several = sum(bool(getattr(wanted, name)) for name in INDEXED) > 1
     return any(looked_at) or has_several or bool(wanted.claimed) or wanted.is_snoozed

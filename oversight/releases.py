@@ -19,7 +19,7 @@ from messaging.lifecycle import Reason
 from messaging.models import DUE_STATES, Direction, Message, Status
 from messaging.outbound import outbox
 
-from . import deciding, judging, reviews, sender, votes
+from . import deciding, judging, opening, reviews, sender, votes
 from .models import Review, ReviewState
 from .policy.types import Outcome
 from .sender import Sender
@@ -97,6 +97,7 @@ def _reopen(review: Review, why: Reason, *, now: datetime) -> None:
     review.reopened_count += 1
     deciding.reopen(review)
     review.reason_code, review.reason_text = why.code, why.text
+    opening.mark(review, review.message)  # it is like those now that came back for the same reason
     review.expires_at = now + timedelta(days=settings.REVIEW_EXPIRES_DAYS)
     review.save()
     reviews.record(review, "review.reopened", now=now, reason=why.code)

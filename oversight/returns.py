@@ -47,7 +47,7 @@ def resubmit(actor: Principal, mailbox_id: object, message_id: object, draft: Dr
         author = drafts.Author(actor, submission.effective_mode(who.mailbox, draft.oversight_mode))
         draft = _in_its_conversation(submission.with_provenance(draft, actor=actor), message)
         composed = drafts.recompose(message, draft, made_by=actor.identity, author=author, now=now)
-        changed = edits.differences(message, composed.message)
+        changed = edits.differences(message, composed)
         linking.replace(composed, now=now)  # files before counters, as whoever deletes a file locks them
         edits.revise(message, composed, mailbox=who.mailbox, now=now)
         answered.released_at = now

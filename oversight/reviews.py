@@ -177,6 +177,12 @@ def record(review: Review, kind: str, *, now: datetime, **facts: object) -> None
     events.record_all(review.account_id, [_happening(review, kind, **facts)], now=now)
 
 
+def record_of_all(found: Sequence[Review], kind: str, *, now: datetime, **facts: object) -> None:
+    """Write an event of each of these reviews of one account into its log."""
+    if found:
+        events.record_all(found[0].account_id, [_happening(review, kind, **facts) for review in found], now=now)
+
+
 def _happening(review: Review, kind: str, **facts: object) -> Happening:
     data = {"review_id": str(review.pk), "message_id": str(review.message_id), "version": review.version, **facts}
     if review.message.direction == Direction.INBOUND:  # what people do with it, agents never hear

@@ -12,19 +12,20 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.dispatch import receiver
 
+from mailboxes import account_options
 from mailboxes.errors import Conflict
-from mailboxes.models import ApiKey, Event
+from mailboxes.models import ApiKey, Event, RevokedKeyMail
 from mailboxes.signals import event_recorded
 from messaging import wakeup
 from messaging.lifecycle import Reason
 from messaging.models import IRREVOCABLE, Attempt, Message, Recipient, Status
 
 from . import reviews
+from .counting import count
 from .models import Review, ReviewState, RevokedKey
 from .submission import cancel_waiting
 
@@ -48,17 +49,23 @@ def on_event_recorded(*, event: Event, **_: object) -> None:
 
 
 def settle(*, now: datetime, limit: int = 100) -> int:
-    """Take back up to `limit` messages of each revoked key, as REVOKED_KEY_MAIL says; how many.
+    """Take back up to `limit` messages of each revoked key, as its account or REVOKED_KEY_MAIL says; how many.
 
     What a worker holds, or of which bytes may have left, goes its way.
     """
     taken = 0
-    for row in RevokedKey.objects.select_related("key").order_by("revoked_at")[:MOST_KEYS]:
-        waiting = [] if settings.REVOKED_KEY_MAIL == "keep" else list(_waiting(row.key)[:limit])
-        taken += sum(_take_back(message, now=now) for message in waiting)
+    for row in RevokedKey.objects.select_related("key__account").order_by("revoked_at")[:MOST_KEYS]:
+        choice = account_options.revoked_key_mail(row.key.account)
+        waiting = [] if choice == account_options.KEEP else list(_waiting(row.key)[:limit])
+        taken += sum(_take_back(message, choice=choice, now=now) for message in waiting)
         if not waiting and now - row.revoked_at > LOOKED_AFTER_FOR:
             row.delete()
     return taken
+
+
+def queued(key: ApiKey) -> int:
+    """How much that the key asked for is about to leave: what a revocation takes back."""
+    return count(_waiting(key))
 
 
 def _waiting(key: ApiKey) -> QuerySet[Message]:
@@ -73,10 +80,10 @@ def _waiting(key: ApiKey) -> QuerySet[Message]:
     return found.filter(account__departed_at__isnull=True).select_related("mailbox").order_by("pk")
 
 
-def _take_back(message: Message, *, now: datetime) -> bool:
+def _take_back(message: Message, *, choice: str, now: datetime) -> bool:
     try:
         with transaction.atomic():
-            return _hold(message, now=now) if settings.REVOKED_KEY_MAIL == "hold" else _cancel(message, now=now)
+            return _hold(message, now=now) if choice == RevokedKeyMail.HOLD else _cancel(message, now=now)
     except Conflict as error:  # a worker was faster
         log.info("revoked_key.too_late", message=str(message.pk), code=error.code)
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from mailboxes import events, statements
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
@@ -71,14 +72,17 @@ def parsed(version: RuleSetVersion) -> policy_rules.RuleSet:
 
 def live_of_account(account_id: UUID) -> dict[UUID | None, policy_rules.RuleSet]:
     """The live versions of an account by mailbox, None for the account's own."""
-    found = RuleSet.objects.filter(account_id=account_id, live__isnull=False).values_list("pk", "live")
-    live = dict(found)
-    versions = RuleSetVersion.objects.filter(rule_set__in=live, number__in=set(live.values()))
-    return {
-        one.rule_set.mailbox_id: parsed(one)
-        for one in versions.select_related("rule_set")
-        if live[one.rule_set_id] == one.number
-    }
+    return _by_mailbox(RuleSetVersion.objects.filter(rule_set__account_id=account_id, number=F("rule_set__live")))
+
+
+def live_of(some: Iterable[RuleSet]) -> dict[UUID | None, policy_rules.RuleSet]:
+    """The live versions of these rule sets, by mailbox."""
+    return _by_mailbox(RuleSetVersion.objects.filter(rule_set__in=list(some), number=F("rule_set__live")))
+
+
+def of_versions(ids: Iterable[str]) -> dict[UUID | None, policy_rules.RuleSet]:
+    """These versions, one of a rule set, by mailbox."""
+    return _by_mailbox(RuleSetVersion.objects.filter(pk__in=list(ids)))
 
 
 def get(actor: Principal, place: object) -> RuleSet:
@@ -197,6 +201,10 @@ def require_manager(actor: Principal) -> Member:
             fix="Open the link in the verification mail.",
         )
     return member
+
+
+def _by_mailbox(versions: QuerySet[RuleSetVersion]) -> dict[UUID | None, policy_rules.RuleSet]:
+    return {one.rule_set.mailbox_id: parsed(one) for one in versions.select_related("rule_set")}
 
 
 def told(rule_sets: tuple[policy_rules.RuleSet, ...]) -> list[dict[str, object]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -10,7 +12,7 @@ from mailboxes.errors import Conflict, Invalid
 from mailboxes.models import Member
 from mailboxes.principals import Principal
 
-from . import claims, decisions, reviews
+from . import claims, deciders, decisions, reviews
 from .decisions import DecisionConflict, ReviewOver
 from .models import Claims, Review, ReviewState
 
@@ -21,8 +23,7 @@ def claim(review: Review, *, actor: Principal, now: datetime) -> Review:
     Raises Forbidden, Conflict (claimed, claims_off), DecisionConflict, ReviewOver.
     """
     member = _decider(review, actor)
-    if claims.mode(actor.account) == Claims.OFF:
-        raise Conflict("Nobody claims reviews here.", code="claims_off", fix="Decide; the version keeps you apart.")
+    _check_claims(actor)
     until = claims.take(review, member=member, now=now)
     found = _again(review, actor)
     if until is None:
@@ -54,6 +55,43 @@ def snooze(review: Review, *, actor: Principal, until: datetime | None, now: dat
     return _again(review, actor)
 
 
+def claim_all(actor: Principal, ids: Sequence[UUID], *, now: datetime) -> int:
+    """Claim those of the reviews that are free; how many. Raises Forbidden, Conflict (claims_off)."""
+    member = deciders.check(actor)
+    _check_claims(actor)
+    with transaction.atomic():
+        return claims.take_all(_lock_all(actor, ids, now=now), member=member, now=now)
+
+
+def snooze_all(actor: Principal, ids: Sequence[UUID], *, until: datetime, now: datetime) -> int:
+    """Put those of the reviews out of sight that come back before they expire; how many. Raises Forbidden, Invalid."""
+    deciders.check(actor)
+    if until <= now:
+        raise _past()
+    with transaction.atomic():
+        found = [review for review in _lock_all(actor, ids, now=now) if review.expires_at > until]
+        Review.objects.filter(pk__in=[review.pk for review in found]).update(snoozed_until=until)
+        reviews.record_of_all(found, "review.snoozed", now=now, by=actor.identity, until=until.isoformat())
+    return len(found)
+
+
+def _lock_all(actor: Principal, ids: Sequence[UUID], *, now: datetime) -> list[Review]:
+    """Those that wait and that this member did not write, in one order for everybody who locks several."""
+    waiting = reviews.visible(actor).filter(pk__in=ids, state=ReviewState.OPEN, expires_at__gt=now)
+    found = waiting.select_related("message").select_for_update(no_key=True, of=("self",)).order_by("pk")
+    # Not excluded in SQL: the author of most is no member at all.
+    return [review for review in found if actor.member is None or review.message.member_id != actor.member.pk]
+
+
+def _check_claims(actor: Principal) -> None:
+    if claims.mode(actor.account) == Claims.OFF:
+        raise Conflict("Nobody claims reviews here.", code="claims_off", fix="Decide; the version keeps you apart.")
+
+
+def _past() -> Invalid:
+    return Invalid("That moment is over.", code="snooze_past", fix="Name a later one.", field="until")
+
+
 def _decider(review: Review, actor: Principal) -> Member:
     decisions.check_may_decide(review, principal=actor)
     assert actor.member is not None  # or it would have been refused
@@ -78,7 +116,7 @@ def _check_open(review: Review, *, now: datetime) -> None:
 
 def _check_moment(review: Review, until: datetime | None, *, now: datetime) -> None:
     if until is not None and until <= now:
-        raise Invalid("That moment is over.", code="snooze_past", fix="Name a later one.", field="until")
+        raise _past()
     if until is not None and until >= review.expires_at:
         raise Invalid(
             "It would expire before it came back.",

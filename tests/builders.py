@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from django.conf import settings
+from django.test.utils import override_settings
 
 from mailboxes import access_writer, accounts, clock, keys, mailbox, quotas, statements, test_accounts
 from mailboxes.access_writer import Call
@@ -20,9 +21,9 @@ from messaging.models import DeadLetter, Message, WebhookDelivery, WebhookEndpoi
 from messaging.outbound import outbox, outcomes
 from messaging.outbound.outcomes import Outcome, OutcomeKind
 from messaging.webhooks import endpoints
-from oversight import decisions, releases, rule_sets, submission
+from oversight import decisions, demotions, releases, rule_sets, submission, suggestions
 from oversight.decisions import Reviewer
-from oversight.models import Door, Review, RuleSetVersion
+from oversight.models import Demotion, Door, Review, RuleSetVersion, Suggestion
 
 PASSWORD = "correct horse battery staple"
 _numbers = count(1)
@@ -112,6 +113,24 @@ def rules(
     if is_live:
         rule_sets.publish(owner.owner_actor, place, version.number, live=None, now=now)
     return version
+
+
+def suggested(owner: Tenant) -> Suggestion:
+    """A rung up that is suggested for the tenant's mailbox, where one approval is enough."""
+    review = held(owner, subject="Good work", to=("good@friends.example",))
+    decisions.approve(review, reviewer=reviewer(owner.owner), version=None, now=clock.now())
+    with override_settings(TRUST_MIN_DECISIONS=1, TRUST_MIN_DAYS=0, TRUST_MAX_BOUNCE_PERCENT=101):
+        suggestions.look(now=clock.now())
+    return suggestions.standing([owner.mailbox.pk])[owner.mailbox.pk]
+
+
+def demoted(owner: Tenant) -> Demotion:
+    """What a severe rejection leaves: the tenant's mailbox is monitored, and set back to gated_send."""
+    review = held(owner, subject="Bad work")
+    mailbox.set_mode(owner.mailbox, OversightMode.MONITORED, by="test", now=clock.now())
+    decisions.reject(review, reviewer=reviewer(owner.owner), version=None, reason="privacy", now=clock.now())
+    demotions.settle(now=clock.now())
+    return Demotion.objects.get(about=review.pk)
 
 
 def dead_letter(owner: Tenant) -> DeadLetter:

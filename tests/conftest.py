@@ -2,25 +2,42 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import count
 from pathlib import Path
 
 import pytest
 import zeal
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
 from config.owner import as_owner
+from mailboxes import collector
+from tests import template_database
+from tests.management.commands import flush
 
-# What runs a browser or a whole instance keeps a processor busy by itself: of these never two at once (xdist).
-ALONE = ("browser", "test_up")
+# Long by themselves, and so begun first: at the end every worker has something small to do.
+LONG = ("browser", "machine", "fuzz", "test_up", "test_two_processes")
+# Their tests share nothing that is made once for a file, and any worker may take the next one.
+APART = ("machine", "fuzz", "chaos", "races")
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The tests of a file go to one worker (xdist): what is made for a file, a browser or a server, is made once."""
+    if item.path.parent.name not in APART:
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.name}"))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if {item.path.stem, item.path.parent.name} & set(ALONE):
-            item.add_marker(pytest.mark.xdist_group("alone"))
+    items.sort(key=lambda item: not {item.path.stem, item.path.parent.name} & set(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and all that was imported, live to the end: the garbage collector need not look at them."""
+    collector.settle()
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +48,30 @@ def django_db_setup(
     django_db_modify_db_settings: None,
 ) -> Iterator[None]:
     """The owner makes and removes the test database; the tests run as the application's role, with its rights."""
-    with django_db_blocker.unblock(), as_owner():
+    with django_db_blocker.unblock(), as_owner(), template_database.migrated_once():
         databases = setup_databases(verbosity=0, interactive=False)
     yield
+    flush.close()
     with django_db_blocker.unblock(), as_owner():
         teardown_databases(databases, verbosity=0)
+        template_database.remove()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_rsa_keys() -> Iterator[None]:
+    """Eight keys serve all domains of a run, each in its turn: to find one takes longer than most tests do."""
+    turns = count()
+
+    @cache
+    def nth_key(_turn: int, public_exponent: int, key_size: int) -> RSAPrivateKey:
+        return generate_private_key(public_exponent=public_exponent, key_size=key_size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "mailboxes.dkim_keys.generate_private_key",
+            lambda public_exponent, key_size: nth_key(next(turns) % 8, public_exponent, key_size),
+        )
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -64,6 +64,7 @@ ASKED: dict[str, tuple[str, ...]] = {
         "v1/mailboxes/{mailbox}/messages/{sent}/timeline",
         "v1/mailboxes/{mailbox}/messages/{hidden}/timeline",
     ),
+    "v1/mailboxes/<str:id>/trust": ("v1/mailboxes/{mailbox}/trust",),
     "v1/mailboxes/<str:id>/threads": ("v1/mailboxes/{mailbox}/threads",),
     "v1/mailboxes/<str:id>/threads/<str:tid>": (
         "v1/mailboxes/{mailbox}/threads/{thread}",
@@ -85,6 +86,9 @@ ASKED: dict[str, tuple[str, ...]] = {
     "v1/policy/rule-sets/<str:place>": ("v1/policy/rule-sets/account", "v1/policy/rule-sets/{mailbox}"),
     "v1/policy/rule-sets/<str:place>/versions": ("v1/policy/rule-sets/account/versions",),
     "v1/policy/rule-sets/<str:place>/versions/<str:number>": ("v1/policy/rule-sets/account/versions/1",),
+    "v1/policy/rule-sets/<str:place>/versions/<str:number>/back-tests/<str:id>": (
+        "v1/policy/rule-sets/account/versions/1/back-tests/{review}",
+    ),
     "v1/oversight/pending": ("v1/oversight/pending", "v1/oversight/pending?mailboxId={mailbox}"),
     "v1/oversight/reviews/<str:id>": ("v1/oversight/reviews/{review}", "v1/oversight/reviews/{hidden_review}"),
 }

@@ -20,7 +20,19 @@ from messaging.attachments import sweeping
 from messaging.models import Recipient, RecipientState, SuppressionReason
 from messaging.outbound import dispatch
 from messaging.recipients import suppressions
-from oversight import batches, bulk, claims, dead_letters, decisions, notice_wishes, trust, viewings
+from oversight import (
+    back_test_runs,
+    backtest,
+    batches,
+    bulk,
+    claims,
+    dead_letters,
+    decisions,
+    notice_wishes,
+    rule_sets,
+    trust,
+    viewings,
+)
 from oversight.bulk import Named
 from oversight.models import NoticeSettings
 from tests import builders, files
@@ -42,6 +54,8 @@ def furnished(name: str, *, word: str) -> Tenant:
     """A tenant with mail in every state, people, keys, reviews. `word` stands in whatever holds words."""
     owner = builders.tenant(name, mode=OversightMode.GATED_SEND)
     _asked_for_more(owner)
+    builders.suggested(owner)
+    builders.demoted(owner)
     dispatch.drain()  # the house's own mail to her
     _work_of_people(owner, word)
     _mail_held_and_decided(owner, word)
@@ -52,6 +66,9 @@ def furnished(name: str, *, word: str) -> Tenant:
     listed = {"kind": "recipient_list", "addresses": [f"{word}@rival.example"]}
     for box in (None, owner.mailbox):
         builders.rules(owner, builders.rule("rivals", "refuse", listed, name=word), mailbox=box)
+    backtest.ask(owner.owner_actor, owner.mailbox.pk, 1, days=None, now=clock.now())
+    back_test_runs.run_due()
+    backtest.ask(owner.owner_actor, rule_sets.ACCOUNT, 1, days=None, now=clock.now())
     return owner
 
 

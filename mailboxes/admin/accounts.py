@@ -82,6 +82,10 @@ class AccountAdmin(OperatorAdmin[Account]):
         "stopped_by",
         "stop_reason",
         "departed_at",
+        "requires_second_step",
+        "operator_approval",
+        "revoked_key_mail",
+        "oversight_email_asked",
         "oversight_email",
     )
     readonly_fields = (
@@ -95,6 +99,10 @@ class AccountAdmin(OperatorAdmin[Account]):
         "stopped_by",
         "stop_reason",
         "departed_at",
+        "requires_second_step",
+        "operator_approval",
+        "revoked_key_mail",
+        "oversight_email_asked",
     )
     inlines = (MemberInline,)
     actions = ("delete_account",)

@@ -50,6 +50,7 @@ class ApiKeyAdmin(OperatorAdmin[ApiKey]):
         "rotated_to",
         "last_used_at",
         "revoked_at",
+        "made_by",
         "created_at",
     )
     actions = ("revoke",)

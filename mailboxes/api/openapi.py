@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from rest_framework.response import Response
 
 from . import field_schemas, pagination
 from .base import OpenView
+from .fields import Moment
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -47,6 +49,15 @@ class ErrorSerializer(serializers.Serializer[Any]):
     docs = serializers.CharField(help_text="Where errors are described.")
     field = serializers.CharField(required=False, allow_null=True, help_text="The field at fault.")
     upgrade = serializers.CharField(required=False, help_text="How a limit of the plan is raised.")
+
+
+class PendingApprovalSerializer(serializers.Serializer[Any]):
+    """Nothing was done yet: a person of the account was asked."""
+
+    status = serializers.ChoiceField(choices=["pending_approval"])
+    message = serializers.CharField(help_text="What to do now.")
+    permitId = serializers.UUIDField()
+    expiresAt = Moment(help_text="The person answers before that, or must be asked again.")
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's
@@ -82,6 +93,12 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A fresh id for this request: sent again with the same key and body it has its effect once and gives "
     "the same answer.",
 )
+APPROVAL_CODE = OpenApiParameter(
+    "Approval-Code",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    description="After a 202 `pending_approval`: the code that your human reads out, with exactly the same call.",
+)
 AFTER = OpenApiParameter(
     "after", {"type": "string", "pattern": pagination.SHAPE}, description="`nextCursor` of the page before."
 )
@@ -114,6 +131,9 @@ def operation(
     """
     done = {status: _response(answer, status) for status, answer in answers.items()}
     repeated = {409, 422} if IDEMPOTENCY_KEY in parameters else set()
+    if APPROVAL_CODE in parameters:
+        done[202] = OpenApiResponse(PendingApprovalSerializer, "Not done: it waits for a person's leave.")
+        repeated |= {403, 404, 409, 429}
     statuses = sorted({*errors, *repeated, *({401} if needs_key else ())})
     told = {status: OpenApiResponse(ErrorSerializer, ERRORS[status]) for status in statuses}
     other = {"default": OpenApiResponse(ErrorSerializer, "Anything else that goes wrong.")}
@@ -123,7 +143,7 @@ def operation(
         tags=[tag],
         request=request,
         responses={**done, **told, **other},
-        parameters=[*parameters, *(_usage_headers([_status(key) for key in answers]) if needs_key else ())],
+        parameters=[*parameters, *(_usage_headers([_status(key) for key in done]) if needs_key else ())],
         auth=None if needs_key else [],
     )
     return described
@@ -191,7 +211,8 @@ class Schema(OpenView):
         return Response(document())
 
 
+@cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document of everything that `/v1` routes."""
+    """The OpenAPI document of everything that `/v1` routes; made once, to be read only."""
     content: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular's
     return content

@@ -1,8 +1,9 @@
 """Who may act, on what, and what happened."""
 
 from .access import AccessEntry
-from .account import Account, Member, Role, User
+from .account import Account, Member, RevokedKeyMail, Role, User
 from .agent import Agent, ApiKey, Environment, Scope
+from .audit_check import AuditCheck
 from .departure import Erasure, Tombstone
 from .domain import DkimAlgorithm, DkimKey, Domain, DomainStatus
 from .epoch import Epoch
@@ -21,6 +22,7 @@ __all__ = [
     "Agent",
     "ApiKey",
     "ApiSession",
+    "AuditCheck",
     "CodeTries",
     "CountKind",
     "DkimAlgorithm",
@@ -38,6 +40,7 @@ __all__ = [
     "Mailbox",
     "MailboxStatus",
     "Member",
+    "RevokedKeyMail",
     "Role",
     "Scope",
     "Stop",

@@ -76,6 +76,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return salted_hmac("gatepost.second-factor", content, algorithm="sha256").hexdigest()
 
 
+class RevokedKeyMail(models.TextChoices):
+    """HOLD: people decide on it again. CANCEL: it never leaves."""
+
+    HOLD = "hold"
+    CANCEL = "cancel"
+
+
 class Account(models.Model):
     """A tenant. `stopped_at` is the kill switch: while it is set, no delivery attempt of the account may start.
 
@@ -125,12 +132,37 @@ class Account(models.Model):
         db_default="",
         help_text="Where copies of monitored mailboxes' mail go. Empty: to the owner's address.",
     )
+    oversight_email_asked = models.EmailField(
+        max_length=254,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where they are to go once whoever reads that address has said yes to it.",
+    )
+    oversight_email_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_key_mail = models.CharField(
+        max_length=6,
+        choices=RevokedKeyMail,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What becomes of what a revoked key has queued. Empty: as the server does (REVOKED_KEY_MAIL).",
+    )
+    operator_approval = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its agents' dangerous acts (keys, webhooks, mailboxes) wait for a person. Set by an owner or admin.",
+    )
     welcomed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was sent the welcome mail.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("is_platform", condition=models.Q(is_platform=True), name="account_one_platform"),
+            models.CheckConstraint(
+                condition=models.Q(revoked_key_mail__in=["", *RevokedKeyMail.values]),
+                name="account_revoked_key_mail_known",
+            ),
         ]
 
     def __str__(self) -> str:

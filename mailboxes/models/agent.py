@@ -49,7 +49,8 @@ class ApiKey(models.Model):
 
     Only the SHA-256 of the key is kept. `prefix` is its first 14 characters, for people to tell keys apart. A scoped
     key (`is_scoped`) sees only its `mailboxes`. `ip_allowlist` are the networks from which it is good, in canonical
-    spelling; none: from everywhere. `rotated_to` is the key that takes its place once it has expired.
+    spelling; none: from everywhere. `rotated_to` is the key that takes its place once it has expired. `made_by` is who
+    made it (`agent:<id>`, `member:<id>`); empty for the first one, which came with the signup.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -70,6 +71,7 @@ class ApiKey(models.Model):
     )
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    made_by = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -33,6 +33,7 @@ class Mailbox(models.Model):
     full_address = models.CharField(max_length=254, editable=False, help_text="Canonical, lower case.")
     display_name = models.CharField(max_length=255, blank=True)
     mode = models.CharField(max_length=10, choices=[(mode, mode) for mode in OversightMode])
+    mode_since = models.DateTimeField(null=True, blank=True, help_text="Empty: it has this mode since it was made.")
     floor = models.CharField(
         max_length=10,
         null=True,

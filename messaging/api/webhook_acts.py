@@ -5,13 +5,13 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mailboxes.api import idempotency
+from mailboxes.api import dangerous, idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import Nothing
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
+from mailboxes.api.openapi import APPROVAL_CODE, IDEMPOTENCY_KEY, operation
 from mailboxes.models import Scope
-from messaging.webhooks import pings, rotation
+from messaging.webhooks import acts, endpoints, pings, rotation
 
 from .webhook_forms import RotationRequest
 from .webhook_serializers import DeliveryAnswerSerializer, RotationAnswerSerializer, masked
@@ -23,7 +23,7 @@ class RotateSecret(ApiView):
         "rotateWebhookSecret",
         tag="Webhooks",
         request=RotationRequest,
-        parameters=[WEBHOOK_ID, IDEMPOTENCY_KEY],
+        parameters=[WEBHOOK_ID, IDEMPOTENCY_KEY, APPROVAL_CODE],
         answers={200: RotationAnswerSerializer},
         errors=(400, 403, 404),
     )
@@ -35,8 +35,11 @@ class RotateSecret(ApiView):
         """
         self.principal.require(Scope.SEND)
         hours = self.asked(RotationRequest).get("overlapHours")
-        account_id = self.principal.account.pk
-        return respond(idempotency.once(request, account_id=account_id, act=lambda: self._rotate(id, hours)))
+        return dangerous.perform(
+            self,
+            lambda: acts.rotate_secret(endpoints.get(self.principal, id), overlap_hours=hours),
+            lambda: self._rotate(id, hours),
+        )
 
     def _rotate(self, id: str, hours: int | None) -> Answer:
         endpoint, secret = rotation.rotate(self.principal, id, overlap_hours=hours, now=self.now)

@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import standing
-from mailboxes.api import idempotency
+from mailboxes.api import dangerous, idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation, path_id
+from mailboxes.api.openapi import APPROVAL_CODE, IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.serializers import DeletedSerializer
 from mailboxes.models import Scope
-from messaging.webhooks import changes, endpoints
+from messaging.webhooks import acts, changes, endpoints
 from messaging.webhooks.changes import Change
 from messaging.webhooks.endpoints import NewEndpoint
 
@@ -44,7 +44,7 @@ class Webhooks(ApiView):
         "createWebhook",
         tag="Webhooks",
         request=WebhookRequest,
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, APPROVAL_CODE],
         answers={201: CreatedWebhookAnswerSerializer},
         errors=(400, 403, 404, 409, 422),
     )
@@ -59,7 +59,7 @@ class Webhooks(ApiView):
         if kept is not None:  # a repetition asks no DNS
             return respond(kept)
         wanted = self._wanted(self.asked(WebhookRequest))
-        return respond(idempotency.once(request, account_id=account_id, act=lambda: self._create(wanted)))
+        return dangerous.perform(self, lambda: acts.make(wanted), lambda: self._create(wanted))
 
     def _wanted(self, asked: Mapping[str, Any]) -> NewEndpoint:
         standing.check_not_suspended(self.principal.account)
@@ -91,7 +91,7 @@ class OneWebhook(ApiView):
 
     @operation(
         "updateWebhook",
-        parameters=[WEBHOOK_ID],
+        parameters=[WEBHOOK_ID, APPROVAL_CODE],
         tag="Webhooks",
         request=WebhookChange,
         answers={200: WebhookAnswerSerializer},
@@ -104,7 +104,7 @@ class OneWebhook(ApiView):
         the same request sends them again. The secret stays. ACTIVE makes all that waits due at once.
         """
         self.principal.require(Scope.SEND)
-        endpoints.get(self.principal, id)
+        endpoint = endpoints.get(self.principal, id)
         asked = self.asked(WebhookChange)
         wanted = Change(
             url=endpoints.check_url(asked["url"]) if "url" in asked else None,
@@ -114,12 +114,16 @@ class OneWebhook(ApiView):
             tags=(asked["tags"] or ()) if "tags" in asked else None,
             is_ordered=asked.get("ordered"),
         )
-        changed = changes.change(self.principal, id, wanted, now=self.now)
-        return Response(WebhookAnswerSerializer({"webhook": in_clear(changed, now=self.now)}).data)
+
+        def do() -> Answer:
+            changed = changes.change(self.principal, id, wanted, now=self.now)
+            return Answer(200, WebhookAnswerSerializer({"webhook": in_clear(changed, now=self.now)}).data)
+
+        return dangerous.perform(self, lambda: acts.change(endpoint, wanted), do)
 
     @operation(
         "deleteWebhook",
-        parameters=[WEBHOOK_ID],
+        parameters=[WEBHOOK_ID, APPROVAL_CODE],
         tag="Webhooks",
         answers={200: DeletedSerializer},
         errors=(403, 404),
@@ -127,5 +131,10 @@ class OneWebhook(ApiView):
     def delete(self, request: Request, id: str) -> Response:
         """Delete a webhook with its deliveries. Works while the account is suspended, too."""
         self.principal.require(Scope.SEND)
-        endpoints.delete(self.principal, id, now=self.now)
-        return Response({"deleted": True})
+        endpoint = endpoints.get(self.principal, id)
+
+        def do() -> Answer:
+            endpoints.delete(self.principal, id, now=self.now)
+            return Answer(200, {"deleted": True})
+
+        return dangerous.perform(self, lambda: acts.delete(endpoint), do)

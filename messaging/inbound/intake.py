@@ -125,7 +125,7 @@ def release(
     told = {account_id: list(happenings) for account_id, happenings in (told_along or {}).items()}
     for message in messages:
         told.setdefault(message.account_id, []).append(withholding.received(message))
-    for account_id in sorted(told):
+    for account_id in events.in_lock_order(told):
         events.record_all(account_id, told[account_id], now=now)
 
 

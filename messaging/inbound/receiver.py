@@ -19,7 +19,7 @@ from messaging import wakeup
 from messaging.bell import Bell
 from messaging.faultpoints import faultpoint
 
-from . import destinations
+from . import destinations, room
 from .database_threads import DatabaseThreads
 from .storekeeper import Storekeeper
 from .storing import Copy, Mail, Via
@@ -38,6 +38,7 @@ NULL_SENDER = "<>"
 TRY_LATER = "451 4.3.0 Can't take mail just now, try again later"
 NOT_CLEAN = "521 5.6.0 Bare CR, bare LF or NUL in the message"
 NO_MAILBOX = "550 5.1.1 No such mailbox here"
+MAILBOX_FULL = "452 4.2.2 The mailbox is full, try again later"
 NO_RELAY = "550 5.7.1 Not a domain of ours, and we do not relay"
 
 
@@ -81,7 +82,7 @@ class Receiver:
             log.exception("smtp.database_down")
             return TRY_LATER
         if isinstance(found, str):
-            server.unknown_count += 1
+            server.unknown_count += found != MAILBOX_FULL
             return found
         envelope.rcpt_tos.append(address)
         envelope.boxes[address] = found.mailbox.pk if found.mailbox else None
@@ -131,5 +132,6 @@ class Receiver:
 def _destination_or_refusal(address: str) -> Destination | str:
     destination = destinations.find(address)
     if destination is not None:
-        return destination
+        is_full = destination.mailbox is not None and room.is_full(destination.mailbox)
+        return MAILBOX_FULL if is_full else destination
     return NO_MAILBOX if addresses.is_ours(address.rpartition("@")[2]) else NO_RELAY

@@ -24,7 +24,7 @@ from messaging.faultpoints import faultpoint
 from messaging.lifecycle import Reason
 from messaging.models import DUE_STATES, IRREVOCABLE, Attempt, Message, Recipient, RecipientState, Status
 
-from . import dead_letters, drafts
+from . import drafts, giving_up
 from .clearance import Clearance
 from .outcomes import LEASE, REFUSALS
 
@@ -227,7 +227,7 @@ def _set_aside(recipient: UUID, why: str, *, now: datetime) -> None:
     text = f"The database refuses to let it leave: {why}."
     named = {"recipient": recipient, "next_at": now + SET_ASIDE_FOR, "code": "attempt_refused", "text": text}
     moved = [message for (message,) in statements.run(SET_ASIDE, named)]
-    dead_letters.note([recipient], now=now)
+    giving_up.note([recipient], now=now)
     lifecycle.fold(moved, now=now)
 
 

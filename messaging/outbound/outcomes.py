@@ -19,8 +19,8 @@ from messaging import lifecycle
 from messaging.faultpoints import faultpoint
 from messaging.models import Attempt, AttemptPhase, RecipientState
 
-from . import backoff, dead_letters
-from .dead_letters import GAVE_UP
+from . import backoff, giving_up
+from .giving_up import GAVE_UP
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +200,7 @@ def apply(outcomes: Sequence[tuple[Tried, Outcome]], *, now: datetime) -> None:
     moved = statements.run(FINISH, named)
     spent = [attempt.recipient_id for (attempt, _), one in zip(outcomes, shown, strict=True) if one.code == GAVE_UP]
     if spent:
-        dead_letters.note(spent, now=now)
+        giving_up.note(spent, now=now)
     lifecycle.fold([message_id for (message_id,) in moved], now=now)
 
 

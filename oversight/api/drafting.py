@@ -70,9 +70,11 @@ def with_files(drafted: Drafted, *, actor: Principal, now: datetime) -> Draft:
 
 def changes(asked: Mapping[str, Any]) -> Changes:
     """What an EditRequest changes; null leaves a field as it is."""
-    lists = {name: asked.get(name) for name in ("to", "cc", "bcc")}
+    to, cc, bcc = (None if asked.get(name) is None else tuple(asked[name]) for name in ("to", "cc", "bcc"))
     return Changes(
-        **{name: None if found is None else tuple(found) for name, found in lists.items()},
+        to=to,
+        cc=cc,
+        bcc=bcc,
         subject=asked.get("subject"),
         text=asked.get("bodyText"),
         html=asked.get("bodyHtml"),

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,10 +15,10 @@ from mailboxes.api import idempotency, pagination
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.idempotency import Answer
 from mailboxes.api.openapi import IDEMPOTENCY_KEY, LIMIT, operation, path_id
-from oversight import bulk, groups
+from oversight import batch_reports, bulk, groups
 from oversight.bulk import Named
 from oversight.decisions import Reviewer
-from oversight.models import Batch, Door, ItemOutcome
+from oversight.models import Batch, Door
 from oversight.pending import Wanted
 
 from .queue_forms import ApproveManyRequest, RejectManyRequest
@@ -76,10 +75,9 @@ class BatchView(ApiView):
         return respond(idempotency.once(request, account_id=self.principal.account.pk, act=done))
 
     def shown(self, batch: Batch, *, after: str = "", limit: int = pagination.DEFAULT_LIMIT) -> dict[str, Any]:
-        is_done = Q(outcome=ItemOutcome.DONE)
-        told = batch.items.aggregate(done=Count("pk", filter=is_done), open=Count("pk", filter=Q(outcome="")))
-        batch.done, batch.skipped = told["done"], batch.items_count - told["done"] - told["open"]  # type: ignore[attr-defined]
-        batch.summary = _summary(batch, told)  # type: ignore[attr-defined]
+        told = batch_reports.progress(batch)
+        # What the serializer tells beside the row.
+        batch.done, batch.skipped, batch.summary = told.done, told.skipped, told.summary  # type: ignore[attr-defined]
         items = batch.items.order_by("pk")
         if after:
             items = items.filter(pk__gt=pagination.identity("after", after))
@@ -154,10 +152,3 @@ class OneBatch(BatchView):
 
 def _named(items: list[dict[str, Any]]) -> list[Named]:
     return [Named(item["id"], item["version"]) for item in items]
-
-
-def _summary(batch: Batch, told: Mapping[str, int]) -> str:
-    word = "approved" if batch.kind == "approve" else "rejected"
-    skipped = batch.items_count - told["done"] - told["open"]
-    counted = [(told["done"], word), (skipped, "skipped"), (told["open"], "to do")]
-    return ", ".join(f"{number} {words}" for number, words in counted if number or words == word) + "."

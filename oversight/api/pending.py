@@ -15,7 +15,7 @@ from mailboxes.api.openapi import LIMIT, operation
 from mailboxes.errors import Invalid
 from messaging.models import Direction
 from oversight import pending, reviews
-from oversight.pending import Claimed, Place, Wanted
+from oversight.pending import LETTERS, Claimed, Place, Wanted
 from oversight.policy.types import Risk
 
 from .queue_forms import GROUP
@@ -24,8 +24,6 @@ from .serializers import ReviewListSerializer
 
 EXPIRY, RISK = "expiry", "risk"
 RISKS = [risk.value for risk in Risk]
-# Of a list by risk a cursor says in which of them it stands.
-LETTERS = {risk.value[0]: risk for risk in Risk}
 AFTER = OpenApiParameter(
     "after",
     {"type": "string", "pattern": r"^(|[hml]?[0-9]{16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"},

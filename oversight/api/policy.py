@@ -18,10 +18,10 @@ from oversight import backtest, dry_run, rule_sets
 from oversight.models import RuleSet, RuleSetVersion
 from oversight.policy.templates import TEMPLATES
 
-from . import drafting, policy_serializers
+from . import back_test_serializers, drafting, policy_serializers
+from .back_test_serializers import BackTestAnswerSerializer
 from .policy_forms import BackTestRequest, EvaluateRequest, LiveRequest, NewVersionRequest
 from .policy_serializers import (
-    BackTestAnswerSerializer,
     EvaluationAnswerSerializer,
     RuleSetAnswerSerializer,
     TemplateListSerializer,
@@ -37,6 +37,7 @@ PLACE = OpenApiParameter(
 )
 NUMBER = OpenApiParameter("number", str, OpenApiParameter.PATH, description="Number of the version.")
 BEFORE = OpenApiParameter("before", {"type": "integer", "minimum": 1}, description="Versions older than this one.")
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id of the back-test.")
 MOST_BEFORE = 10**9
 
 
@@ -173,23 +174,39 @@ class BackTests(RuleSetView):
         "backTestRules",
         tag="Oversight",
         request=BackTestRequest,
-        answers={200: BackTestAnswerSerializer},
-        errors=(400, 403, 404),
+        answers={202: BackTestAnswerSerializer},
+        errors=(400, 403, 404, 409),
         parameters=[PLACE, NUMBER, IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, place: str, number: str) -> Response:
-        """What this version would have made of the mail of the last days, 10,000 messages at most.
+        """Try this version on the mail of the last days, 10,000 messages at most, by the judgment that sends get.
 
-        By the same judgment as sends, over the facts as they were then. Nothing is changed by it.
+        Over the facts as they were then; no mail is changed by it. It is made in the background: read it by its id
+        until `state` is `finished`. One at a time: 409 `back_test_running` while another is under way; the same one
+        asked for again is answered as it stands.
         """
         rule_sets.require_manager(self.principal)
         asked = self.asked(BackTestRequest)
 
         def act() -> Answer:
-            tested = backtest.run(self.principal, place, number, days=asked.get("days"), now=self.now)
-            return Answer(200, {"backTest": policy_serializers.back_test(tested)})
+            test = backtest.ask(self.principal, place, number, days=asked.get("days"), now=self.now)
+            return Answer(202, {"backTest": back_test_serializers.back_test(test)})
 
         return self.once(request, act)
+
+
+class OneBackTest(RuleSetView):
+    @operation(
+        "getBackTest",
+        tag="Oversight",
+        answers={200: BackTestAnswerSerializer},
+        errors=(403, 404),
+        parameters=[PLACE, NUMBER, ID],
+    )
+    def get(self, request: Request, place: str, number: str, id: str) -> Response:
+        """How far a back-test is, and what it has found so far. Needs a member's decide key."""
+        found = backtest.get(self.principal, place, number, id)
+        return Response({"backTest": back_test_serializers.back_test(found)})
 
 
 class Publish(RuleSetView):

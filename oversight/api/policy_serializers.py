@@ -11,10 +11,9 @@ from typing import Any
 from rest_framework import serializers
 
 from mailboxes.api.fields import Moment, moment_text
-from oversight.backtest import BackTest, Change
 from oversight.models import RuleSet, RuleSetVersion
 from oversight.policy.rules import warnings
-from oversight.policy.types import Finding, Outcome, Result, Risk, Verdict
+from oversight.policy.types import Finding, Outcome, Result, Risk
 from oversight.policy.types import Scope as RuleScope
 from oversight.rule_sets import parsed, told
 from oversight.submission import Judged
@@ -128,46 +127,6 @@ class TemplateListSerializer(serializers.Serializer[Any]):
     templates = TemplateSerializer(many=True)
 
 
-class BeforeAfterSerializer(serializers.Serializer[Any]):
-    outcome = serializers.ChoiceField(choices=[*Outcome])
-    code = serializers.CharField()
-    lane = serializers.CharField()
-    people = serializers.IntegerField()
-    risk = serializers.ChoiceField(choices=[*Risk])
-
-
-class ChangeSerializer(serializers.Serializer[Any]):
-    messageId = serializers.UUIDField()
-    mailboxId = serializers.UUIDField()
-    createdAt = Moment()
-    before = BeforeAfterSerializer()
-    after = BeforeAfterSerializer()
-    wasRejected = serializers.BooleanField(help_text="A person had rejected it.")
-
-
-class MoveSerializer(serializers.Serializer[Any]):
-    before = serializers.ChoiceField(choices=[*Outcome])
-    after = serializers.ChoiceField(choices=[*Outcome])
-    count = serializers.IntegerField()
-
-
-class BackTestSerializer(serializers.Serializer[Any]):
-    """What had become of past mail: before, by the rules in force now; after, with this version in their place."""
-
-    version = serializers.IntegerField()
-    since = Moment()
-    lookedAt = serializers.IntegerField()
-    isWhole = serializers.BooleanField(help_text="False: there was more mail than is looked at; the newest was.")
-    changed = serializers.IntegerField()
-    moves = MoveSerializer(many=True)
-    rejected = serializers.IntegerField(help_text="Of what would have left by itself, people had rejected so many.")
-    changes = ChangeSerializer(many=True, help_text="The newest 1,000.")
-
-
-class BackTestAnswerSerializer(serializers.Serializer[Any]):
-    backTest = BackTestSerializer()
-
-
 def evaluation(judged: Judged, *, is_member: bool) -> dict[str, Any]:
     verdict = judged.verdict
     shown: dict[str, Any] = {
@@ -213,41 +172,6 @@ def version(found: RuleSetVersion, *, live: int | None) -> dict[str, Any]:
         "madeAt": moment_text(found.made_at),
         "isLive": found.number == live,
         "warnings": [{"rule": one.rule, "field": one.field, "text": one.text} for one in warnings(parsed(found).rules)],
-    }
-
-
-def back_test(tested: BackTest) -> dict[str, Any]:
-    moves = sorted(tested.moves.items())
-    return {
-        "version": tested.version.number,
-        "since": moment_text(tested.since),
-        "lookedAt": tested.looked_at,
-        "isWhole": tested.is_whole,
-        "changed": tested.changed,
-        "moves": [{"before": a.value, "after": b.value, "count": count} for (a, b), count in moves],
-        "rejected": tested.rejected,
-        "changes": [_change(one) for one in tested.changes],
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        "messageId": str(change.message_id),
-        "mailboxId": str(change.mailbox_id),
-        "createdAt": moment_text(change.created_at),
-        "before": _verdict(change.before),
-        "after": _verdict(change.after),
-        "wasRejected": change.was_rejected,
-    }
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "outcome": verdict.outcome.value,
-        "code": verdict.code,
-        "lane": verdict.lane,
-        "people": verdict.people,
-        "risk": verdict.risk.value,
     }
 
 

@@ -27,7 +27,13 @@ class ModeUpgradeRequest(Form):
 
 
 class ModeUpgradeCode(Form):
-    code = Text(max_length=16, help_text="As your human reads it out: A7X-29K. Case, spaces, dash: no matter.")
+    code = Text(
+        max_length=16,
+        required=False,
+        allow_blank=True,
+        help_text="As your human reads it out: A7X-29K. Case, spaces, dash: no matter. Left out: they have allowed it "
+        "in the console.",
+    )
 
 
 class ModeUpgradeRequestedSerializer(serializers.Serializer[Any]):
@@ -83,11 +89,12 @@ class Upgrade(ApiView):
     def post(self, request: Request, id: str) -> Response:
         """Set the mode that was asked for, with the code that your human got. Five tries, then a new request is needed.
 
+        Without a code it is set once they have allowed it in the console; till then the answer is 404.
         What waits for a decision goes on waiting.
         """
         self.principal.get_mailbox(id)
-        code: str = self.asked(ModeUpgradeCode)["code"]
-        attempt = trust.begin_try(self.principal, id, now=self.now)
+        code: str = self.asked(ModeUpgradeCode).get("code", "")
+        attempt = trust.begin_try(self.principal, id, code, now=self.now)
 
         def act() -> Answer:
             box = trust.apply_upgrade(self.principal, id, code, attempt=attempt, now=self.now)

@@ -8,13 +8,14 @@ from .dead_letters import DeadLetters, Drop, Requeue
 from .groups import ApproveMany, Groups, OneBatch, OneGroup, RejectMany
 from .messages import Cancel, Messages, OneMessage, OneThread, Threads
 from .pending import Pending
-from .policy import BackTests, Evaluate, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
+from .policy import BackTests, Evaluate, OneBackTest, OneRuleSet, OneVersion, Publish, RollBack, Templates, Versions
 from .returns import Resubmit
 from .reviews import Approve, Edit, OneReview, Reject, RequestChanges, Undo
 from .sharing import Claim, QueueSettings, Snooze
 from .stops import ResumeStop, Stops
 from .timeline import MessageTimeline
 from .trust import RequestUpgrade, Upgrade
+from .trust_report import Trust
 
 urlpatterns = [
     path("mailboxes/<str:id>/messages", Messages.as_view()),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("mailboxes/<str:id>/threads/<str:tid>", OneThread.as_view()),
     path("mailboxes/<str:id>/request-upgrade", RequestUpgrade.as_view()),
     path("mailboxes/<str:id>/upgrade", Upgrade.as_view()),
+    path("mailboxes/<str:id>/trust", Trust.as_view()),
     path("oversight/pending", Pending.as_view()),
     path("oversight/queue", QueueSettings.as_view()),
     path("oversight/groups", Groups.as_view()),
@@ -51,7 +53,8 @@ urlpatterns = [
     path("policy/rule-sets/<str:place>", OneRuleSet.as_view()),
     path("policy/rule-sets/<str:place>/versions", Versions.as_view()),
     path("policy/rule-sets/<str:place>/versions/<str:number>", OneVersion.as_view()),
-    path("policy/rule-sets/<str:place>/versions/<str:number>/back-test", BackTests.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/back-tests", BackTests.as_view()),
+    path("policy/rule-sets/<str:place>/versions/<str:number>/back-tests/<str:id>", OneBackTest.as_view()),
     path("policy/rule-sets/<str:place>/versions/<str:number>/publish", Publish.as_view()),
     path("policy/rule-sets/<str:place>/versions/<str:number>/roll-back", RollBack.as_view()),
 ]

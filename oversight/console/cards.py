@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from oversight.monitoring import MOST_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,20 @@ class Row:
     release_at: datetime | None = None
     looked_at_by: str = ""
     risk: str = ""
+    group: str = ""
+    alike_count: int = 0
     quick_approve: bool = False
     allowed_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one review of many. `state`: done, skipped, or "" while it waits for its turn."""
+
+    id: UUID
+    subject: str
+    text: str
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a timeline: a shape, a sentence, who did it, when."""
+    """One line of a timeline: a shape, a sentence, who did it, when. `is_given_up`: `/undelivered/` goes on from it."""
 
     at: datetime
     text: str
@@ -63,6 +78,7 @@ class Step:
     icon: str = "circle-dot"
     css: str = "is-neutral"
     detail: str = ""
+    is_given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +93,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One link of a filter bar."""
+    """One link of a filter bar. `count` goes no further than `most`."""
 
     url: str
     label: str
     is_current: bool
     count: int | None = None
     is_total: bool = False
+    most: int = MOST_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +182,7 @@ class MailCard:
     reply_to: str = ""
     links_count: int = 0
     blocked_image_count: int = 0
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +192,12 @@ class Conflict:
     code: str
     text: str
     kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a decision bar says beside the review: a conflict; or which panel is open, with the form as posted."""
+
+    conflict: Conflict | None = None
+    panel: str = ""
+    form: dict[str, Any] | None = None

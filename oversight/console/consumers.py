@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -25,13 +27,18 @@ from .live import Frame
 from .visit import Visit, find_visit
 
 SESSION_OVER = 4401
+TOO_MANY = 4429
 FRAME_SECONDS = 0.25  # at most four frames a second
 LOOK_SECONDS = 10.0  # a lost ring is found, and an ended session noticed, at the latest then
 
 
 class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
-    """Closes with 4401 when the session is over, was given up, or went on in another account."""
+    """Closes with 4401 when the session is over, was given up, or went on in another account; with 4429 a person's
+    tab too many."""
 
+    # How many tabs each person has open, in this process.
+    tabs: ClassVar[Counter[UUID]] = Counter()
+    person: UUID | None = None
     pump: asyncio.Task[None] | None = None
     group = ""
 
@@ -42,6 +49,11 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         if visit is None or not self.is_of_page(visit):
             await self.close(SESSION_OVER)
             return
+        if self.tabs[visit.member.user_id] >= settings.SOCKETS_PER_PERSON:
+            await self.close(TOO_MANY)
+            return
+        self.person = visit.member.user_id
+        self.tabs[self.person] += 1
         self.account_id = visit.member.account_id
         self.cursor = visit.member.account.event_counter.last_seq
         self.rung = asyncio.Event()
@@ -51,6 +63,11 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         self.pump = asyncio.create_task(self.tell())
 
     async def disconnect(self, code: int) -> None:
+        if self.person is not None:
+            self.tabs[self.person] -= 1
+            if not self.tabs[self.person]:
+                del self.tabs[self.person]
+            self.person = None
         if self.pump is not None:
             self.pump.cancel()
             with suppress(asyncio.CancelledError):

@@ -20,16 +20,18 @@ from mailboxes.models import DomainStatus, MailboxStatus
 from mailboxes.principals import Principal
 from messaging.models import Direction, Message, Revision, Status
 from messaging.visibility import NOT_WITHHELD
-from oversight import claims, decisions, reviews
+from oversight import actions, claims, decisions, reviews
 from oversight.models import Claims, Decision, Desk, Evaluation, Review, ReviewState
 
-from . import why
+from . import standing, why
 from .cards import Check, Initiator, Person, Signal, Snippet, ThreadCard
+from .standing import Standing
 from .visit import Visit
 
 SNIPPET = 400
 THREAD_MESSAGES = 5
 PROVENANCE_WORDS = {"human": "a person's turn", "schedule": "its schedule", "inbound": "a received mail"}
+GIVEN_REASONS = (ReviewState.REJECTED, ReviewState.RETURNED)
 OWN_WORDS, OWN_WORDS_SHOWN = ("reason", "note"), 300  # keys of a message's metadata
 
 
@@ -46,6 +48,7 @@ class ReviewCard:
     expires_at: datetime
     recipients: list[Person]
     allowed_actions: tuple[str, ...]
+    standing: Standing
     refusal: str = ""
     needs_second_step: bool = False
     undo_seconds: int = 0
@@ -118,7 +121,9 @@ def _sealed(message: str) -> Subquery:
 def review_card(review: Review, visit: Visit, *, people: list[Person], signals: Sequence[Signal] = ()) -> ReviewCard:
     """The review as it stands for this member at this moment."""
     is_over = review.state == ReviewState.OPEN and review.expires_at <= visit.now
-    rejected_for = getattr(review, "decided_for", "") if review.state == ReviewState.REJECTED else ""
+    decided_for = getattr(review, "decided_for", "") if review.state in GIVEN_REASONS else ""
+    decided = standing.decisions_on(review)
+    allowed = allowed_actions(review, visit, decided=decided)
     return ReviewCard(
         id=review.pk,
         version=review.version,
@@ -128,7 +133,8 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         reason_detail=why.of(review),
         expires_at=review.expires_at,
         recipients=people,
-        allowed_actions=allowed_actions(review, visit),
+        allowed_actions=allowed,
+        standing=standing.of(review, visit, decided=decided),
         refusal="" if visit.member.may_decide else "You may look at this; deciding needs the role of a reviewer.",
         needs_second_step=second_factor.is_missing(visit.member.user, visit.member.account),
         undo_seconds=settings.UNDO_SECONDS,
@@ -136,10 +142,10 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         decided_by=review.decided_by,
         decided_at=review.decided_at,
         release_at=review.release_at,
-        reason_label=decisions.REJECT_REASONS.get(rejected_for, rejected_for),
+        reason_label=decisions.REJECT_REASONS.get(decided_for, decided_for),
         note=review.note,
         is_inbound=review.message.direction == Direction.INBOUND,
-        may_claim=_may_claim(review, visit),
+        may_claim="reject" in allowed and getattr(review, "claims", Claims.OFF) != Claims.OFF,
         is_claimed_by_me=claims.holder(review, now=visit.now) == visit.member,
     )
 
@@ -150,20 +156,11 @@ def viewers(review: Review, visit: Visit) -> list[str]:
     return [member.user.name or member.user.email] if member and member != visit.member else []
 
 
-def _may_claim(review: Review, visit: Visit) -> bool:
-    return getattr(review, "claims", Claims.OFF) != Claims.OFF and "approve" in allowed_actions(review, visit)
-
-
-def allowed_actions(review: Review, visit: Visit) -> tuple[str, ...]:
-    """What this member may do with the review now."""
-    if not decisions.may_decide(review, principal=visit.actor):
-        return ()
-    if review.state == ReviewState.OPEN and review.expires_at > visit.now:
-        return ("approve", "reject")
-    if review.message.direction == Direction.INBOUND:  # what was shown stays shown
-        return ()
-    is_leaving = review.state == ReviewState.APPROVED and review.release_at and review.release_at > visit.now
-    return ("undo",) if is_leaving and settings.UNDO_SECONDS else ()
+def allowed_actions(review: Review, visit: Visit, *, decided: Sequence[Decision] = ()) -> tuple[str, ...]:
+    """What this member may do with the review now, by its decisions so far as far as they matter."""
+    is_leaving = review.release_at is not None and review.release_at > visit.now
+    acts = actions.allowed(review, principal=visit.actor, decisions=decided, is_untouched=is_leaving, now=visit.now)
+    return (*acts, "snooze") if "reject" in acts else tuple(acts)
 
 
 def thread_around(message: Message, *, limit: int = THREAD_MESSAGES) -> tuple[ThreadCard, dict[str, datetime]]:

@@ -126,6 +126,35 @@ class RejectForm(VersionForm):
     )
 
 
+# The codes of `decisions.REJECT_REASONS` that a change can mend.
+CHANGE_REASONS = {
+    "wrong_facts": "A fact is wrong",
+    "wrong_recipient": "Whom it goes to",
+    "tone": "How it sounds",
+    "risky_link_or_file": "A link or a file",
+    "privacy": "It tells too much",
+    "other": "Something else",
+}
+
+
+class ChangesForm(VersionForm):
+    """What the author is to change. Shown by _ask_changes.html."""
+
+    reason = forms.ChoiceField(
+        choices=list(CHANGE_REASONS.items()),
+        error_messages={"required": "Choose what it is about.", "invalid_choice": "Choose one of these."},
+    )
+    instructions = forms.CharField(
+        max_length=decisions.NOTE_LENGTH, error_messages={"required": "Say what is to be changed."}
+    )
+
+
+class SnoozeForm(forms.Form):
+    """Until when a review is out of sight; `now` wakes it up."""
+
+    until = forms.ChoiceField(choices=[(name, name) for name in ("hour", "hours", "morning", "now")])
+
+
 class StopForm(forms.Form):
     """What is stopped: `account`, or `scope:id`. The whole account takes the word STOP: nobody does it by a slip."""
 

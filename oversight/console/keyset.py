@@ -11,11 +11,11 @@ from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
 from mailboxes.ids import parse_id
+from oversight.monitoring import MOST_COUNTED
+from oversight.pending import LOOKED_THROUGH
 from oversight.templatetags.console_tags import tally
 
 PAGE_SIZE = 50
-# What a page of a search looks through, where no index knows the answer; the next one goes on from there.
-LOOKED_THROUGH = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 M = TypeVar("M", bound=Model)
@@ -57,13 +57,8 @@ class Slice(Generic[M]):
         if not self.after and not self.has_more:
             return None
         before = self.after.rows_count if self.after else 0
-        text = f"{before + 1}-{before + len(self.rows)}".replace("-", "\N{EN DASH}") if self.rows else ""
-        if total is not None:
-            text = f"{text} of {tally(total)}"
-        if self.looked_up_to is not None:
-            text = ", ".join(filter(None, (text, f"{LOOKED_THROUGH:,} looked through")))
         return Pager(
-            text=text,
+            text=extent(before, len(self.rows), total=total, is_cut=self.looked_up_to is not None),
             previous_url=url(here, query, after=None) if self.after else "",
             next_url=url(here, query, after=str(self._last(before))) if self.has_more else "",
         )
@@ -107,6 +102,16 @@ def search(
     within = Q(**{f"{moment}__{'gte' if is_descending else 'lte'}": last})  # the condition that an index can use
     part = cut(rows.filter(within & ~beyond), moment, after, is_descending=is_descending)
     return part if part.has_more else replace(part, has_more=True, looked_up_to=edge[0])
+
+
+def extent(
+    before: int, rows_count: int, *, total: int | None = None, most: int = MOST_COUNTED, is_cut: bool = False
+) -> str:
+    """Which rows stand here, of how many; `is_cut`: as far as one page looks."""
+    text = f"{before + 1:,}\N{EN DASH}{before + rows_count:,}" if rows_count else ""
+    if total is not None:
+        text = f"{text} of {tally(total, most)}"
+    return ", ".join(filter(None, (text, f"{LOOKED_THROUGH:,} looked through" if is_cut else "")))
 
 
 def read(text: str) -> Position | None:

@@ -24,6 +24,9 @@ from .visit import Visit
 MOST_EVENTS = 200
 ARRIVED = frozenset({"review.opened"})
 DECIDED = frozenset({"review.approved", "review.rejected", "review.expired", "review.cancelled", "review.undone"})
+DECIDED |= {"review.returned", "review.reopened"}
+# What changes a review that goes on waiting: its bar says so.
+MOVED = frozenset({"review.edited", "review.approved_by_one", "review.snoozed", "review.woken"})
 STOPS = frozenset({"account.stopped", "account.resumed", "sending.stopped", "sending.resumed"})
 SENDS = frozenset({"message.queued", "message.sent", "message.failed", "message.unknown"})
 OUTCOMES = frozenset({"message.delivered", "message.bounced", "message.complaint", "message.cancelled"})
@@ -79,7 +82,7 @@ def _arrived(found: Sequence[Event], touched: Sequence[Review]) -> list[str]:
 
 def _refreshed(found: Sequence[Event]) -> list[str]:
     """Parts of a page that the page itself must fetch, since they hold forms: named by element id."""
-    bars = {f"decision-{event.subject}" for event in found if event.kind in DECIDED}
+    bars = {f"decision-{event.subject}" for event in found if event.kind in DECIDED | MOVED}
     lines = {f"timeline-{event.subject}" for event in found if event.kind in SENDS | OUTCOMES | TURNS}
     return sorted(bars | lines)
 

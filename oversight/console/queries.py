@@ -4,93 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.http import QueryDict
+from django.db.models import CharField, OuterRef, Q, QuerySet, Value
 
-from mailboxes.ids import parse_id
 from mailboxes.models import Mailbox
 from mailboxes.principals import Principal
-from messaging.models import Direction, Recipient
+from messaging.models import Direction
 from oversight import claims, reviews
-from oversight.counting import Counted, count
+from oversight.counting import Counted
+from oversight.facts import history
 from oversight.models import Review
-from oversight.pending import Claimed
 
-from . import correspondents
 from .cards import Person, Row
 from .visit import Visit
 
-SOON = timedelta(hours=1)
 MOST_CHOICES = 200
+MOST_ALIKE = 200  # of a larger group one need not know more
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a queue's URL asks for; a malformed value matches nothing, so that no filter is silently dropped."""
-
-    mailbox: str = ""
-    agent: str = ""
-    is_expiring: bool = False
-    text: str = ""
-    risk: str = ""
-    lane: str = ""
-    rule: str = ""
-    claimed: str = ""
-    is_snoozed: bool = False
-
-    @classmethod
-    def read(cls, query: QueryDict) -> Filters:
-        return cls(
-            mailbox=query.get("mailbox", ""),
-            agent=query.get("agent", ""),
-            is_expiring=query.get("expires") == "hour",
-            text=_words(query, "q"),
-            risk=_words(query, "risk"),
-            lane=_words(query, "lane"),
-            rule=_words(query, "rule"),
-            claimed=_words(query, "claimed"),
-            is_snoozed=query.get("snoozed") == "true",
-        )
-
-    def __bool__(self) -> bool:
-        return self != Filters()
-
-    @property
-    def is_search(self) -> bool:
-        """Whether rows must be looked at to know which are meant."""
-        has_several = sum(map(bool, (self.mailbox, self.risk, self.lane, self.rule))) > 1
-        return bool(self.agent or self.text or self.claimed or self.is_snoozed or has_several)
-
-
-def waiting(visit: Visit, filters: Filters) -> QuerySet[Review]:
-    """The open reviews that the filters leave, soonest expiry first."""
-    found = reviews.pending(visit.actor).filter(_indexed(visit, filters))
-    is_asleep = Q(snoozed_until__gt=visit.now)
-    found = found.filter(is_asleep) if filters.is_snoozed else reviews.awake(found, now=visit.now)
-    if filters.claimed:
-        found = found.filter(_claimed(visit, filters.claimed))
-    if filters.agent:
-        found = found.filter(message__agent__in=_ids(filters.agent))
-    if filters.text:
-        named = Recipient.objects.filter(message=OuterRef("message"), address__icontains=filters.text)
-        written = Q(message__direction=Direction.INBOUND, message__from_address__icontains=filters.text)
-        found = found.filter(Q(message__subject__icontains=filters.text) | Exists(named) | written)
-    return found
-
-
-def looked_through(visit: Visit, filters: Filters) -> QuerySet[Review]:
-    """The open reviews as an index has them: those that a search looks through."""
-    return reviews.pending_order(Review.objects.filter(_indexed(visit, filters), account=visit.actor.account))
-
-
-def rows(found: Sequence[Review], *, actor: Principal, now: datetime | None = None) -> list[Row]:
-    """The reviews as rows, with whether each first recipient ever took a mail or wrote one."""
-    known = correspondents.known(actor, sorted({_first(review) for review in found}))
-    return [row(review, is_first_contact=_first(review) not in known, now=now) for review in found]
+def rows(visit: Visit, ids: Sequence[UUID]) -> list[Row]:
+    """The waiting reviews of these ids as rows, in their order: with whether the account ever wrote to each first
+    recipient, or heard of them, and how many wait that say the same."""
+    alike = reviews.pending(visit.actor, now=visit.now).exclude(fingerprint="").order_by()
+    alike = alike.filter(fingerprint=OuterRef("fingerprint"), expires_at__gt=visit.now)
+    waiting = reviews.pending(visit.actor).filter(pk__in=ids)
+    counted = with_mail(waiting).annotate(alike_count=Counted(alike, most=MOST_ALIKE))
+    known_ids = {review.pk: review for review in counted}
+    # What was decided between the two questions is left out.
+    found = [known_ids[pk] for pk in ids if pk in known_ids]
+    strangers = history.strangers(visit.actor.account.pk, sorted({_first(review) for review in found}))
+    return [row(review, is_first_contact=_first(review) in strangers, now=visit.now) for review in found]
 
 
 def _looking(review: Review, now: datetime) -> str:
@@ -131,6 +77,9 @@ def row(
         decided_by=review.decided_by,
         release_at=review.release_at,
         looked_at_by=_looking(review, now) if now else "",
+        risk=review.risk,
+        group=review.fingerprint,
+        alike_count=getattr(review, "alike_count", 0),
         allowed_actions=allowed_actions,
     )
 
@@ -140,11 +89,6 @@ def with_mail(found: QuerySet[Review]) -> QuerySet[Review]:
     return found.select_related("message", "message__agent", "mailbox", "claimed_by__user").defer(
         "message__body_text", "message__body_html"
     )
-
-
-def expiring_count(visit: Visit) -> int:
-    """How many reviews expire within the hour."""
-    return count(reviews.pending(visit.actor, now=visit.now).filter(expires_at__lte=visit.now + SOON))
 
 
 def choices(actor: Principal) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -200,31 +144,6 @@ def last_decided(actor: Principal) -> Review | None:
     """The newest decision of the account, for an empty queue."""
     decided = reviews.visible(actor).exclude(decided_by="").filter(decided_at__isnull=False)
     return decided.order_by("-decided_at").first()
-
-
-def _indexed(visit: Visit, filters: Filters) -> Q:
-    columns = {"risk": filters.risk, "lane": filters.lane, "reason_code": filters.rule}
-    mailbox = Q(mailbox__in=_ids(filters.mailbox)) if filters.mailbox else Q()
-    mailbox &= Q(**{name: value for name, value in columns.items() if value})
-    return mailbox & Q(expires_at__lte=visit.now + SOON) if filters.is_expiring else mailbox
-
-
-def _claimed(visit: Visit, by: str) -> Q:
-    is_held = Q(claimed_until__gt=visit.now)
-    if by == Claimed.NOBODY:
-        return Q(claimed_until__isnull=True) | ~is_held
-    if by == Claimed.ANYBODY:
-        return is_held
-    return is_held & Q(claimed_by=visit.member) if by == Claimed.ME else Q(pk__in=[])
-
-
-def _words(query: QueryDict, name: str) -> str:
-    return query.get(name, "").strip().replace("\x00", "")[:200]
-
-
-def _ids(text: str) -> list[UUID]:
-    found = parse_id(text)
-    return [found] if found else []
 
 
 def _beside(review: Review, way: str) -> Q:

@@ -16,7 +16,7 @@ from django.shortcuts import render as render_template
 
 from mailboxes import stop_labels
 from mailboxes.models import Account, Epoch, StopScope, Switch
-from oversight import monitoring, reviews
+from oversight import monitoring, permits, reviews
 from oversight.counting import Counted
 from oversight.models import DecisionKind, ReviewState
 
@@ -61,6 +61,7 @@ class Shell:
     visit: Visit
     pending_count: int
     unseen_count: int
+    permits_count: int = 0
     halted_at: datetime | None = None
     stopped: list[Stopped] = field(default_factory=list)
     undoables: list[Undoable] = field(default_factory=list)
@@ -129,11 +130,12 @@ def said(request: HttpRequest, context: Mapping[str, Any]) -> dict[str, str]:
 
 def of(visit: Visit) -> Shell:
     """The shell around a page of this visit."""
-    pending_count, unseen_count, halted_at, is_server_stopped = (
+    pending_count, unseen_count, permits_count, halted_at, is_server_stopped = (
         Account.objects.filter(pk=visit.member.account_id)
         .values_list(
             Counted(reviews.pending(visit.actor, now=visit.now)),
             Counted(monitoring.unseen(visit.actor, seen_at=visit.seen_at, now=visit.now)),
+            Counted(permits.waiting(visit.member.account_id, now=visit.now)),
             Subquery(Epoch.objects.values("halted_at")[:1]),
             Exists(Switch.objects.filter(stopped_at__isnull=False)),
         )
@@ -143,6 +145,7 @@ def of(visit: Visit) -> Shell:
         visit=visit,
         pending_count=pending_count,
         unseen_count=unseen_count,
+        permits_count=permits_count,
         halted_at=halted_at,
         stopped=stopped_of(visit.member.account) if is_server_stopped or is_stopped(visit.member.account) else [],
         undoables=undoables(visit),

@@ -38,6 +38,11 @@ SHAPES_OF: Final[dict[tuple[Kind, str], tuple[str, str]]] = {
     (Kind.REVIEW, "approved"): ("check", "is-ok"),
     (Kind.REVIEW, "rejected"): ("x", "is-danger"),
     (Kind.REVIEW, "undone"): ("undo-2", "is-warn"),
+    (Kind.STOP, "stopped"): ("hand", "is-warn"),
+    (Kind.STOP, "resumed"): ("check", "is-ok"),
+    (Kind.REVIEW, "edited"): ("pencil", "is-info"),
+    (Kind.REVIEW, "returned"): ("reply", "is-warn"),
+    (Kind.REVIEW, "reopened"): ("hand", "is-warn"),
     (Kind.ATTEMPT, ""): ("send", "is-info"),
     (Kind.ATTEMPT, "sent"): ("arrow-right", "is-ok"),
     (Kind.ATTEMPT, "deferred"): ("diamond", "is-warn"),
@@ -68,7 +73,9 @@ def of(message: Message, *, actor: Principal) -> Way:
 
 def _step(step: timeline.Step) -> Step:
     shape, css = SHAPES_OF.get((step.kind, _variant(step))) or SHAPES.get(step.kind, PLAIN)
-    return Step(step.at, step.text, step.by.name if step.by else "", icon=shape, css=css, detail=_detail(step))
+    by = step.by.name if step.by else ""
+    is_given_up = step.data.get("gaveUp") is True
+    return Step(step.at, step.text, by, icon=shape, css=css, detail=_detail(step), is_given_up=is_given_up)
 
 
 def _variant(step: timeline.Step) -> str:

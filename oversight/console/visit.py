@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -48,17 +49,17 @@ class Visit:
     seen_at: datetime | None = None
 
 
-Page = Callable[Concatenate[HttpRequest, Visit, P], HttpResponse]
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+Page = Callable[Concatenate[HttpRequest, Visit, P], HttpResponseBase]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def page(view: Page[P]) -> View[P]:
     """A view for members only; nobody's browser or proxy keeps what it answers."""
 
-    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         visit = find_visit(request.user, session=request.session)
         if visit is None:
-            response = _nobody(request)
+            response: HttpResponseBase = _nobody(request)
         else:
             with timezone.override(zone_of(request)):
                 response = _answer(view, request, visit, *args, **kwargs)
@@ -109,7 +110,9 @@ def sign_in_url(request: HttpRequest) -> str:
     return f"{reverse('login')}?{urlencode({'next': here or '/'})}"
 
 
-def _answer(view: Page[P], request: HttpRequest, visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+def _answer(
+    view: Page[P], request: HttpRequest, visit: Visit, /, *args: P.args, **kwargs: P.kwargs
+) -> HttpResponseBase:
     try:
         return view(request, visit, *args, **kwargs)
     except NotFound as error:

@@ -8,8 +8,8 @@ from typing import Any
 from mailboxes.modes import OversightMode
 from messaging.models import Direction
 from oversight.models import Review
+from oversight.policy.sentences import RULE_NAMES
 
-RULE_NAMES = {"oversight_mode": "Oversight mode", "floor": "Floor of the mailbox", "own_key": "Our own keys"}
 STOPPING = ("hold", "refuse")
 
 

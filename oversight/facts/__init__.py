@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.conf import settings
+
 from mailboxes.models import Mailbox
 from mailboxes.modes import OversightMode
 from messaging.models import Message
@@ -22,6 +24,8 @@ from .answers import Setting
 from .questions import Question
 
 NOTHING: frozenset[str] = frozenset()
+# Asked of every reply, whatever the rules: two programs that answer each other are stopped by what is built in.
+OF_REPLY = frozenset({"thread_sends_hour"})
 
 
 def gather(
@@ -34,6 +38,7 @@ def gather(
     once each sees those before it.
     """
     question = Question.of_composed(composed, now=now)
+    needs |= _of_replies([composed.message])
     if needs & history.COUNTED:
         history.lock(mailbox.pk)
     (told,) = history.ask([question], account_id=mailbox.account_id, needs=needs)
@@ -57,7 +62,14 @@ def gather_past(messages: Sequence[Message], *, needs: frozenset[str], at: datet
     if not messages:
         return []
     asked = stored.read(messages, at=at)
+    if at is None:  # who looks at held mail again has people's word on it: the breaker has done its part
+        needs |= _of_replies(messages)
     told = history.ask([one.question for one in asked], account_id=messages[0].account_id, needs=needs)
     return [
         answers.facts(one.question, one.setting, known, needs=needs) for one, known in zip(asked, told, strict=True)
     ]
+
+
+def _of_replies(messages: Sequence[Message]) -> frozenset[str]:
+    is_asked = settings.THREAD_SENDS_PER_HOUR and any(message.in_reply_to is not None for message in messages)
+    return OF_REPLY if is_asked else NOTHING

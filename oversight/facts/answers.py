@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from mailboxes.models import Mailbox
 from mailboxes.modes import OversightMode
 from messaging.mime import addresses
@@ -66,6 +68,9 @@ def _of_history(question: Question, told: Answers) -> Mapping[str, Any]:
         found["duplicate_of"] = told["duplicate_of"] or ""
     if question.message.in_reply_to is None:
         return found
+    if "thread_sends_hour" in told:
+        found["thread_sends_hour"] = told["thread_sends_hour"]
+        found["thread_sends_most"] = settings.THREAD_SENDS_PER_HOUR
     if "outside_thread" in told:
         found["outside_thread"] = question.spelled(told["outside_thread"])
     if "redirected" in told:

@@ -81,6 +81,13 @@ RECIPIENTS_WITHIN = f"""(
         ORDER BY m.created_at DESC LIMIT %(most)s
     ) AS sent
 )"""  # noqa: S608 - our own texts
+THREAD_SENDS_HOUR = f"""(
+    SELECT 1 + count(*)::int FROM (
+        SELECT FROM messaging_message m
+        WHERE m.thread_id = asked.thread AND {OF_MAILBOX} AND m.created_at > asked.at - interval '1 hour'
+        ORDER BY m.created_at DESC LIMIT %(most_of_thread)s
+    ) AS sent
+)"""  # noqa: S608 - our own texts
 OUTSIDE_THREAD = f"""ARRAY(
     SELECT one.key FROM unnest(asked.keys) AS one(key)
     WHERE asked.answers IS NOT NULL AND one.key NOT IN (
@@ -132,12 +139,25 @@ PARTS: Mapping[str, str] = {
     "new_recipients_hour": NEW_RECIPIENTS_HOUR,
     "recipients_hour": RECIPIENTS_WITHIN.format(window="1 hour"),
     "recipients_day": RECIPIENTS_WITHIN.format(window="1 day"),
+    "thread_sends_hour": THREAD_SENDS_HOUR,
     "outside_thread": OUTSIDE_THREAD,
     "redirected": REDIRECTIONS,
     "is_parent_authenticated": PARENT_PROVEN,
     "duplicate_of": DUPLICATE_OF,
     "links": OWN_DOMAINS,
 }
+# The same question about any addresses, as the world stands now: for what people are shown.
+STRANGERS = f"""
+SELECT one.address FROM (
+    SELECT address, messaging_address_key(address) AS key FROM unnest(%(addresses)s::text[]) AS address
+) AS one, LATERAL (
+    SELECT {FIRST_CONTACTS} AS keys FROM (
+        SELECT ARRAY[one.key] AS keys, %(besides)s::uuid AS id, 'infinity'::timestamptz AS until
+    ) AS asked
+) AS unknown
+WHERE cardinality(unknown.keys) > 0
+"""  # noqa: S608 - our own texts
+NO_MESSAGE = UUID(int=0)
 # What another send of the same mailbox may change at this very moment.
 COUNTED = frozenset({"new_recipients_hour", "recipients_hour", "recipients_day", "duplicate_of"})
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('facts ' || %(mailbox)s::uuid, 0))"
@@ -181,3 +201,12 @@ FROM json_to_recordset(%(asked)s::json) AS asked(
     id uuid, mailbox uuid, thread uuid, answers text, keys text[], count int, at timestamptz, until timestamptz,
     subject text, body text, files text[]
 )"""  # noqa: S608 - our own texts
+
+
+def strangers(account_id: UUID, addresses: Sequence[str], *, besides: UUID = NO_MESSAGE) -> set[str]:
+    """Those of the addresses that the account neither wrote to nor heard of; the message `besides` makes nobody known.
+
+    The policy's first contact, for people, in one statement.
+    """
+    named = {"account": account_id, "addresses": [one for one in addresses if one], "besides": besides}
+    return {address for (address,) in statements.run(STRANGERS, named)}

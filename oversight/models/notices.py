@@ -73,3 +73,22 @@ class AccountNotices(models.Model):
 
     def __str__(self) -> str:
         return str(self.account_id)
+
+
+class DueNotice(models.Model):
+    """A word of the house that is to be mailed about an event of the account, and gone once it is.
+
+    `address`: the account's oversight address as of the event, where the word is for whoever it was.
+    """
+
+    event_id = models.UUIDField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    due_at = models.DateTimeField()
+    address = models.CharField(max_length=254, blank=True, default="")
+    failures_count = models.SmallIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [models.Index("due_at", name="due_notice_in_turn")]
+
+    def __str__(self) -> str:
+        return str(self.event_id)

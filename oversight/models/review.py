@@ -113,7 +113,10 @@ class Review(models.Model):
                 "account", "reason_code", "expires_at", "id", condition=Q(state="open"), name="review_by_rule"
             ),
             models.Index(
-                "account", "lane", "expires_at", "id", condition=Q(state="open") & ~Q(lane=""), name="review_by_lane"
+                fields=["account", "lane", "expires_at", "id"],
+                include=["mailbox", "snoozed_until"],
+                condition=Q(state="open") & ~Q(lane=""),
+                name="review_by_lane",
             ),
             # A claim is renewed every minute: its end stands in no index.
             models.Index(
@@ -134,6 +137,12 @@ class Review(models.Model):
             models.Index("expires_at", condition=Q(state="open"), name="review_expiring"),
             models.Index("notice_at", condition=Q(state="open", notice_at__isnull=False), name="review_notice_due"),
             models.Index("account", models.F("decided_at").desc(), "id", name="review_decided"),
+            models.Index(
+                "mailbox",
+                models.F("decided_at").desc(),
+                condition=Q(decided_at__isnull=False) & ~Q(state="cancelled"),
+                name="review_decided_of_mailbox",
+            ),
             models.Index("expires_at", condition=Q(state="returned", released_at__isnull=True), name="review_returned"),
             models.Index(
                 "release_at", condition=Q(state="approved", released_at__isnull=True), name="review_releasing"

@@ -1,4 +1,4 @@
-"""What holds whatever the rules are: the mailbox's mode, its floor, and our own keys in the text."""
+"""What holds whatever the rules are: the mailbox's mode and floor, our own keys in the text, a loop of answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mailboxes.modes import OversightMode
 
 from .types import Facts, Finding, Outcome, Provenance, Result, Risk
 
-MODE, FLOOR, OWN_KEY = "oversight_mode", "floor", "own_key"
+MODE, FLOOR, OWN_KEY, BREAKER = "oversight_mode", "floor", "own_key", "thread_breaker"
 MODE_TEXTS = {
     OversightMode.READ_ONLY: "This mailbox is read_only: it does not send.",
     OversightMode.GATED_ALL: "This mailbox is gated_all: everything waits for a person.",
@@ -22,6 +22,8 @@ FLOOR_REFUSES = "What a received mail, or nobody knows what, made you send does 
 FLOOR_FIX = "If a person or your schedule made you send, say so with the send."
 OWN_KEY_TEXT = "The message holds a key of this server: whoever reads it could act as you."
 OWN_KEY_FIX = "Cancel it, take the key out, and have the key revoked if it was shown to anybody."
+BREAKER_TEXT = "This mailbox has answered very often in this conversation: two programs may be answering each other."
+BREAKER_FIX = "Stop answering in this conversation until a person has looked at it."
 LEAST_TRUSTED = (Provenance.INBOUND, Provenance.UNKNOWN)
 VERSION = 1
 
@@ -61,6 +63,16 @@ def own_key(facts: Facts) -> Finding:
     )
 
 
+def thread_breaker(facts: Facts) -> Finding:
+    """An answer more than a conversation may have within an hour waits for a person: no two programs talk for ever."""
+    if facts.thread_sends_hour is None or not facts.thread_sends_most:
+        return Finding(BREAKER, VERSION, Result.NOT_APPLICABLE)
+    said = f"{facts.thread_sends_hour} within an hour"
+    if facts.thread_sends_hour <= facts.thread_sends_most:
+        return Finding(BREAKER, VERSION, Result.NOT_MATCHED, detail=said)
+    return Finding(BREAKER, VERSION, Result.MATCHED, Outcome.HOLD, BREAKER, BREAKER_TEXT, BREAKER_FIX, said)
+
+
 def _outcome_of_floor(name: str) -> Outcome | None:
     """None where the floor is a mode that sends by itself. A name that we do not know holds: it was meant to stop."""
     if name == OversightMode.READ_ONLY:
@@ -69,5 +81,5 @@ def _outcome_of_floor(name: str) -> Outcome | None:
     return None if is_free else Outcome.HOLD
 
 
-BUILT_IN: tuple[Callable[[Facts], Finding], ...] = (oversight_mode, floor, own_key)
-NAMES = frozenset({MODE, FLOOR, OWN_KEY})
+BUILT_IN: tuple[Callable[[Facts], Finding], ...] = (oversight_mode, floor, own_key, thread_breaker)
+NAMES = frozenset({MODE, FLOOR, OWN_KEY, BREAKER})

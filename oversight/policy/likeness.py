@@ -86,6 +86,42 @@ def of(letter: Letter) -> Likeness:
     return Likeness(hashlib.sha256(written.encode()).hexdigest()[:32], tuple(blanks))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a template: words that all share, or the blank of that number, from 0, which holds such a kind."""
+
+    text: str
+    blank: int | None = None
+
+
+def outline(letter: Letter) -> tuple[list[Part], list[Part]]:
+    """Subject and text of a mail as its group shares them, with numbered blanks in the order of `Likeness.blanks`."""
+    everybody = [address for kind in letter.recipients for address in kind]
+    template, blanks = _template(everybody), list[str]()
+    subject = _parts(_marked(letter.subject, template, everybody, blanks), begun=0)
+    return subject, _parts(_marked(letter.text, template, everybody, blanks), begun=_blank_count(subject))
+
+
+def _parts(marked: str, *, begun: int) -> list[Part]:
+    """Words and blanks by turns, as the marks cut them; a greeting's name was blanked first, wherever it stands."""
+    pieces = re.split(r"\x00([a-z]*)\x00", marked)
+    greeted = pieces[1::2].count("")
+    parts, number = [], begun + greeted
+    for place, piece in enumerate(pieces):
+        if not place % 2:
+            parts += [Part(piece)] if piece else []
+        elif not piece:
+            parts.append(Part("name", begun))
+        else:
+            parts.append(Part(piece, number))
+            number += 1
+    return parts
+
+
+def _blank_count(parts: Sequence[Part]) -> int:
+    return sum(part.blank is not None for part in parts)
+
+
 def is_odd(address: str) -> bool:
     """Whether the address holds letters that could pass for others: it is alike to none but itself."""
     _, _, host = address.rpartition("@")
@@ -135,6 +171,10 @@ def _template(everybody: Sequence[str]) -> re.Pattern[str]:
 
 
 def _blanked(text: str, template: re.Pattern[str], everybody: Sequence[str], blanks: list[str]) -> str:
+    return " ".join(_marked(text, template, everybody, blanks).split())
+
+
+def _marked(text: str, template: re.Pattern[str], everybody: Sequence[str], blanks: list[str]) -> str:
     known = {address.casefold() for address in everybody}
 
     def blank(found: re.Match[str]) -> str:
@@ -149,7 +189,7 @@ def _blanked(text: str, template: re.Pattern[str], everybody: Sequence[str], bla
     if greeting:
         blanks.append(greeting[2])
         text = f"{greeting[1]}\x00\x00{text[greeting.end() :]}"
-    return " ".join(template.sub(blank, text).split())
+    return template.sub(blank, text)
 
 
 def _padded(blanks: Mapping[Id, Sequence[str]]) -> Iterator[Sequence[str]]:

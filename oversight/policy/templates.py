@@ -1,4 +1,6 @@
-"""Rules to begin with: whoever copies one sets what it asks for, and looks at its back-test."""
+"""Rules to begin with: whoever copies one sets what it asks for, and looks at its back-test.
+
+Those that hold or refuse are classes that never graduate: no mode, track record or code lifts them."""
 
 from __future__ import annotations
 
@@ -79,11 +81,26 @@ TEMPLATES: tuple[Template, ...] = (
     ),
     Template(
         _rule("promises", "Promises", "hold", {"kind": "words", "list": "promises"}, risk="medium"),
-        "Words that bind: guarantees, refunds, liability. Add your own with `words`.",
+        "Words that bind: guarantees, refunds, liability. Add words of your own beside the list.",
     ),
     Template(
         _rule("regulated", "Regulated words", "hold", {"kind": "words", "list": "regulated"}, risk="medium"),
         "Words of finance, medicine and law that someone qualified should read.",
+    ),
+    Template(
+        _rule(
+            "bank-details",
+            "New bank details",
+            "hold",
+            {
+                "kind": "words",
+                "words": ["new bank details", "our bank details have changed", "new account number", "change of bank"],
+            },
+            lane="money",
+            people=2,
+            risk="high",
+        ),
+        "Whoever says that money goes to another account from now on is looked at by two people, at every rung.",
     ),
     Template(
         _rule(
@@ -92,7 +109,7 @@ TEMPLATES: tuple[Template, ...] = (
             "refuse",
             {"kind": "secrets", "kinds": ["api_key", "private_key", "password"]},
         ),
-        "Keys and passwords never leave. Use `hold` where a person may let one through.",
+        "Keys and passwords never leave. Let it hold instead where a person may let one through.",
     ),
     Template(
         _rule(

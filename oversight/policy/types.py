@@ -141,6 +141,9 @@ class Facts:
     redirected: tuple[str, ...] | None = None
     # The From of the mail that is answered, proven by DMARC: None where nothing is answered.
     is_parent_authenticated: bool | None = None
+    # Of a reply: what this mailbox sent in its thread within the last hour, this one included, and how much may be.
+    thread_sends_hour: int | None = None
+    thread_sends_most: int | None = None
     amounts: tuple[Amount, ...] | None = None
     links: tuple[Link, ...] | None = None
     secrets: tuple[Secret, ...] | None = None

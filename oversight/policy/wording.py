@@ -47,6 +47,7 @@ _FIXES = {
     "recipients": "Write to fewer at a time.",
 }
 _ASK = "Ask a human of the account."
+_WAIT = "Wait for the decision"
 
 
 def text_of(kind: str, outcome: Outcome) -> str:
@@ -57,5 +58,7 @@ def fix_of(kind: str, outcome: Outcome) -> str:
     """What the author may do: nothing needs to be done about what passes, and what is held may just be waited for."""
     if outcome == Outcome.ALLOW:
         return ""
-    fix = _FIXES.get(kind, _ASK)
-    return fix if outcome == Outcome.REFUSE else f"Wait for the decision. Or cancel it: {fix[0].lower()}{fix[1:]}"
+    fix = _FIXES.get(kind)
+    if outcome == Outcome.REFUSE:
+        return fix or _ASK
+    return f"{_WAIT}, or cancel the message and send a changed one. {fix}" if fix else f"{_WAIT}. {_ASK}"

@@ -187,6 +187,12 @@ def visible(text: object) -> SafeString:
 
 
 @register.filter
+def plain(text: object) -> str:
+    """Untrusted text where no mark can stand (an option): every turning or invisible character by its name."""
+    return _INVISIBLE.sub(lambda found: f"[{_name(found.group())}]", str(text or ""))
+
+
+@register.filter
 def visible_lines(text: object) -> SafeString:
     """Untrusted text of several lines: line ends and tabs stay, what else is invisible becomes a mark."""
     plain = escape(str(text or "").replace("\r\n", "\n"))
@@ -201,10 +207,10 @@ def initials(name: str) -> str:
 
 
 @register.filter
-def tally(number: int) -> str:
-    """A count with separators; beyond MOST_COUNTED only that it is more."""
-    shown = formats.number_format(min(number, MOST_COUNTED), use_l10n=True, force_grouping=True)
-    return f"{shown}+" if number > MOST_COUNTED else shown
+def tally(number: int, most: int = MOST_COUNTED) -> str:
+    """A count with separators; beyond `most` only that it is more."""
+    shown = formats.number_format(min(number, most), use_l10n=True, force_grouping=True)
+    return f"{shown}+" if number > most else shown
 
 
 def words(value: datetime, now: datetime) -> str:
@@ -242,6 +248,8 @@ def _now(context: Context) -> datetime:
 
 
 def _mark(found: re.Match[str]) -> str:
-    character = found.group()
-    name = HIDDEN_CHARACTERS.get(character) or f"U+{ord(character):04X}"
-    return format_html('<span class="mark">{}</span>', name)
+    return format_html('<span class="mark">{}</span>', _name(found.group()))
+
+
+def _name(character: str) -> str:
+    return HIDDEN_CHARACTERS.get(character) or f"U+{ord(character):04X}"

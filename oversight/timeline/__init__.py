@@ -14,7 +14,7 @@ from mailboxes.principals import Principal
 from messaging.lifecycle import FINAL
 from messaging.models import Direction, Message, Status
 
-from . import afterwards, evidence, receiving, sending
+from . import afterwards, evidence, receiving, sending, standstill
 from .evidence import Evidence
 from .steps import REPEATED, Actor, Kind, Step, Timeline
 
@@ -52,6 +52,8 @@ def _own(message: Message, found: Evidence, actor: Principal) -> Iterator[Step]:
         yield from sending.decided(found, is_member=is_member)
         yield from sending.reopened(found)
         yield from sending.resubmitted(found)
+    if message.direction == Direction.OUTBOUND:
+        yield from standstill.held_back(message, found)
     yield from sending.tried(found)
     yield from sending.ended(message, found)
     yield from afterwards.reported(found)

@@ -55,7 +55,7 @@ UNION ALL
 FROM opened)
 UNION ALL
 (SELECT 'decision', d.decided_at, d.version, jsonb_build_object(
-    'review_id', d.review_id, 'kind', d.kind, 'reason', d.reason, 'note', d.note, 'door', d.door,
+    'id', d.id, 'review_id', d.review_id, 'kind', d.kind, 'reason', d.reason, 'note', d.note, 'door', d.door,
     'fields', (SELECT jsonb_agg(e.field ORDER BY e.field) FROM oversight_edit e WHERE e.decision_id = d.id),
     'is_newest', d.version = opened.version - 1, 'name', coalesce(nullif(u.name, ''), u.email))::text
 FROM opened JOIN oversight_decision d ON d.review_id = opened.id
@@ -67,6 +67,13 @@ UNION ALL
     'outcome', t.outcome, 'code', t.code, 'text', t.text)::text
 FROM messaging_recipient r JOIN messaging_attempt t ON t.recipient_id = r.id
 WHERE r.message_id = %(message)s ORDER BY 2 DESC, t.number DESC LIMIT %(most)s)
+UNION ALL
+(SELECT 'stop', s.stopped_at, 0, jsonb_build_object('scope', s.scope, 'resumed_at', s.resumed_at)::text
+FROM messaging_message m JOIN mailboxes_stop s
+    ON s.account_id = m.account_id AND s.subject_id IN (m.account_id, m.mailbox_id, m.agent_id, m.key_id)
+    OR s.scope = 'everything'
+WHERE m.id = %(message)s AND %(is_sent)s AND (s.resumed_at IS NULL OR s.resumed_at >= m.created_at)
+ORDER BY s.stopped_at DESC LIMIT %(most)s)
 UNION ALL
 (SELECT 'suppression', created_at, 0, jsonb_build_object('id', id, 'key', key, 'reason', reason)::text
 FROM messaging_suppression WHERE account_id = %(account)s AND created_at IN (

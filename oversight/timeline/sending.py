@@ -24,6 +24,7 @@ DECIDED = {
     DecisionKind.REQUEST_CHANGES: ("returned", "Given back to be changed"),
     DecisionKind.UNDO: ("undone", "Approval taken back"),
 }
+BY_ONE = "; it waits for another person"
 # By the next mail server's answer, and by ourselves before there was one: our codes are words, its codes are numbers.
 TRIED = {
     "sent": "Taken by the mail server for {to}",
@@ -121,9 +122,11 @@ def judged(message: Message, evidence: Evidence, *, is_member: bool) -> Iterator
 
 def decided(evidence: Evidence, *, is_member: bool) -> Iterator[Step]:
     """What people decided. An agent reads the note of the decision that stands, as on the review."""
+    partial = {fact.said["data"].get("decision_id") for fact in evidence.events("review.approved_by_one")}
     for fact in evidence.of("decision"):
         said = fact.said
         action, text = DECIDED[DecisionKind(said["kind"])]
+        text += BY_ONE if said["id"] in partial else ""
         reason = decisions.REJECT_REASONS.get(said["reason"], said["reason"])
         note = said["note"] if is_member or said["is_newest"] else ""
         fields = said["fields"] or []

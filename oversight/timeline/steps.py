@@ -22,6 +22,7 @@ class Kind(StrEnum):
     RELEASED = "released"
     TOLD = "told"
     REVIEW = "review"
+    STOP = "stop"
     ATTEMPT = "attempt"
     OUTCOME = "outcome"
     FEEDBACK = "feedback"
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 RANK = {kind: place for place, kind in enumerate(Kind)}
 # Of these a message may have any number; of the others a handful.
-REPEATED = frozenset({Kind.REVIEW, Kind.ATTEMPT, Kind.FEEDBACK, Kind.SUPPRESSION, Kind.WEBHOOK})
+REPEATED = frozenset({Kind.REVIEW, Kind.STOP, Kind.ATTEMPT, Kind.FEEDBACK, Kind.SUPPRESSION, Kind.WEBHOOK})
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,18 +59,26 @@
     if (time.dataset.refresh) setTimeout(() => refetch(time.dataset.refresh), 800);
   }
 
-  function refetch(selector, url = location.pathname + location.search) {
+  // With the form of the mail that stands here: a bar for another one offers no decision.
+  function here() {
+    const revision = $("#mail")?.dataset.revision;
+    const query = new URLSearchParams(location.search);
+    if (revision) query.set("seen", revision);
+    return location.pathname + (query.size ? `?${query}` : "");
+  }
+
+  function refetch(selector, url = here()) {
     if (!$(selector)) return Promise.resolve();
     return htmx.ajax("GET", url, { source: "#main", target: selector, select: selector, swap: "outerHTML" });
   }
 
   // --- Focus: what had it may vanish in a swap; the next row, the outcome or the heading gets it.
   let heirs = null;
-  let typed = "";
+  let typed = {};
   const rowLink = (row) => $("[data-key='o'], a, button", row);
 
   document.addEventListener("htmx:before:swap", () => {
-    typed = $$(".decision [data-keep]").map((field) => field.value).find(Boolean) || typed;
+    for (const field of $$(".decision [data-keep]")) if (field.value) typed[field.name] = field.value;
     const active = document.activeElement;
     if (!active || active === document.body) { heirs = null; return; }
     const row = active.closest("[data-row]");
@@ -83,10 +91,10 @@
 
   function repairFocus() {
     const conflict = $("[data-conflict]");
-    if (conflict && conflict !== announced) { announced = conflict; conflict.focus({ preventScroll: true }); return; }
+    if (conflict && conflict !== announced) { announced = conflict; conflict.focus({ preventScroll: Boolean(conflict.closest(".decision")) }); return; }
     if (!heirs || (document.activeElement && document.activeElement !== document.body)) return;
     const row = heirs.map((id) => document.getElementById(id)).find((found) => found?.matches("[data-row]:not([data-tombstone])"));
-    const heir = $("[autofocus]") || (row && rowLink(row)) || $("[data-outcome]") || $("h1");
+    const heir = $("[autofocus]") || $("[aria-invalid='true']") || (row && rowLink(row)) || $("[data-outcome]") || $("h1");
     heirs = null;
     heir?.focus({ preventScroll: Boolean(heir.closest(".decision")) });
   }
@@ -95,11 +103,12 @@
 
   // What somebody was typing outlives the bar it was typed in.
   function keepTyped() {
-    const field = $(".decision [data-keep]");
+    const fields = $$(".decision [data-keep]");
     const kept = $(".decision [data-kept]");
-    if (!typed || $(".decision .note .kept")) return;
-    if (field) { if (!field.value) field.value = typed; }
-    else if (kept) { show($("span", kept), typed); kept.hidden = false; }
+    const texts = Object.values(typed);
+    if (!texts.length || $(".decision .note .kept")) return;
+    for (const field of fields) if (!field.value && typed[field.name]) field.value = typed[field.name];
+    if (!fields.length && kept) { show($("span", kept), texts.join("\n")); kept.hidden = false; }
   }
 
   // --- Requests that fail: nothing is pretended, the form can be sent again.
@@ -155,7 +164,8 @@
     const kept = JSON.parse(sessionStorage.getItem(keepName()) || "{}");
     sessionStorage.removeItem(keepName());
     for (const field of $$("[data-keep]")) {
-      if (!kept[field.name] || field.value) continue;
+      // A form that begins with the message goes on where it was left, on the version that it was typed on.
+      if (!kept[field.name] || (field.value && field.dataset.keep !== "over")) continue;
       field.value = kept[field.name];
       field.closest("details")?.setAttribute("open", "");
     }
@@ -186,13 +196,14 @@
   // Parts with forms are never sent by the socket: the page fetches its own, all in one request.
   function renew(ids) {
     const parts = ids.filter((id) => document.getElementById(id)).map((id) => `#${id}:outerHTML`);
-    if (parts.length) htmx.ajax("GET", location.pathname + location.search, { source: "#main", target: "#main", swap: "none", selectOOB: parts.join(",") });
+    if (parts.length) htmx.ajax("GET", here(), { source: "#main", target: "#main", swap: "none", selectOOB: parts.join(",") });
   }
 
   const inFigures = (count) => count > 999 ? "999+" : String(count);
   function showPending(count) {
     const text = inFigures(count);
-    for (const place of $$(".pending-count")) show(place, count || place.closest("h1, .filterbar") ? text : "");
+    // The tab of the queue counts further than a page is told.
+    for (const place of $$(".pending-count")) if (count <= 999 || !place.closest(".filterbar")) show(place, count || place.closest("h1, .filterbar") ? text : "");
     if ($("#queue")) document.title = (count ? `(${text}) ` : "") + document.title.replace(/^\([^)]*\) /, "");
   }
 
@@ -273,7 +284,7 @@
     const isDecision = control.matches("[data-decision], [data-level='all']");
     if (isDecision && root.dataset.keys !== "all") return false;
     const frame = $("[data-preview]");
-    return !(control.matches("[data-needs-preview]") && !(frame?.dataset.loaded || (frame === null && $("#mail .mail-plain, #mail .headers-table"))));
+    return !(control.matches("[data-needs-preview]") && !(frame?.dataset.loaded || (frame === null && $("#mail .mail-plain, #mail .headers-table, #mail .diff"))));
   }
 
   document.addEventListener("keydown", (event) => {
@@ -297,6 +308,26 @@
     if (hadFocus) $("summary", details).focus();
   }
 
+  // --- Ticked rows: how many, and a whole page at once. They outlive a list that is fetched anew.
+  const boxes = () => $$("input[form='many']");
+  let ticked = new Set();
+  function countTicked() {
+    const place = $(".bulk-count[data-many]");
+    if (!place) return;
+    const count = boxes().filter((box) => box.checked).length;
+    show(place, count === 1 ? place.dataset.one : place.dataset.many.replace("{n}", count));
+  }
+  document.addEventListener("htmx:before:swap", () => { ticked = new Set(boxes().filter((box) => box.checked).map((box) => box.value)); });
+  document.addEventListener("htmx:after:swap", () => { for (const box of boxes()) box.checked ||= ticked.has(box.value); countTicked(); });
+  document.addEventListener("change", (event) => { if (event.target.matches("input[form='many']")) countTicked(); });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-choose-page]")) return;
+    event.preventDefault();
+    const isAll = boxes().every((box) => box.checked);
+    for (const box of boxes()) box.checked = !isAll;
+    countTicked();
+  });
+
   // --- Small controls.
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
@@ -317,7 +348,12 @@
     if (event.target.name === "keys") { localStorage.setItem("gatepost.keys", event.target.value); paintKeys(); }
   });
   document.addEventListener("toggle", (event) => {
-    if (event.target.open && event.target.closest(".decision")) $("input[type='radio']", event.target)?.focus();
+    const opened = event.target;
+    if (!opened.open || !opened.closest(".decision")) return;
+    for (const other of $$(".decision details[open]")) if (other !== opened) other.open = false;
+    // It is told late where much is going on: who is in a field of it already stays there.
+    const isInside = document.activeElement.matches("input, textarea") && opened.contains(document.activeElement);
+    if (!isInside) $("input[type='radio'], .btn:not(summary)", opened)?.focus();
   }, true);
   document.addEventListener("load", (event) => {
     if (event.target.matches?.("[data-preview]")) event.target.dataset.loaded = "yes";
@@ -332,6 +368,7 @@
     document.cookie = `gatepost_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
     paintKeys();
     restoreKept();
+    countTicked();
     tick();
     setInterval(tick, 1000);
     if (!$("[autofocus]") && !location.hash) $("[data-arrive]")?.focus({ preventScroll: true });

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from mailboxes import clock, stops
 from mailboxes.api.openapi import document
 from mailboxes.models import ApiKey, StopScope
+from mailboxes.modes import OversightMode
 from messaging.recipients import suppressions
-from oversight import bulk
+from oversight import backtest, bulk, trust
 from oversight.bulk import Named
 from tests import builders, domain_zone, files
 from tests.builders import Tenant
@@ -48,8 +51,15 @@ class Scene:
     ids: Mapping[str, object]
 
 
-@pytest.fixture
-def scene() -> Scene:
+@pytest.fixture(scope="module")
+def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Scene]:
+    """Made once: each test runs in a savepoint of this transaction."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield made()
+        transaction.set_rollback(True)
+
+
+def made() -> Scene:
     alice, charlie = builders.tenant("alice"), builders.tenant("charlie")
     review = builders.held(alice)
     builders.held(charlie)
@@ -58,9 +68,11 @@ def scene() -> Scene:
     asked = [Named(review.pk, 1)]
     batch = bulk.reject(asked, reviewer=builders.reviewer(alice.owner), reason="tone", now=clock.now())
     ids = {
+        "suggestion": builders.suggested(alice).pk,
         "group": review.fingerprint,
         "batch": batch.pk,
         "dead_letter": builders.dead_letter(alice).pk,
+        "agent": alice.agent.pk,
         "mailbox": alice.mailbox.pk,
         "message": review.message_id,
         "thread": review.message.thread_id,
@@ -68,10 +80,13 @@ def scene() -> Scene:
         "key": ApiKey.objects.get(agent=alice.agent).pk,
         "attachment": files.upload(alice).pk,
         "domain": domain_zone.add(alice.account).pk,
+        "permit": _permit(alice),
         "decide_key": ApiKey.objects.get(member=alice.owner).pk,
         "webhook": webhook.pk,
         "delivery": builders.webhook_delivery(webhook).pk,
-        "version": builders.rules(alice, mailbox=alice.mailbox).number,
+        "version": builders.rules(alice, builders.rule(), mailbox=alice.mailbox).number,
+        "rule": "always",
+        "back_test": backtest.ask(alice.owner_actor, alice.mailbox.pk, 1, days=None, now=clock.now()).pk,
         "stop": _stop(alice),
         "suppression": suppressions.add_by_hand(alice.agent_actor, "gone@friends.example", now=clock.now()).pk,
     }
@@ -82,6 +97,11 @@ def _stop(owner: Tenant) -> object:
     made = stops.stop(owner.owner, scope=StopScope.AGENT, subject_id=owner.agent.pk, now=clock.now())
     assert made is not None
     return made.pk
+
+
+def _permit(owner: Tenant) -> object:
+    mode = OversightMode.MONITORED
+    return trust.request_upgrade(owner.agent_actor, owner.mailbox.pk, mode, now=clock.now()).pk
 
 
 def ask(client: Client, route: str, address: Address, ids: Callable[[str], object], **headers: str) -> HttpResponseBase:

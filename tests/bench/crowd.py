@@ -12,7 +12,7 @@ from config.owner import as_owner
 from mailboxes import clock, mailbox
 from mailboxes.mailbox import NewMailbox
 from mailboxes.models import Event, EventCounter, Mailbox
-from messaging.models import Message, Recipient, Revision, Thread
+from messaging.models import Message, Recipient, Revision, Status, Thread
 from messaging.outbound import dispatch
 from oversight import decisions
 from oversight.models import Review
@@ -72,9 +72,13 @@ def _begin(name: str, rows: int) -> Crowd:
 def _sent(alice: Tenant) -> Review:
     review = builders.held(alice, subject="Approved")
     decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=None, now=clock.now())
+    builders.release()
     Recipient.objects.filter(message=review.message_id).update(next_at=clock.now())
     dispatch.drain()
-    return Review.objects.select_related("message").get(pk=review.pk)
+    sent = Review.objects.select_related("message").get(pk=review.pk)
+    if sent.message.status != Status.SENT:
+        raise AssertionError(f"what was approved is {sent.message.status}")
+    return sent
 
 
 def _multiply(crowd: Crowd) -> None:

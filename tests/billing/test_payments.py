@@ -15,11 +15,11 @@ from billing.models import Checkout, CheckoutState, Ending, StripeEvent, Subscri
 from mailboxes import clock, departure
 from mailboxes.errors import Conflict
 from mailboxes.models import Event
-from messaging.models import Message
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 from tests.fakes.stripe import FakeStripe, event, signature
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -220,7 +220,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_it_is_the_same_session(
     stripe.books.mood = "well"
     assert ask(alice).status == 200
     assert Checkout.objects.get().session_id == stripe.only_session()["id"]
-    assert Message.objects.filter(subject__startswith="Upgrade").count() == 1
+    assert mails_to(alice.owner.user.email, subject__startswith="Upgrade").count() == 1
 
 
 def test_a_sweep_asks_again_where_nobody_else_does(alice: Tenant, stripe: FakeStripe) -> None:
@@ -229,7 +229,7 @@ def test_a_sweep_asks_again_where_nobody_else_does(alice: Tenant, stripe: FakeSt
     stripe.books.mood = "well"
     look(later=timedelta(minutes=3))
     assert Checkout.objects.get().session_id == stripe.only_session()["id"]
-    assert Message.objects.filter(subject__startswith="Upgrade").count() == 1
+    assert mails_to(alice.owner.user.email, later=timedelta(minutes=3), subject__startswith="Upgrade").count() == 1
 
 
 def test_a_refusal_of_stripes_is_final_for_that_row_and_the_next_call_takes_another(

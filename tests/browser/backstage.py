@@ -20,10 +20,12 @@ from mailboxes.models import Account, Mailbox, Member, Role, User
 from mailboxes.modes import OversightMode
 from messaging.models import Captured, Message
 from messaging.outbound import dispatch
-from oversight import decisions, releases, reviews
-from oversight.models import Decision, Review
+from oversight import back_test_runs, backtest, decisions, releases, reviews, rule_sets, trust
+from oversight.models import Decision, Permit, Review, RuleSetVersion
 from tests import builders
+from tests.api_client import Api
 from tests.browser.server import Server
+from tests.oversight.leave import asks_first, call
 
 T = TypeVar("T")
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -86,6 +88,38 @@ class Backstage:
 
     def end_session(self, key: str) -> None:
         self.do(lambda: import_module(settings.SESSION_ENGINE).SessionStore(key).delete())
+
+    def asks_leave(self, alice: builders.Tenant) -> Permit:
+        """The agent asks for a freer mode of its mailbox, and for a webhook that needs leave as well."""
+
+        def ask() -> Permit:
+            asks_first(alice)
+            call(Api(alice.key_text))
+            now, mode = clock.now(), OversightMode.MONITORED
+            return trust.request_upgrade(alice.agent_actor, alice.mailbox.pk, mode, now=now)
+
+        return self.do(ask)
+
+    def promote(self, member: Member) -> None:
+        """Let them manage the account, its rules among it."""
+        self.do(lambda: Member.objects.filter(pk=member.pk).update(role=Role.ADMIN))
+
+    # Rules
+    def rules(self, alice: builders.Tenant, *given: dict[str, Any], is_live: bool = True) -> RuleSetVersion:
+        return self.do(lambda: builders.rules(alice, *given, is_live=is_live))
+
+    def back_test(self, alice: builders.Tenant, number: int) -> None:
+        """Ask for one, and make it."""
+        self.do(lambda: backtest.ask(alice.owner_actor, rule_sets.ACCOUNT, number, days=None, now=clock.now()))
+        self.do(back_test_runs.run_due)
+
+    def run_back_tests(self) -> int:
+        return self.do(back_test_runs.run_due)
+
+    def rule_names(self, alice: builders.Tenant) -> list[str]:
+        """What is in force."""
+        live = self.do(lambda: rule_sets.live_of_account(alice.account.pk))
+        return [rule.name for one in live.values() for rule in one.rules]
 
     # Mail
     def held(self, alice: builders.Tenant, **fields: Any) -> Review:

@@ -3,6 +3,7 @@
 from config.settings import _redis_url
 from config.settings_test import *  # noqa: F403
 
+WHITENOISE_AUTOREFRESH = False
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

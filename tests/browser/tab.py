@@ -41,9 +41,9 @@ class Tab:
         self.page.goto(f"{self.url}{path}")
         return self.page
 
-    def open_review(self, review: Review) -> Page:
+    def open_review(self, review: Review, query: str = "") -> Page:
         """The review page, its preview loaded."""
-        self.open(f"/review/{review.pk}/")
+        self.open(f"/review/{review.pk}/{query}")
         if self.page.locator("iframe[data-preview][data-loaded]").count() == 0:
             self.page.wait_for_selector("iframe[data-preview][data-loaded]", state="attached")
         return self.page

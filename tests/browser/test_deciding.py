@@ -257,7 +257,7 @@ def test_a_live_update_leaves_an_error_and_its_second_try_where_they_are(
     page.route("**/approve/", lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
     page.get_by_role("button", name="Approve and send").click()
     expect(page.locator("#error-bar")).to_be_visible()
-    with page.expect_response(lambda answer: answer.url.endswith(f"/review/{review.pk}/")):
+    with page.expect_response(lambda answer: answer.url.endswith(f"/review/{review.pk}/?seen=1")):
         backstage.approve(other, cast.rhea)
     expect(page.locator(".undo-item")).to_contain_text("Another")
     expect(page.locator("#error-bar")).to_be_visible()

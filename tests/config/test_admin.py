@@ -67,6 +67,7 @@ def mail() -> Message:
     reviewer = builders.reviewer(builders.member(alice.account))
     decisions.approve(first, reviewer=reviewer, version=1, now=clock.now())
     decisions.reject(second, reviewer=reviewer, version=1, reason="tone", now=clock.now())
+    builders.release()
     _leave(first.message)
     builders.called(alice)
     stops.stop(alice.owner, now=clock.now())
@@ -139,6 +140,7 @@ def test_everybody_else_is_sent_to_the_sign_in(who: str, operator: User, mail: M
 
 
 def test_no_form_changes_mail_decisions_or_events(desk: Client, mail: Message) -> None:
+    """A64."""
     for model in OURS:
         if _name(model) in WRITABLE:
             continue
@@ -155,6 +157,7 @@ def test_no_form_changes_mail_decisions_or_events(desk: Client, mail: Message) -
 
 
 def test_nothing_can_be_deleted(desk: Client, mail: Message) -> None:
+    """A64."""
     for model in OURS:
         row = model._default_manager.order_by("-pk").first()
         assert row is not None, model
@@ -165,6 +168,7 @@ def test_nothing_can_be_deleted(desk: Client, mail: Message) -> None:
 
 
 def test_a_body_is_shown_as_text_and_its_reader_stands_in_the_log(desk: Client, operator: User) -> None:
+    """A57, A64: who read what stands in the log."""
     message = builders.submit(
         builders.tenant(), body_text="<script>alert(1)</script>", body_html="<img src='https://evil.example/x.png'>"
     )

@@ -29,6 +29,7 @@ from mailboxes.archive import Archive
 from mailboxes.models import (
     Account,
     ApiKey,
+    AuditCheck,
     DkimKey,
     Erasure,
     Event,
@@ -47,7 +48,20 @@ from messaging.models import (
     StoredFile,
     WebhookAttempt,
 )
-from oversight.models import BatchItem, Copy, Decision, Edit, Evaluation, RevokedKey, RuleSet, RuleSetVersion, Viewing
+from oversight.models import (
+    BackTest,
+    BatchItem,
+    Copy,
+    Decision,
+    DueNotice,
+    Edit,
+    Evaluation,
+    RevokedKey,
+    RuleSet,
+    RuleSetVersion,
+    Suggestion,
+    Viewing,
+)
 from tests import builders
 from tests.api_client import Api
 from tests.arrivals import arrive
@@ -77,13 +91,17 @@ INSIDE: dict[type[Model], str] = {
 LEFT_OUT: dict[type[Model], str] = {
     AccountPlan: "another face of the account",
     ApiKey.mailboxes.through: "which mailboxes a scoped key reaches; the keys themselves are no use elsewhere",
+    AuditCheck: "when people last had the log looked at; the log itself is told",
     Captured: "copies of what was sent, by the sandbox",
     Erasure: "empty while there is an account",
     Copy: "which mail the humans were sent a copy of: the agents' keys fetch the archive",
+    DueNotice: "a few seconds' note of a mail that is still to be written",
     EventCounter: "the last of the events",
     RevokedKey: "a minute's note of what is still to be looked after",
     RuleSet: "what agents are judged by is for members; GET /v1/policy/rule-sets tells it to their keys",
     RuleSetVersion: "as above",
+    BackTest: "what rules that were proposed would have made of mail: for members, as the rules are",
+    Suggestion: "what people are told about an agent is not for its key; GET /v1/mailboxes/{id}/trust tells members",
     StoredFile: "how the contents of files are kept; they are told by their attachments",
 }
 
@@ -156,6 +174,7 @@ def test_the_archive_holds_no_secret() -> None:
 
 
 def test_the_archive_holds_nothing_of_anybody_else() -> None:
+    """A53, A57."""
     bob = furnished("bob", word="xylophone")
     alice = furnished("alice", word="bassoon")
     told = b"\n".join(archive_of(alice).values()).decode()

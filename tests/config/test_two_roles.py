@@ -72,6 +72,7 @@ def test_the_application_adds_to_an_append_only_table_and_reads_it(diary: str) -
 
 @pytest.mark.parametrize("change", ["UPDATE diary SET line = 'two'", "DELETE FROM diary", "TRUNCATE diary"])
 def test_the_application_can_not_change_an_append_only_table(diary: str, change: str) -> None:
+    """A63."""
     with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(change)
 

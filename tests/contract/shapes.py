@@ -258,8 +258,15 @@ RULE_SET = {
 }
 JUDGED = {"outcome": TEXT, "code": TEXT, "lane": TEXT, "people": WHOLE, "risk": TEXT}
 BACK_TEST = {
+    "id": ID,
     "version": WHOLE,
+    "state": one_of("running", "finished", "failed"),
+    "failure": TEXT,
+    "days": WHOLE,
     "since": MOMENT,
+    "askedAt": MOMENT,
+    "finishedAt": Maybe(MOMENT),
+    "total": WHOLE,
     "lookedAt": WHOLE,
     "isWhole": FLAG,
     "changed": WHOLE,
@@ -283,6 +290,21 @@ TIMELINE_STEP = {
     "data": Kind("object", lambda value: isinstance(value, dict)),
 }
 TIMELINE = {"timeline": [TIMELINE_STEP], "complete": FLAG, "hasMore": FLAG}
+
+GROUND = {"code": TEXT, "text": TEXT}
+TRUST = {
+    "mailboxId": ID,
+    "mode": TEXT,
+    "modeSince": MOMENT,
+    "floor": Maybe(TEXT),
+    "nextMode": Maybe(TEXT),
+    "missing": [GROUND],
+    "against": [GROUND],
+    "record": Maybe(ANY),
+    "suggestion": Maybe(ANY),
+    "demotions": [{"cause": TEXT, "reason": TEXT, "toMode": TEXT, "at": MOMENT}],
+    "heldAtEveryRung": Maybe(ANY),
+}
 
 THREAD = {
     "id": ID,

@@ -13,6 +13,7 @@ from django.core.cache import cache
 
 from mailboxes import clock, domains, stops
 from messaging.models import Message
+from oversight import back_test_runs
 from tests import builders, domain_zone, files
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
@@ -52,6 +53,7 @@ from .shapes import (
     TEXT,
     THREAD,
     TIMELINE,
+    TRUST,
     VERIFICATION,
     WEBHOOK,
     WEBHOOK_DELIVERY,
@@ -158,6 +160,13 @@ def resubmit(scene: Scene) -> Answer:
     give_back(scene)
     asked = {"to": ["kim@friends.example"], "subject": "Anew", "bodyText": "It is 5 EUR."}
     return scene.api.post(f"{scene.sent}/resubmit", asked)
+
+
+def back_test(scene: Scene) -> Answer:
+    owner = scene.with_rules()
+    asked = owner.post(f"{RULES}/versions/2/back-tests")
+    back_test_runs.run_due()
+    return owner.get(f"{RULES}/versions/2/back-tests/{asked.json['backTest']['id']}")
 
 
 def roll_back(scene: Scene) -> Answer:
@@ -435,6 +444,7 @@ OPERATIONS = [
         202,
         {"status": TEXT, "mailboxId": ID, "targetMode": TEXT, "triesLeft": WHOLE, "expiresAt": MOMENT},
     ),
+    Operation("getMailboxTrust", lambda scene: scene.api.get(f"{scene.box}/trust"), 200, {"trust": TRUST}),
     Operation("upgradeMailbox", upgrade, 200, {"status": TEXT, "mailboxId": ID, "mode": TEXT}),
     Operation(
         "evaluatePolicy",
@@ -469,10 +479,11 @@ OPERATIONS = [
     ),
     Operation(
         "backTestRules",
-        lambda scene: scene.with_rules().post(f"{RULES}/versions/2/back-test", {"days": 7}),
-        200,
+        lambda scene: scene.with_rules().post(f"{RULES}/versions/2/back-tests", {"days": 7}),
+        202,
         {"backTest": BACK_TEST},
     ),
+    Operation("getBackTest", back_test, 200, {"backTest": BACK_TEST}),
     Operation(
         "publishRules",
         lambda scene: scene.with_rules().post(f"{RULES}/versions/2/publish", {"live": 1}),

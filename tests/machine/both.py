@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, cast
 from uuid import UUID
@@ -12,10 +12,8 @@ from hypothesis import note
 
 from mailboxes.errors import Problem
 from messaging.models import Message as RealMessage
-from oversight.models import Review as RealReview
 
-from . import things
-from .acts import BEGINNING, MODES
+from . import acts, things
 from .model import Model, Refused
 from .world import Cast, World
 
@@ -25,16 +23,18 @@ G = TypeVar("G")
 
 @dataclass(eq=False)
 class Mail:
-    """A message as the model and as the product know it."""
+    """A message as the model and as the product know it. `reviews` are the product's, oldest first."""
 
     number: int
     promised: things.Message
     real: RealMessage
-    review: RealReview | None
-    addresses: dict[UUID, str]
+    reviews: list[UUID] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"mail {self.number}"
+
+    def copy(self, address: str) -> things.Copy:
+        return next(copy for copy in self.promised.copies if copy.address == address)
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,24 @@ class Refusal:
 
 
 class Both:
-    """The model, the product, and the mails that they share."""
+    """The model, the product, and the mails and batches that they share."""
 
     def __init__(self, cast: Cast) -> None:
-        self.model = Model(BEGINNING, MODES)
-        self.world = World(cast, BEGINNING)
+        self.model = Model(acts.BEGINNING, acts.boxes())
+        self.world = World(cast, acts.BEGINNING)
         self.mails: list[Mail] = []
+        self.batches: list[tuple[things.Batch, UUID]] = []
 
     def let_pass(self, time: timedelta) -> None:
         if time:
             self.model.now += time
             self.world.set_clock(self.model.now)
+
+    def review_of(self, mail: Mail) -> UUID:
+        """The product's newest review of the mail."""
+        if len(mail.reviews) < mail.promised.reviews_count:
+            mail.reviews = self.world.reviews_of(mail.real)
+        return mail.reviews[-1]
 
     def same(self, told: str, promised: Callable[[], P], given: Callable[[], G]) -> tuple[P, G] | None:
         """Both results; None where both refused. They must refuse with one code, or answer alike."""

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import note
 
-from . import things, workers
-from .both import Both
-from .people import People
+from messaging.outbound.mail import Mail as RealMail
+
+from . import outside, things, workers
+from .both import Both, Mail
+from .people import People, fits
+from .reviewers import Reviewers
 
 BODILESS = ("deferred", "failed")
 
@@ -28,24 +31,25 @@ class Hand:
 class Crew:
     """Ada and Bo, who work at once, and die."""
 
-    def __init__(self, both: Both, people: People) -> None:
+    def __init__(self, both: Both, people: People, reviewers: Reviewers) -> None:
         self._both, self._model, self._world, self._people = both, both.model, both.world, people
+        self._reviewers = reviewers
         self._hands = {name: Hand(name) for name in ("Ada", "Bo")}
 
     def claim(self, worker: str, limit: int) -> None:
         """Nothing due: somebody gives cause, or time passes until something is."""
         if not self._model.leaving():
-            self._people.give_cause()
+            self._give_cause()
             self.release_in_time()
         self._both.let_pass(self._model.next_due() - self._model.now)
         hand, due = self._hands[worker], self._model.due()
         claimed = hand.real.claim(limit=limit, now=self._model.now)
         assert len(claimed) == min(limit, len(due)), f"{len(due)} are due, {len(claimed)} were claimed"
         for one in claimed:
-            mail = next(mail for mail in self._both.mails if one.recipient_id in mail.addresses)
-            [copy] = [copy for copy in mail.promised.copies if copy.address == mail.addresses[one.recipient_id]]
+            mail = self._mail_of(one)
+            copy = mail.copy(one.address)
             assert copy in due, f"{copy.address} of {mail} is not due"
-            self._model.claim(hand.promised, copy)
+            self._model.claim(hand.promised, mail.promised, copy)
         note(f"    {hand} claims {len(claimed)} of {len(due)}")
 
     def mark(self, worker: str) -> None:
@@ -67,6 +71,24 @@ class Crew:
             self.mark(worker)
         if hand.promised.in_hand or (kind in BODILESS and hand.promised.waiting and self._look(hand)):
             self._hear(hand, kind)
+
+    def send(self, worker: str) -> None:
+        """The next mail leaves by wire, and the relay's copy is compared with what people, or the policy, let leave."""
+        hand = self._hands[worker]
+        if hand.promised.in_hand or not hand.promised.waiting:
+            return self.mark(worker)
+        self.write(worker)  # or a stop would be seen a step earlier than by the mark
+        mail = self._mail_of(hand.real.waiting[0])
+        self._both.same(
+            f"{hand} sends {hand.promised.waiting[0]}",
+            lambda: self._model.send(hand.promised),
+            lambda: hand.real.send(now=self._model.now),
+        )
+        if hand.promised.heard and hand.promised.heard[-1][1] == "sent":
+            if mail.promised.review:
+                self._both.review_of(mail)
+            outside.check(self._world.cast.relay, mail)
+        return None
 
     def write(self, worker: str) -> None:
         """The worker writes down all that it has heard."""
@@ -112,13 +134,30 @@ class Crew:
         self.sweep("release")
 
     def sweep(self, what: str) -> None:
+        if what == "run_batches":
+            return self._reviewers.run_batches()
+        deciding = self._people.deciding
         given = {
             "reap": lambda: workers.reap(now=self._model.now),
-            "expire": self._world.expire,
-            "release": self._world.release,
-            "cancel_departed": self._world.cancel_departed,
+            "cancel_departed": self._people.mailing.cancel_departed,
+            "settle": self._people.mailing.settle,
+            "expire": deciding.expire,
+            "expire_returned": deciding.expire_returned,
+            "release": deciding.release,
         }
         self._both.same(f"the sweep does {what}", getattr(self._model, what), given[what])
+        return None
+
+    def _give_cause(self) -> None:
+        """What is held is approved, or else an agent sends."""
+        if any(fits("approve", mail.promised) for mail in self._both.mails):
+            self._reviewers.decide("approve", 0, "where it fits", "the present version", "rhea")
+        else:
+            self._people.give_cause()
+
+    def _mail_of(self, claimed: RealMail) -> Mail:
+        message = self._world.message_of(claimed.recipient_id)
+        return next(mail for mail in self._both.mails if mail.real.pk == message)
 
     def _look(self, hand: Hand) -> bool:
         """Whether the next mail may still leave, as far as the worker knows."""

@@ -49,6 +49,15 @@ class Worker:
         self.in_hand = self.waiting.popleft()
         return "data"
 
+    def send(self, *, now: datetime) -> str:
+        """The next mail by wire, as a worker does it: what the relay, or whoever stopped it, made of it."""
+        mail = self.waiting[0]
+        outcome = delivery.attempt(mail, now=now, answers=self._answers)
+        if outcome.kind is not OutcomeKind.SENT:
+            return self._halted(outcome)
+        self._answers.add(self.waiting.popleft(), outcome)
+        return outcome.kind.value
+
     def hear(self, kind: str) -> None:
         mail, self.in_hand = self.in_hand or self.waiting.popleft(), None
         self._answers.add(mail, Outcome(OutcomeKind(kind), "250", "So it is."))

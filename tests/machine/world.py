@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection, transaction
 
 from config.owner import as_owner
-from mailboxes import clock, mailbox, statements, stops
-from mailboxes.models import Mailbox, Member, Role
+from mailboxes import clock, keys, mailbox, statements
+from mailboxes.models import ApiKey, Mailbox, Member, Role
 from mailboxes.modes import OversightMode
-from messaging import return_paths
-from messaging.inbound import feedback
-from messaging.mime.types import Report, ReportKind
-from messaging.models import Message, Recipient, SuppressionReason
-from messaging.recipients import suppressions
-from oversight import decisions, departures, releases, reviews, submission
+from mailboxes.principals import Principal
+from messaging.models import Message, Recipient
 from oversight.models import Review
 from tests import builders
 from tests.builders import Tenant
+from tests.fakes.sink import Sink
 
 from . import checks, workers
-
-REPORTS = {
-    "sent": (ReportKind.DELAY, "4.4.1"),
-    "delivered": (ReportKind.DELIVERED, "2.0.0"),
-    "bounced": (ReportKind.BOUNCE, "5.1.1"),
-    "complained": (ReportKind.COMPLAINT, ""),
-}
+from .things import Box
 
 # Named before pg_catalog in the search path, so that the product asks these for the time, and for the last crash.
 WARP = """
@@ -58,26 +50,35 @@ def warped_database() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who acts in every example; committed once, with nothing left in the outbox."""
+    """Who acts in every example; committed once, with nothing left in the outbox. `relay` takes what goes by wire."""
 
     alice: Tenant
     boxes: list[Mailbox]
-    rhea: Member
-    viewer: Member
+    people: Mapping[str, Member]
+    agents: Mapping[str, Principal]
+    relay: Sink
+
+    def key(self, name: str) -> ApiKey:
+        key = self.agents[name].key
+        assert key is not None
+        return key
 
 
-def make_cast(modes: list[str]) -> Cast:
+def make_cast(boxes: list[Box], relay: Sink) -> Cast:
     alice = builders.tenant()
     domain = alice.mailbox.domain
-    boxes = [
-        mailbox.create(alice.account, mailbox.NewMailbox(f"box-{number}", domain), now=clock.now())
-        for number in range(len(modes))
-    ]
-    for box, mode in zip(boxes, modes, strict=True):
-        mailbox.set_mode(box, OversightMode(mode), by="test", now=clock.now())
+    made = [mailbox.create(alice.account, mailbox.NewMailbox(box.name, domain), now=clock.now()) for box in boxes]
+    for real, box in zip(made, boxes, strict=True):
+        mailbox.set_mode(real, OversightMode(box.mode), by="test", now=clock.now())
+        if box.people:
+            builders.rules(alice, builders.rule("everything", people=box.people), mailbox=real)
+    ben = builders.agent(alice.account, "ben")
+    text = keys.create_agent_key(ben, now=clock.now())[1]
+    agents = {"first": alice.agent_actor, "second": keys.authenticate(text, now=clock.now())}
+    reviewers = {name: builders.member(alice.account, name) for name in ("rhea", "omar")}
+    people = {"owner": alice.owner, "vera": builders.member(alice.account, "vera", Role.VIEWER)} | reviewers
     _send_all()
-    viewer = builders.member(alice.account, "vera", Role.VIEWER)
-    return Cast(alice, boxes, builders.member(alice.account, "rhea"), viewer)
+    return Cast(alice, made, people, agents, relay)
 
 
 def _send_all() -> None:
@@ -95,7 +96,8 @@ class World:
     """The verbs, with names of the model for what they take. Nothing of it is ever committed."""
 
     def __init__(self, cast: Cast, now: datetime) -> None:
-        self._cast, self._now = cast, now
+        self.cast, self.now = cast, now
+        self._messages: dict[UUID, UUID] = {}
         self._transaction = transaction.atomic()
         self._transaction.__enter__()
         with connection.cursor() as cursor:
@@ -113,71 +115,22 @@ class World:
         self._transaction.__exit__(None, None, None)
 
     def set_clock(self, now: datetime) -> None:
-        self._now = now
+        self.now = now
         statements.run("SELECT set_config('warp.now', %(now)s, true)", {"now": now.isoformat()})
 
     def set_crash(self, at: datetime) -> None:
         statements.run("SELECT set_config('warp.crashed_at', %(at)s, true)", {"at": at.isoformat()})
 
-    def submit(self, box: int, mode: str | None, addresses: list[str]) -> submission.Submitted:
-        draft = builders.draft(self._cast.boxes[box], to=tuple(addresses), oversight_mode=mode)
-        return submission.submit_in_full(draft, actor=self._cast.alice.agent_actor, now=self._now)
+    def box(self, number: int) -> Mailbox:
+        return Mailbox.objects.get(pk=self.cast.boxes[number].pk)
 
-    def approve(self, review: Review, version: int, *, is_viewer: bool) -> None:
-        reviewer = self._reviewer(is_viewer)
-        decisions.approve(review, reviewer=reviewer, version=version, now=self._now)
+    def message_of(self, recipient: UUID) -> UUID:
+        """The message of one of its recipients."""
+        if recipient not in self._messages:
+            self._messages[recipient] = Recipient.objects.values_list("message_id", flat=True).get(pk=recipient)
+        return self._messages[recipient]
 
-    def reject(self, review: Review, version: int, *, is_viewer: bool) -> None:
-        reviewer = self._reviewer(is_viewer)
-        decisions.reject(review, reviewer=reviewer, version=version, reason="tone", now=self._now)
-
-    def undo(self, review: Review, version: int, *, is_viewer: bool) -> None:
-        reviewer = self._reviewer(is_viewer)
-        decisions.undo(review, reviewer=reviewer, version=version, now=self._now)
-
-    def cancel(self, message: Message) -> None:
-        submission.cancel(self._cast.alice.agent_actor, message.mailbox_id, message.pk, now=self._now)
-
-    def expire(self) -> int:
-        return reviews.expire_due(now=self._now)
-
-    def release(self) -> int:
-        return releases.release_due(now=self._now)
-
-    def cancel_departed(self) -> int:
-        return departures.cancel_due(now=self._now)
-
-    def report(self, message: Message, address: str, state: str) -> str:
-        kind, status = REPORTS[state]
-        recipient = message.recipients.get(address=address)
-        path = return_paths.return_path_of(recipient.pk, domain="agents.example", now=self._now)
-        token = path.partition("@")[0].removeprefix("b+")
-        try:
-            feedback.apply(Report(kind=kind, recipients=(address,), status=status, token=token), now=self._now)
-        except feedback.TooEarly:
-            return "too_early"
-        return "taken"
-
-    def suppress(self, address: str) -> None:
-        suppressions.add(self._cast.alice.account, address, reason=SuppressionReason.MANUAL, now=self._now)
-
-    def stop(self) -> bool:
-        return stops.stop(self._cast.rhea, reason="test", now=self._now) is not None
-
-    def resume(self) -> bool:
-        return stops.resume(self._cast.alice.owner, now=self._now) is not None
-
-    def set_mode(self, box: int, mode: str) -> None:
-        mailbox.set_mode(self._box(box), OversightMode(mode), by="test", now=self._now)
-
-    def set_status(self, box: int, status: str) -> None:
-        mailbox.change(self._box(box), status=status, now=self._now)
-
-    def delete(self, box: int) -> None:
-        mailbox.delete(self._box(box), by="test", now=self._now)
-
-    def _box(self, box: int) -> Mailbox:
-        return Mailbox.objects.get(pk=self._cast.boxes[box].pk)
-
-    def _reviewer(self, is_viewer: bool) -> decisions.Reviewer:
-        return builders.reviewer(self._cast.viewer if is_viewer else self._cast.rhea)
+    def reviews_of(self, message: Message) -> list[UUID]:
+        """Oldest first."""
+        found = Review.objects.filter(message=message).order_by("opened_at", "pk")
+        return list(found.values_list("pk", flat=True))

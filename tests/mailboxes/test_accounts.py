@@ -12,8 +12,8 @@ from mailboxes import accounts, clock
 from mailboxes.accounts import SignUp
 from mailboxes.errors import Conflict, Gone, Invalid, Problem
 from mailboxes.models import Account, Event, Member, Role, User
-from messaging.models import Message
 from tests import builders
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def test_the_owner_is_asked_to_verify_and_the_log_holds_neither_token_nor_link()
     made = sign_up()
     asked = Event.objects.get(account=made.account, kind="account.verification_requested")
     assert asked.data == f'{{"user_id":"{made.user.pk}"}}'
-    mail = Message.objects.get(to_addresses=["alice@people.example"])
+    mail = mails_to("alice@people.example").get()
     assert f"{settings.PUBLIC_URL}/verify/" in mail.body_text
 
 

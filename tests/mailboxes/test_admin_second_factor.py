@@ -10,10 +10,10 @@ from pytest_django import Settings
 
 from mailboxes import clock, second_factor
 from mailboxes.models import Event, Member, User
-from messaging.models import Message
 from tests import builders
 from tests.codes import code_of, enrol
 from tests.conftest import Clock
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +97,7 @@ def test_a_lost_second_step_is_reset_with_a_reason_that_the_person_is_told(desk:
     assert "signs in with the password alone now" in reset(desk, rhea.user, reason="Lost the phone")
     assert not is_on(rhea.user)
     assert Event.objects.filter(account=rhea.account, kind="member.mfa_reset").count() == 1
-    mail = Message.objects.get(to_addresses=[rhea.user.email], subject="Your second step was reset")
+    mail = mails_to(rhea.user.email, subject="Your second step was reset").get()
     assert "Lost the phone" in mail.body_text
 
 

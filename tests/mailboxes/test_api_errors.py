@@ -64,12 +64,14 @@ def test_every_error_has_the_same_members(api: Api) -> None:
     ids=lambda raw: repr(raw[:24]),
 )
 def test_a_hostile_body_is_a_400(api: Api, raw: bytes) -> None:
+    """A16."""
     answer = api.send("POST", "/mailboxes", raw)
     assert answer.status == 400
     assert answer.code in {"malformed_json", "duplicate_name", "unusable_text"}
 
 
 def test_a_body_over_the_limit_is_a_413(api: Api) -> None:
+    """A16."""
     answer = api.send("POST", "/mailboxes", b'{"address": "' + b"a" * body.MAX_BYTES + b'"}')
     assert (answer.status, answer.code) == (413, "body_too_large")
 
@@ -81,6 +83,7 @@ def test_another_content_type_is_a_415(api: Api, kind: str) -> None:
 
 
 def test_a_chunked_body_is_a_411(api: Api) -> None:
+    """A16."""
     response = api.client.generic(
         "POST",
         "/v1/mailboxes",

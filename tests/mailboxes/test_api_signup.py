@@ -10,9 +10,9 @@ from pytest_django import Settings
 
 from mailboxes import clock
 from mailboxes.models import Account, Event, Mailbox, User
-from messaging.models import Message
 from tests import builders
 from tests.api_client import Api
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def test_signup_gives_account_mailbox_and_a_key_that_works() -> None:
 
 def test_signup_mails_the_verification_link() -> None:
     Api().post("/signup", SIGNUP)
-    [mail] = Message.objects.filter(to_addresses=["alice@people.example"])
+    [mail] = mails_to("alice@people.example")
     assert "/verify/" in mail.body_text
 
 
@@ -143,7 +143,7 @@ def test_resend_answers_alike_for_waiting_verified_and_unknown_addresses() -> No
 def test_a_new_verification_link_works() -> None:
     owner = builders.tenant(is_verified=False).owner
     Api().post("/auth/resend-verification", {"email": owner.user.email})
-    newest = Message.objects.filter(to_addresses=[owner.user.email]).latest("created_at")
+    newest = mails_to(owner.user.email).latest("created_at")
     assert newest.created_at > clock.now() - timedelta(minutes=1)
     assert "/verify/" in newest.body_text
 

@@ -15,6 +15,7 @@ from messaging.models import Message, Suppression, SuppressionReason
 from tests import builders
 from tests.api_client import Api
 from tests.builders import Tenant
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -34,8 +35,8 @@ def desk(settings: Settings) -> str:
     return OPERATOR
 
 
-def mails_to(address: str) -> list[Message]:
-    return list(Message.objects.filter(to_addresses=[address]).order_by("created_at"))
+def written_to(address: str) -> list[Message]:
+    return list(mails_to(address).order_by("created_at"))
 
 
 class TestSupport:
@@ -48,7 +49,7 @@ class TestSupport:
             "Invoice",
             f"agent:{alice.agent.pk}",
         )
-        [mail] = mails_to(desk)
+        [mail] = written_to(desk)
         assert mail.subject == f"[billing] {alice.account.slug}: Invoice"
         assert "Where is it?\nI can't find it." in mail.body_text
         assert f"Owner: {alice.owner.user.email}\n" in mail.body_text
@@ -58,7 +59,7 @@ class TestSupport:
         alice = builders.tenant(is_verified=False)
         suspensions.suspend(alice.account, reason="spam", by="test", now=clock.now())
         assert Api(alice.key_text).post("/support", QUESTION).status == 200
-        [mail] = mails_to(desk)
+        [mail] = written_to(desk)
         assert "the account is suspended" in mail.body_text
         assert "(not verified" in mail.body_text
 
@@ -77,12 +78,12 @@ class TestSupport:
         Suppression.objects.create(account=house, address=desk, key=desk, reason=SuppressionReason.BOUNCE)
         assert Api(alice.key_text).post("/support", QUESTION).status == 200
         assert SupportTicket.objects.count() == 1
-        assert mails_to(desk) == []
+        assert written_to(desk) == []
 
     def test_shows_what_would_break_a_header_or_deceive_an_eye_as_plain_text(self, alice: Tenant, desk: str) -> None:
         asked = QUESTION | {"subject": "Hi\r\nBcc: all@friends.example", "message": "bell \x07 and <b>bold</b>"}
         assert Api(alice.key_text).post("/support", asked).status == 200
-        [mail] = mails_to(desk)
+        [mail] = written_to(desk)
         assert mail.subject.endswith(": Hi Bcc: all@friends.example")
         assert "bell  and <b>bold</b>" in mail.body_text
         assert SupportTicket.objects.get().message == asked["message"]
@@ -91,7 +92,7 @@ class TestSupport:
         api = Api(alice.key_text)
         first, again = (api.post("/support", QUESTION, Idempotency_Key="one") for _ in range(2))
         assert first.json == again.json
-        assert len(mails_to(desk)) == 1
+        assert len(written_to(desk)) == 1
 
     @pytest.mark.parametrize(
         "change",

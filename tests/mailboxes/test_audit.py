@@ -105,6 +105,7 @@ def test_an_unknown_account_is_told(account: Account) -> None:
 
 
 def test_a_changed_event_is_named(account: Account) -> None:
+    """A63."""
     tamper("UPDATE mailboxes_event SET data = '{}' WHERE account_id = %s AND seq = 7", account.pk)
     told = verify()
     assert f"alice-works {account.pk}: event 7 does not follow from event 6: one of the two was changed" in told
@@ -130,6 +131,7 @@ def test_an_end_that_was_cut_is_found_by_the_counter(account: Account) -> None:
 
 
 def test_an_end_that_was_cut_with_the_counter_is_found_by_the_signed_head(account: Account) -> None:
+    """A63."""
     last = last_seq(account)
     cut(account, after=last - 1)
     told = verify()
@@ -146,6 +148,7 @@ def test_a_cut_end_stays_found_when_the_log_grows_over_it(account: Account) -> N
 
 
 def test_a_log_that_was_rewritten_as_a_whole_is_found_by_the_signed_head(account: Account) -> None:
+    """A63."""
     tamper("UPDATE mailboxes_event SET data = '{}' WHERE account_id = %s AND seq = 7", account.pk)
     chain_anew(account)
     last = last_seq(account)
@@ -173,6 +176,7 @@ def test_an_account_that_vanished_is_found_and_one_that_was_deleted_is_not(
 
 
 def test_a_restored_database_is_found_until_the_operator_confirms_it(account: Account) -> None:
+    """A63."""
     assert epoch.may_send(now=clock.now())
     last = last_seq(account)
     cut(account, after=last - 3)

@@ -97,6 +97,7 @@ def added(name: str = "shop.example") -> Domain:
     ],
 )
 def test_a_name_has_one_spelling(asked: str, name: str | None) -> None:
+    """A54: one name, however it is written."""
     assert domain_names.canonical(asked) == (name or asked)
 
 
@@ -136,6 +137,7 @@ def test_a_name_has_one_spelling(asked: str, name: str | None) -> None:
     ],
 )
 def test_a_name_that_nobody_may_bring_is_refused(asked: str, code: str) -> None:
+    """A54: public suffixes, our own names, what is too long."""
     with pytest.raises(Invalid) as refusal:
         domain_names.canonical(asked)
     assert refusal.value.code == code
@@ -171,6 +173,7 @@ def _value(record: Any) -> str:
 
 
 def test_two_accounts_prepare_one_domain_with_different_tokens_and_selectors() -> None:
+    """A54."""
     first, second = (dns_records.of(added()) for _ in range(2))
     assert first.ownership != second.ownership
     assert not {record.host for record in first.dkim} & {record.host for record in second.dkim}

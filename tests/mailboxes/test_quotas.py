@@ -42,7 +42,23 @@ def test_exactly_the_limit_is_taken_and_a_refused_send_takes_nothing(alice: Tena
     assert used(alice) == used(alice, LimitKind.MONTHLY_SENDS) == 3
 
 
+def test_recipients_count_the_same_in_one_call_and_in_several(alice: Tenant) -> None:
+    """A17: who splits a mail for six into calls of three, two and one reaches no more than the limit says."""
+    limit(alice, LimitKind.DAILY_SENDS, 5)
+    people = [f"kim{number}@friends.example" for number in range(6)]
+    with pytest.raises(LimitReached):
+        builders.submit(alice, to=tuple(people))
+    builders.submit(alice, to=tuple(people[:3]))
+    with pytest.raises(LimitReached):
+        builders.submit(alice, to=(people[3],), cc=(people[4],), bcc=(people[5],))
+    builders.submit(alice, to=(people[3],), bcc=(people[4],))
+    with pytest.raises(LimitReached):
+        builders.submit(alice, to=(people[5],))
+    assert used(alice) == 5
+
+
 def test_what_is_over_one_limit_is_taken_from_none(alice: Tenant) -> None:
+    """A17."""
     limit(alice, LimitKind.MONTHLY_SENDS, 1)
     builders.submit(alice)
     with pytest.raises(LimitReached) as refused:
@@ -89,6 +105,7 @@ def test_a_rejection_gives_back_once_however_often_it_is_asked(alice: Tenant) ->
 
 
 def test_it_is_given_back_to_the_period_it_was_taken_from(alice: Tenant) -> None:
+    """A17: the edge of a window."""
     yesterday = clock.now() - timedelta(days=1)
     message = builders.submit(alice, now=yesterday)
     builders.submit(alice)

@@ -99,6 +99,7 @@ def test_the_same_domain_twice_is_a_conflict_in_any_spelling(api: Api) -> None:
 
 
 def test_another_account_may_prepare_the_same_domain_and_learns_nothing(api: Api, alice: Tenant) -> None:
+    """A54, A53."""
     verified(alice.account)
     charlie = builders.tenant("charlie")
     builders.limit(charlie.account, "domains", 1)

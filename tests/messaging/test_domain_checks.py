@@ -108,7 +108,7 @@ def test_a_wrong_record_is_told_in_words(
 
 
 def test_the_record_of_another_account_proves_nothing(alice: Tenant) -> None:
-    """A token is one account's: who sees it in the DNS can't use it, nor with anything around it."""
+    """A54: A token is one account's: who sees it in the DNS can't use it, nor with anything around it."""
     domain, other = add(alice.account), add(builders.tenant("charlie").account)
     zone, theirs = zone_of(domain), zone_of(other)
     host = f"_gatepost.{NAME}"
@@ -121,7 +121,7 @@ def test_the_record_of_another_account_proves_nothing(alice: Tenant) -> None:
 
 
 def test_who_holds_the_end_of_a_forgotten_alias_proves_nothing(alice: Tenant) -> None:
-    """`*.shop.example CNAME gone.example`, and Alice has taken gone.example."""
+    """A54: `*.shop.example CNAME gone.example`, and Alice has taken gone.example."""
     domain = add(alice.account)
     zone = zone_of(domain)
     token = zone.pop((f"_gatepost.{NAME}", "TXT"))
@@ -134,6 +134,7 @@ def test_who_holds_the_end_of_a_forgotten_alias_proves_nothing(alice: Tenant) ->
 
 
 def test_a_wildcard_that_answers_everything_is_no_proof(alice: Tenant) -> None:
+    """A54."""
     domain = add(alice.account)
     zone = {(f"*.{NAME}", "TXT"): ["v=spf1 include:agents.example ~all"], (NAME, "TXT"): ["x"]}
     with serving(zone | {(NAME, "MX"): ["10 mail.agents.example"], (f"*.{NAME}", "MX"): ["10 mail.agents.example"]}):
@@ -143,6 +144,7 @@ def test_a_wildcard_that_answers_everything_is_no_proof(alice: Tenant) -> None:
 
 
 def test_hostile_text_is_shown_as_plain_characters(alice: Tenant) -> None:
+    """A54, A58."""
     domain = add(alice.account)
     with serving(zone_of(domain) | {(f"_gatepost.{NAME}", "TXT"): ["<script>\x00\r\n\x1b[31m\u202e"]}):
         domain = check(domain)
@@ -186,6 +188,7 @@ def test_a_chain_of_aliases_without_end_is_no_answer(alice: Tenant) -> None:
 
 
 def test_who_proves_it_first_has_it(alice: Tenant) -> None:
+    """A54."""
     charlie = builders.tenant("charlie")
     first, second = add(alice.account), add(charlie.account)
     zone, theirs = zone_of(first), zone_of(second)
@@ -216,6 +219,7 @@ def test_a_verified_domain_that_changes_has_drifted_and_recovers_and_each_is_tol
 
 
 def test_a_lost_domain_sends_nothing_after_days_and_again_once_it_is_proved(alice: Tenant, settings: Settings) -> None:
+    """A54: frozen when the proof is lost."""
     domain = verified(alice.account)
     box = mailbox.create(alice.account, mailbox.NewMailbox("desk", domain), now=clock.now())
     paused = mailbox.create(alice.account, mailbox.NewMailbox("idle", domain), now=clock.now())

@@ -46,6 +46,7 @@ def take(key: str) -> Lease:
 
 
 def test_a_key_has_its_places_and_no_more_until_one_is_given_back() -> None:
+    """A59."""
     first, _ = take("a"), take("a")
     with pytest.raises(LimitReached) as refused:
         take("a")

@@ -25,6 +25,7 @@ from oversight import admission, reviews
 from oversight.policy.types import Outcome, Verdict
 from tests import arrivals, builders
 from tests.letters import letter
+from tests.postman import mails_to
 
 from . import rendered
 
@@ -193,8 +194,9 @@ def test_a_mail_that_was_not_let_in_is_unknown_and_so_is_its_review(monkeypatch:
 
 
 def test_the_mail_of_the_house_is_told_to_nobody() -> None:
-    builders.tenant()
+    alice = builders.tenant()
     house = Account.objects.get(is_platform=True)
+    assert mails_to(alice.owner.user.email).exists()
     recorded = list(Event.objects.filter(account=house))
     assert any(event.kind == "message.queued" for event in recorded)
     assert render(house.pk, recorded, now=clock.now()) == []

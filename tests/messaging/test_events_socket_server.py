@@ -63,6 +63,7 @@ def rest(socket: ClientConnection) -> list[Any]:
 
 
 def test_a_frame_over_64_kib_closes_the_socket(alice: Tenant, web: Web) -> None:
+    """A59: pages' sockets are of the same kind."""
     with listening(alice, web) as socket:
         socket.send("x" * 65_536)  # dropped, like everything that is said
         socket.send("x" * 65_537)

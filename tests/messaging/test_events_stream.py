@@ -119,6 +119,7 @@ def test_an_id_that_is_not_known_is_answered_by_a_reset(server: Server, alice: T
 
 
 def test_the_id_of_another_accounts_event_is_answered_by_a_reset(server: Server, alice: Tenant) -> None:
+    """A53."""
     charlie = builders.tenant("charlie")
     with Stream(server, alice.key_text, last=log_of(charlie)[0]) as stream:
         assert json.loads(stream.next("reset").fields["data"]) == {"reason": "unknown"}
@@ -133,6 +134,7 @@ def test_a_scoped_key_is_told_of_its_mailboxes_only(server: Server, alice: Tenan
 
 
 def test_a_stranger_hears_nothing(server: Server, alice: Tenant) -> None:
+    """A53."""
     charlie = builders.tenant("charlie")
     with Stream(server, charlie.key_text, "events=*").until_open() as stream:
         happen(alice)
@@ -312,6 +314,9 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def server_connections() -> int:
+    """Those of the application's role: the owner's is of the tests."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+        )
         return int(cursor.fetchone()[0])

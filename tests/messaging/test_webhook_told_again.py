@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from mailboxes import clock as clock_of_the_house
 from mailboxes.models import Event
-from messaging.models import DeliveryStatus, Message, WebhookDelivery, WebhookEndpoint
+from messaging.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
 from messaging.webhooks import claims, endpoints, outcomes
 from messaging.webhooks.teller import Teller
 from messaging.webhooks.telling import Outcome
@@ -20,6 +20,7 @@ from tests import builders
 from tests.api_client import Api
 from tests.builders import Tenant
 from tests.conftest import Clock
+from tests.postman import mails_to
 
 from .told import Receiver, happen, ids, receiver, settle, webhook
 from .webhooks import fan_out
@@ -187,6 +188,6 @@ def test_ten_failures_in_a_row_are_told_to_the_owner_by_mail(alice: Tenant, tell
     assert endpoint.status == "FAILED"
     event = Event.objects.get(account=alice.account, kind="webhook.failed")
     assert json.loads(event.data)["response_status"] == 503
-    [mail] = Message.objects.filter(to_addresses=[alice.owner.user.email], subject__contains="has failed")
+    [mail] = mails_to(alice.owner.user.email, subject__contains="has failed")
     assert "127.0.0.1" in mail.body_text
     assert "status 503" in mail.body_text

@@ -32,6 +32,8 @@ MORE_CODE_FILES = (
 NOT_ON_V1 = {
     *(
         "unknown_account",
+        "no_oversight_address",
+        "suggestion_over",
         "ambiguous_account",
         "reason_too_long",
         "platform_account",
@@ -39,6 +41,8 @@ NOT_ON_V1 = {
         "invalid_role",
         "invalid_limit",
         "link_over",
+        "no_reach",
+        "too_many_addresses",
         "attachments",
     ),
     # At the console, of operators, and as results of the items of a batch.

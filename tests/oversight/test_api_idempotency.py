@@ -48,6 +48,7 @@ def test_spaces_and_order_make_no_other_request() -> None:
 
 
 def test_another_body_under_the_same_key_is_a_422() -> None:
+    """A15."""
     alice = builders.tenant()
     send(alice)
     answer = send(alice, MAIL | {"subject": "Other"})
@@ -63,6 +64,7 @@ def test_another_key_is_another_request() -> None:
 
 
 def test_the_same_key_of_another_account_is_another_request() -> None:
+    """A15, A53: keys are of an account."""
     alice, charlie = builders.tenant(), builders.tenant("charlie")
     assert send(alice).json["message"]["id"] != send(charlie).json["message"]["id"]
 
@@ -86,6 +88,7 @@ def test_a_refusal_of_the_policy_is_kept_since_it_was_committed() -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "schlüssel"])
 def test_an_unusable_key_is_refused(key: str) -> None:
+    """A15."""
     alice = builders.tenant()
     answer = send(alice, key=key)
     assert (answer.status, answer.code) == (400, "invalid_idempotency_key")
@@ -102,6 +105,7 @@ def test_deciding_twice_with_one_key_is_deciding_once() -> None:
 
 
 def test_no_other_key_of_the_account_gets_an_answer_it_may_not_see() -> None:
+    """A15, A53."""
     alice = builders.tenant()
     send(alice)
     path = f"/mailboxes/{alice.mailbox.pk}/messages"

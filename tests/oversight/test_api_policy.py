@@ -9,6 +9,7 @@ import pytest
 from mailboxes.models import Role
 from mailboxes.modes import OversightMode
 from messaging.models import Attachment, Message
+from oversight import back_test_runs
 from oversight.console import why
 from oversight.models import Review
 from tests import builders
@@ -70,6 +71,7 @@ class TestEvaluate:
             "oversight_mode",
             "floor",
             "own_key",
+            "thread_breaker",
             "no-strangers",
         ]
         assert evaluation["trace"][-1] | {"text": "", "fix": ""} == {
@@ -133,7 +135,10 @@ class TestRules:
         send(alice)
         made = api.post(f"{RULES}/versions", {"rules": [FIRST], "note": "Let us look"})
         assert (made.status, made.json["version"]["number"], made.json["version"]["isLive"]) == (201, 1, False)
-        tested = api.post(f"{RULES}/versions/1/back-test", {"days": 7}).json["backTest"]
+        asked = api.post(f"{RULES}/versions/1/back-tests", {"days": 7})
+        assert (asked.status, asked.json["backTest"]["state"]) == (202, "running")
+        back_test_runs.run_due()
+        tested = api.get(f"{RULES}/versions/1/back-tests/{asked.json['backTest']['id']}").json["backTest"]
         assert (tested["lookedAt"], tested["moves"]) == (1, [{"before": "allow", "after": "hold", "count": 1}])
         assert api.post(f"{RULES}/versions/1/publish", {"live": 0}).json["version"]["isLive"] is True
         assert api.get(RULES).json["ruleSet"]["rules"] == [FIRST]
@@ -165,7 +170,7 @@ class TestRules:
         rhea = Api(builders.decide_key(builders.member(alice.account, role=Role.REVIEWER)))
         builders.rules(alice, FIRST)
         assert rhea.get(RULES).status == 200
-        for path in ("versions", "versions/1/publish", "versions/1/roll-back", "versions/1/back-test"):
+        for path in ("versions", "versions/1/publish", "versions/1/roll-back", "versions/1/back-tests"):
             assert rhea.post(f"{RULES}/{path}", {}).code == "may_not_manage"
 
     def test_versions_that_do_not_exist_are_not_there(self, alice: Tenant) -> None:

@@ -131,7 +131,7 @@ class TestWhatItShows:
             [line["rule"] for line in of_kind(read(key, review.message), "verdict")[0]["data"]["trace"]]
             for key in (alice.key_text, rhea)
         ]
-        assert rules == [["oversight_mode"], ["oversight_mode", "floor", "own_key", "amount"]]
+        assert rules == [["oversight_mode"], ["oversight_mode", "floor", "own_key", "thread_breaker", "amount"]]
 
     def test_a_decision_is_told_with_reason_and_note(self) -> None:
         alice = builders.tenant()

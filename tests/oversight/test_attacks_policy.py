@@ -58,7 +58,7 @@ class TestA10MassAssignment:
         assert (told.status, told.code) == (400, "unknown_field")
         assert not RuleSetVersion.objects.exists()
 
-    @pytest.mark.parametrize("path", ["publish", "roll-back", "back-test"])
+    @pytest.mark.parametrize("path", ["publish", "roll-back", "back-tests"])
     def test_nor_do_the_acts_on_a_version(self, alice: Tenant, path: str) -> None:
         builders.rules(alice, FIRST, is_live=False)
         api = Api(builders.decide_key(alice.owner))
@@ -77,7 +77,7 @@ class TestA10MassAssignment:
         scoped = full.post("/api-keys", {"mailboxIds": [str(alice.mailbox.pk)]}).json["key"]
         for api in (full, Api(scoped)):
             for place in ("account", alice.mailbox.pk):
-                for path in ("versions", "versions/1/publish", "versions/1/roll-back", "versions/1/back-test"):
+                for path in ("versions", "versions/1/publish", "versions/1/roll-back", "versions/1/back-tests"):
                     told = api.post(f"/policy/rule-sets/{place}/{path}", {"rules": []})
                     assert (told.status, told.code) == (403, "may_not_manage")
             assert api.get(RULES).code == "members_only"

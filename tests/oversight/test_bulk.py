@@ -9,7 +9,7 @@ import pytest
 import zeal
 from pytest_django import Settings
 
-from mailboxes import clock, keys
+from mailboxes import clock, keys, stops
 from mailboxes.models import ApiKey, Event
 from messaging.models import Message, Status
 from oversight import batches, claims, decisions, reviews
@@ -181,6 +181,22 @@ def test_a_message_that_was_changed_after_the_batch_was_asked_for_is_skipped() -
     [skipped] = [one for one in told["items"] if one["outcome"] == "skipped"]  # type: ignore[attr-defined]
     assert (skipped["reviewId"], skipped["code"]) == (str(found[2].pk), "changed")
     assert states(found)[2] == ReviewState.OPEN
+
+
+def test_what_came_back_at_its_release_is_approved_with_what_came_back_for_the_same_reason() -> None:
+    alice = builders.tenant()
+    found, rhea = alike(alice, 3), person(alice)
+    for review in found:
+        decisions.approve(review, reviewer=builders.reviewer(alice.owner), version=1, now=clock.now())
+    stop = stops.stop(alice.owner, reason="test", now=clock.now())
+    assert builders.release() == 3
+    assert stop
+    assert stops.resume(alice.owner, now=clock.now())
+    back = [Review.objects.get(pk=review.pk) for review in found]
+    assert len({review.fingerprint for review in back} - {found[0].fingerprint}) == 1
+    read(rhea, back)
+    told = finished(rhea, approve(rhea, back, items=named(back, version=3)))
+    assert told["summary"] == "3 approved."
 
 
 def test_a_version_that_has_moved_on_is_skipped_and_the_others_are_not() -> None:

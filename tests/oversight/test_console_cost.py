@@ -34,6 +34,13 @@ LISTS = [
     "/mailboxes/",
     "/stop/",
     "/keys/",
+    "/permits/",
+    "/agents/keys/",
+    "/access/",
+    "/audit/",
+    "/settings/account/",
+    "/policies/",
+    "/agents/",
     "/settings/security/",
     "/settings/security/prove/",
 ]
@@ -106,6 +113,13 @@ def see(alice: Tenant, django_assert_max_num_queries: DjangoAssertNumQueries) ->
 @pytest.mark.parametrize("address", LISTS)
 def test_a_list_is_cheap(address: str, see: Callable[[str], str]) -> None:
     see(address)
+
+
+def test_the_pages_of_trust_are_cheap(alice: Tenant, see: Callable[[str], str]) -> None:
+    suggested = builders.suggested(alice)
+    for address in (f"/agents/{alice.agent.pk}/", f"/agents/mailboxes/{alice.mailbox.pk}/"):
+        see(address)
+    see(f"/agents/suggestions/{suggested.pk}/")
 
 
 @pytest.mark.parametrize(

@@ -226,12 +226,40 @@ class TestSocket:
         assert await closed_with(communicator) == consumers.SESSION_OVER
 
     async def test_from_another_origin_is_refused(self) -> None:
+        """A59."""
         headers = [(b"origin", b"https://evil.example"), (b"host", b"localhost")]
         communicator = WebsocketCommunicator(application, "/ws/console/", headers=headers)
         connected, _ = await communicator.connect()
         assert not connected
 
+    async def test_without_an_origin_is_refused(self) -> None:
+        """A59: what is no browser brings a key, at another address."""
+        alice = await in_thread(builders.tenant)
+        client = await in_thread(lambda: seat(alice.owner))
+        cookie = f"{django_settings.SESSION_COOKIE_NAME}={client.session.session_key}"
+        path = f"/ws/console/?account={alice.account.pk}"
+        for origin in ([], [(b"origin", b"null")], [(b"origin", b"http://localhost.evil.example")]):
+            headers = [(b"host", b"localhost"), (b"cookie", cookie.encode()), *origin]
+            connected, _ = await WebsocketCommunicator(application, path, headers=headers).connect()
+            assert not connected, origin
+
+    async def test_a_thousand_of_one_person_are_refused_until_one_is_closed(self, settings: Settings) -> None:
+        """A59."""
+        settings.SOCKETS_PER_PERSON = 2
+        alice = await in_thread(builders.tenant)
+        rhea = await in_thread(lambda: builders.member(alice.account))
+        client, other = await in_thread(lambda: seat(alice.owner)), await in_thread(lambda: seat(rhea))
+        async with socket(client, alice.owner), socket(other, rhea):
+            async with socket(client, alice.owner):
+                for _ in range(3):
+                    async with socket(client, alice.owner) as one_more:
+                        assert await closed_with(one_more) == consumers.TOO_MANY
+            async with socket(client, alice.owner) as again:
+                assert await again.receive_nothing(timeout=0.3)
+        assert not consumers.ConsoleConsumer.tabs, "a place that nobody holds"
+
     async def test_is_closed_when_the_session_ends(self) -> None:
+        """A59."""
         alice = await in_thread(builders.tenant)
         client = await in_thread(lambda: seat(alice.owner))
         async with socket(client, alice.owner) as communicator:
@@ -262,6 +290,7 @@ class TestSocket:
             assert message["arrived"] == [str(review.pk)]
 
     async def test_takes_no_orders(self) -> None:
+        """A59."""
         alice = await in_thread(builders.tenant)
         review = await in_thread(lambda: builders.held(alice))
         client = await in_thread(lambda: seat(alice.owner))

@@ -14,6 +14,7 @@ from mailboxes import clock, keys, mailbox
 from mailboxes.models import Agent, Role
 from mailboxes.modes import OversightMode
 from messaging.models import Message
+from oversight import decisions
 from oversight.models import Review
 from tests import builders
 from tests.arrivals import arrive
@@ -139,13 +140,15 @@ def test_a_page_of_fifty_takes_at_most_twelve_queries_and_the_index_of_what_wait
     assert "review_waiting" in plan
 
 
-def test_a_first_contact_is_marked_until_mail_to_the_address_was_taken() -> None:
+def test_a_first_contact_is_marked_until_a_person_has_let_mail_to_the_address_go() -> None:
+    """As the policy has it: to be held makes nobody known."""
     alice = builders.tenant()
     builders.held(alice)
     client = seat(alice.owner)
     assert "First contact" in text_of(client.get("/review/"))
-    known = builders.submit(alice, oversight_mode="gated_send")
-    known.recipients.update(state="sent")
+    known = builders.held(alice, to=("kim+news@friends.example",))
+    assert "First contact" in text_of(client.get("/review/"))
+    decisions.approve(known, reviewer=builders.reviewer(alice.owner), version=None, now=clock.now())
     assert "First contact" not in text_of(client.get("/review/"))
     assert Message.objects.filter(account=alice.account).count() == 2
 

@@ -12,7 +12,7 @@ from mailboxes.models import Role
 from messaging.models import Message, Status, SuppressionReason
 from messaging.outbound import outbox
 from messaging.recipients import suppressions
-from oversight import submission
+from oversight import decisions, submission
 from oversight.models import Decision, DecisionKind, Door, Review, ReviewState
 from tests import builders
 from tests.conftest import Clock
@@ -47,8 +47,9 @@ class TestThePage:
     def test_tells_a_suppressed_recipient_and_earlier_mail(self) -> None:
         alice = builders.tenant()
         review = builders.held(alice)
-        earlier = builders.submit(alice)
-        earlier.recipients.update(state="delivered")
+        earlier = builders.held(alice)
+        decisions.approve(earlier, reviewer=builders.reviewer(alice.owner), version=None, now=clock.now())
+        earlier.message.recipients.update(state="delivered")
         suppressions.add(alice.account, "kim@friends.example", reason=SuppressionReason.BOUNCE, now=clock.now())
         page = text_of(seat(alice.owner).get(url_of(review)))
         assert "1 mail sent before" in page

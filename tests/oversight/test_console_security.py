@@ -10,11 +10,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from mailboxes import clock, second_factor
 from mailboxes.models import Account, Event, Member, Role, User
-from messaging.models import Message
 from tests import builders
 from tests.codes import code_of, enrol, recovery_codes_on, sealed_on, secret_on, wrong_code
 from tests.conftest import Clock
 from tests.oversight.console import decide, seat, text_of
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -213,7 +213,7 @@ def test_the_person_is_told_by_mail_of_each_thing_and_once_whatever_their_accoun
     second_factor.reset(rhea.user, by="operator:1", reason="Phone <b>lost</b>", now=clock.now())
     enrol(rhea.user, now=clock.advance(seconds=60))
     second_factor.switch_off(rhea.user, now=clock.now())
-    mails = Message.objects.filter(to_addresses=[rhea.user.email]).order_by("created_at", "pk")
+    mails = mails_to(rhea.user.email).order_by("created_at", "pk")
     assert [mail.subject for mail in mails] == [
         "Your second step is on",
         "A recovery code was used",
@@ -236,7 +236,7 @@ def test_five_wrong_codes_are_told_by_mail(clock: Clock) -> None:
     for _ in range(5):
         response = client.post(PROVE, {"code": wrong_code(secret, clock.now())})
     assert "Too many wrong codes. Try again after" in text_of(response)
-    assert Message.objects.filter(to_addresses=[rhea.user.email], subject="Too many wrong codes").count() == 1
+    assert mails_to(rhea.user.email, subject="Too many wrong codes").count() == 1
 
 
 class TestTheOwnersWish:

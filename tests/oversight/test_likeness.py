@@ -113,3 +113,21 @@ def test_no_text_takes_long(piece: str) -> None:
     began = time.process_time()
     likeness.of(Letter(("a",), (("kim@friends.example",), (), ()), "", text))
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("to", "text"),
+    [
+        ("kim@friends.example", "Hello Kim,\n\n  order 12 of kim@friends.example is ready: 1 of 2.\n"),
+        ("dear@friends.example", "Dear Lee,\n\nDear dear, 7 left.\n"),
+        ("number@name.example", "Hi Number Name, name 3\x00 number\x00\x00 4"),
+        ("kim@friends.example", ""),
+    ],
+)
+def test_an_outline_with_its_blanks_filled_in_is_the_mail_again(to: str, text: str) -> None:
+    mail = Letter(("here",), ((to,), (), ()), "Order 5 for kim", text)
+    subject, body = likeness.outline(mail)
+    blanks = likeness.of(mail).blanks
+    told = ["".join(part.text if part.blank is None else blanks[part.blank] for part in one) for one in (subject, body)]
+    assert told == [mail.subject, text.replace("\x00", "")]
+    assert sorted(part.blank for part in [*subject, *body] if part.blank is not None) == list(range(len(blanks)))

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from mailboxes import clock, keys
 from mailboxes.api import places
 from messaging.models import Message
-from oversight import counting, monitoring
+from oversight import counting, monitoring, pending
 from oversight.console import keyset, people
 from tests import builders
 from tests.api_client import Api
@@ -137,7 +137,7 @@ def test_keys_come_in_pages_and_all_at_once_for_who_knows_of_none(alice: Tenant)
 
 
 def test_a_search_of_the_queue_goes_on_where_it_looked_last(alice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyset, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(pending, "LOOKED_THROUGH", 2)
     for subject in ("Plan A", "One", "Two", "Three", "Plan B"):
         builders.held(alice, subject=subject)
     assert subjects_read(alice, "/review/?q=plan", r"Plan \w(?=</a>)") == ["Plan A", "Plan B"]

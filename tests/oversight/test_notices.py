@@ -11,12 +11,13 @@ from mailboxes.errors import Gone
 from mailboxes.models import Event, User
 from messaging.models import Message, Status
 from tests import builders
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
 
 def verification_of(alice: builders.Tenant) -> Message:
-    return Message.objects.get(to_addresses=[alice.owner.user.email])
+    return mails_to(alice.owner.user.email).get()
 
 
 def link_in(message: Message) -> str:

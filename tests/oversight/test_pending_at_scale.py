@@ -14,12 +14,15 @@ from pytest_django import Settings
 
 from config.owner import as_owner
 from mailboxes import clock
+from mailboxes.models import Member
 from mailboxes.principals import of_member
-from oversight import groups, pending
+from oversight import groups, lanes, pending
+from oversight.console.keyset import Position
 from oversight.models import Review
 from oversight.pending import Wanted
 from tests import builders
 from tests.bench.crowd import gather
+from tests.oversight.console import seat, text_of
 
 ROWS = 20_000  # half of them wait
 # Pages of 8 KB: a stretch of 2,000 rows of a search, and room.
@@ -41,6 +44,28 @@ def costs(ask: Ask) -> tuple[int, str]:
                 pages += plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
                 plans += json.dumps(plan)
     return pages, plans
+
+
+def its_page_costs_the_same_wherever_one_reads(rhea: Member, late: Review) -> None:
+    """Page 1 and page 199 of `/review/`, lanes and similar mails counted."""
+    client = seat(rhea)
+    found = []
+    for after in ("", str(Position(late.expires_at, late.pk, 9_900))):
+        with CaptureQueriesContext(connection) as queries:
+            text = text_of(client.get("/review/", {"after": after}))
+        assert len(queries) + len((clock, lanes)) <= 12  # which two ask beside Django's own cursor
+        assert ("9,901\N{EN DASH}9,950 of 10,000+" in text) == bool(after)
+        found.append(costs(lambda after=after: client.get("/review/", {"after": after}))[0])  # type: ignore[misc]
+    first, last = found
+    assert abs(last - first) <= first / 5, found
+    with connection.cursor() as cursor:
+        moments = {"now": clock.now(), "soon": clock.now()}
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {lanes.FOUND}",
+            {"account": rhea.account_id, "most": 10_000, "listed": 30, **moments},
+        )
+        [[[plan]]] = cursor.fetchall()
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] <= A_PAGE, plan
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,5 +108,8 @@ def test_each_filter_is_read_along_an_index_of_its_own_at_ten_thousand_pending(s
     assert costs(by_risk)[0] <= 2 * A_PAGE
     assert costs(page(Wanted(agent_id=crowd.tenant.agent.pk)))[0] <= A_SEARCH
     assert costs(page(Wanted(tag="no such tag")))[0] <= A_SEARCH
+    # A word is looked for among the recipients as well.
+    assert costs(page(Wanted(text="no such word"), is_by_risk=True))[0] <= 2 * A_SEARCH
+    its_page_costs_the_same_wherever_one_reads(rhea, open_ones.reverse()[9_900])
     pages, plans = costs(lambda: groups.listed(actor, limit=50, now=now))
     assert "review_by_fingerprint" in plans or "review_waiting" in plans, plans

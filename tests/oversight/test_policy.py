@@ -31,7 +31,7 @@ def test_each_mode_has_its_outcome_and_says_why(mode: OversightMode, outcome: Ou
     verdict = policy.evaluate(facts(mode))
     assert (verdict.outcome, verdict.code) == (outcome, mode)
     assert str(mode) in verdict.text
-    assert [finding.rule for finding in verdict.trace] == ["oversight_mode", "floor", "own_key"]
+    assert [finding.rule for finding in verdict.trace] == ["oversight_mode", "floor", "own_key", "thread_breaker"]
 
 
 def test_a_refusal_says_what_to_do() -> None:

@@ -66,6 +66,7 @@ def nothing_is_broken() -> bool:
 
 
 def test_queued_mail_of_a_revoked_key_waits_for_people(alice: Tenant) -> None:
+    """A19."""
     key, text = spare(alice)
     message, other = send(alice, text, to=("kim@friends.example", "lee@friends.example")), builders.submit(alice)
     revoke(key)

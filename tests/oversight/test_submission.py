@@ -72,7 +72,7 @@ def test_the_verdict_keeps_its_trace() -> None:
     message = builders.submit(builders.tenant())
     evaluation = Evaluation.objects.get(message=message)
     assert evaluation.outcome == "hold"
-    assert [line["rule"] for line in evaluation.trace] == ["oversight_mode", "floor", "own_key"]
+    assert [line["rule"] for line in evaluation.trace] == ["oversight_mode", "floor", "own_key", "thread_breaker"]
 
 
 def test_nothing_is_sent_before_the_owner_verified_the_address() -> None:

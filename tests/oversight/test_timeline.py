@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from mailboxes import clock as house_clock
-from mailboxes.models import LimitKind
+from mailboxes import stops
+from mailboxes.models import LimitKind, StopScope
 from mailboxes.modes import OversightMode
 from mailboxes.principals import Principal
 from messaging.inbound import withholding
@@ -164,7 +165,13 @@ class TestWhatPeopleDecided:
         assert [line["rule"] for line in to_agent.data["trace"]] == ["oversight_mode"]
         assert "1,000" not in str(to_agent)
         to_member = next(step for step in of(review.message, alice.owner_actor).steps if step.kind == Kind.VERDICT)
-        assert [line["rule"] for line in to_member.data["trace"]] == ["oversight_mode", "floor", "own_key", "amount"]
+        assert [line["rule"] for line in to_member.data["trace"]] == [
+            "oversight_mode",
+            "floor",
+            "own_key",
+            "thread_breaker",
+            "amount",
+        ]
 
     def test_a_review_that_nobody_decided_expired(self, alice: Tenant, clock: Clock) -> None:
         review = builders.held(alice)
@@ -353,3 +360,31 @@ class TestHowMuchIsTold:
         numbers = [step.number for step in first if step.kind is Kind.FEEDBACK]
         assert numbers == sorted(numbers)
         assert of(message, free.agent_actor).steps == first
+
+
+class TestWhatHeldItBack:
+    def test_a_stop_between_clearance_and_the_first_try_is_told_with_its_end(self, free: Tenant, clock: Clock) -> None:
+        before = stops.stop(free.owner, now=clock.now())
+        stops.resume(free.owner, now=clock.advance(seconds=1))
+        assert before is not None
+        message = builders.submit(free, now=clock.advance(seconds=1))
+        stops.stop(free.owner, scope=StopScope.MAILBOX, subject_id=free.mailbox.pk, now=clock.advance(seconds=1))
+        [told] = steps(message, free, Kind.STOP)
+        assert (told.text, told.data) == (
+            "Held back: all sending of its mailbox was stopped",
+            {"scope": "mailbox", "state": "stopped"},
+        )
+        stops.resume(free.owner, scope=StopScope.MAILBOX, subject_id=free.mailbox.pk, now=clock.advance(seconds=1))
+        clock.advance(seconds=1)
+        [attempt] = claim(message)
+        settle(attempt, OutcomeKind.SENT, "250", "Ok")
+        stops.stop(free.owner, now=clock.advance(seconds=1))  # it has left by now
+        assert [step.data["state"] for step in steps(message, free, Kind.STOP)] == ["stopped", "resumed"]
+
+    def test_what_waits_for_people_anyway_is_held_back_by_nothing_else(self, alice: Tenant, clock: Clock) -> None:
+        review = builders.held(alice, now=clock.now())
+        stops.stop(alice.owner, now=clock.advance(seconds=1))
+        assert steps(review.message, alice, Kind.STOP) == []
+        clock.advance(seconds=1)
+        approve(review, alice)
+        assert [step.data["state"] for step in steps(review.message, alice, Kind.STOP)] == ["stopped"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
@@ -224,3 +225,37 @@ def test_a_person_allows_or_refuses_what_waits(alice: Tenant, api: Api) -> None:
     permits.refuse(alice.owner, permit.pk, now=platform_clock.now())
     assert upgrade(api, alice.mailbox, code).status == 404
     assert not permits.waiting(alice.account.pk, now=platform_clock.now())
+
+
+def test_a_button_lets_the_mailbox_climb_without_a_code_and_once(alice: Tenant, api: Api) -> None:
+    request(api, alice.mailbox)
+    path, now = f"/mailboxes/{alice.mailbox.pk}/upgrade", platform_clock.now()
+    assert api.post(path, {}).status == 404
+    permit = Permit.objects.get()
+    assert permit.tries_left == 5
+    permits.grant(alice.owner, permit.pk, second_step_at=now, now=now)
+    other = Api(keys.create_agent_key(alice.agent, now=now)[1])
+    assert other.post(path, {}).status == 404
+    assert api.post(path, {"code": ""}).json["mode"] == "monitored"
+    mailbox.set_mode(alice.mailbox, OversightMode.GATED_SEND, by="test", now=now)
+    assert api.post(path, {}).status == 404
+
+
+def test_a_button_opens_nothing_once_a_person_has_changed_the_mode(alice: Tenant, api: Api) -> None:
+    request(api, alice.mailbox)
+    now = platform_clock.now()
+    permits.grant(alice.owner, Permit.objects.get().pk, second_step_at=now, now=now)
+    mailbox.set_mode(alice.mailbox, OversightMode.READ_ONLY, by="test", now=now)
+    assert api.post(f"/mailboxes/{alice.mailbox.pk}/upgrade", {}).status == 409
+    assert mode_of(alice.mailbox) == "read_only"
+
+
+@pytest.mark.parametrize("minutes", [None, 16])
+def test_a_button_takes_a_second_step(alice: Tenant, api: Api, minutes: int | None) -> None:
+    request(api, alice.mailbox)
+    now, permit = platform_clock.now(), Permit.objects.get()
+    proven_at = None if minutes is None else now - timedelta(minutes=minutes)
+    with pytest.raises(Forbidden) as refused:
+        permits.grant(alice.owner, permit.pk, second_step_at=proven_at, now=now)
+    assert refused.value.code == "second_step_required"
+    assert Permit.objects.get().state == PermitState.WAITING

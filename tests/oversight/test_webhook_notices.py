@@ -14,6 +14,7 @@ from messaging.webhooks import endpoints
 from tests import builders
 from tests.builders import Tenant
 from tests.conftest import Clock
+from tests.postman import mails_to
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def failed(endpoint: WebhookEndpoint, *, now: datetime | None = None, **facts: o
 
 
 def mails(owner: Tenant) -> list[Message]:
-    about = Message.objects.filter(to_addresses=[owner.owner.user.email], subject__contains="has failed")
+    about = mails_to(owner.owner.user.email, subject__contains="has failed")
     return list(about.order_by("created_at"))
 
 

@@ -13,11 +13,11 @@ from billing.models import Checkout, Ending, Subscription
 from mailboxes import billing_pauses, clock, departure, mailbox
 from mailboxes.errors import Problem
 from mailboxes.models import Event, Limit, Mailbox, MailboxStatus
-from messaging.models import Message
 from tests import builders
 from tests.api_client import Answer, Api
 from tests.builders import Tenant
 from tests.fakes.stripe import KEY, FakeStripe, fake_stripe
+from tests.postman import mails_to
 from tests.races.harness import THREADS, Act, family, in_rounds, race
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -46,7 +46,7 @@ def check_one_checkout(owner: Tenant, results: list[object]) -> None:
     assert len({answer.json["checkout_url"] for answer in answers}) == 1
     assert Checkout.objects.filter(account=owner.account).count() == 1
     assert Event.objects.filter(account=owner.account, kind="billing.checkout_opened").count() == 1
-    assert Message.objects.filter(subject__startswith="Upgrade").count() == 1
+    assert mails_to(owner.owner.user.email, subject__startswith="Upgrade").count() == 1
 
 
 def test_eight_calls_at_once_open_one_session_at_stripe(alice: Tenant, stripe: FakeStripe) -> None:

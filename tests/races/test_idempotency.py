@@ -48,6 +48,7 @@ def check_one_effect(owner: Tenant, key: str, results: list[object]) -> Answer:
 
 @in_rounds
 def test_fifty_sends_with_one_key_make_one_message_every_time(alice: Tenant, rounds: int) -> None:
+    """A15."""
     with family("idempotency: fifty at once", rounds, threads=MANY) as people:
         for number in range(max(1, rounds // 10)):
             key = f"fifty-{number}"

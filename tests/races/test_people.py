@@ -8,8 +8,8 @@ import pytest
 
 from mailboxes import clock, sessions, welcome
 from mailboxes.errors import Unauthenticated
-from messaging.models import Message
 from tests import builders
+from tests.postman import mails_to
 from tests.races.harness import THREADS, race
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 def test_one_welcome_is_mailed_when_eight_ask_at_once() -> None:
     alice = builders.tenant()
     race([partial(welcome.request, alice.account, now=clock.now())] * THREADS)
-    welcomes = Message.objects.filter(to_addresses=[alice.owner.user.email], subject__startswith="Welcome")
+    welcomes = mails_to(alice.owner.user.email, subject__startswith="Welcome")
     assert welcomes.count() == 1
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
 from pytest_django import Settings
 
 from mailboxes import clock, limits, mailbox, quotas
+from mailboxes.errors import LimitReached
 from mailboxes.models import LimitKind, Mailbox
 from mailboxes.quotas import Counter
 from messaging.models import Message
 from oversight import decisions, reviews, submission
 from tests import builders
 from tests.builders import Tenant
-from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
+from tests.races.harness import THREADS, Act, crowd, family, in_rounds, refusals, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -44,6 +46,7 @@ def test_exactly_the_limit_is_taken_when_eight_take_at_once(alice: Tenant, round
 
 @in_rounds
 def test_exactly_the_limit_is_accepted_when_eight_send_at_once(alice: Tenant, rounds: int) -> None:
+    """A17."""
     now = clock.now()
     with family("quota: send", rounds) as people:
         for number in range(rounds):
@@ -59,6 +62,7 @@ def test_exactly_the_limit_is_accepted_when_eight_send_at_once(alice: Tenant, ro
 
 @in_rounds
 def test_a_limit_is_given_back_once_however_often_it_is_asked_for(alice: Tenant, rounds: int) -> None:
+    """A17: refunded once."""
     reviewer = builders.reviewer(alice.owner)
     with family("quota: given back", rounds) as people:
         for _ in range(rounds):
@@ -107,3 +111,24 @@ def _mailbox(owner: Tenant, address: str) -> Mailbox:
     return mailbox.create(
         owner.account, mailbox.NewMailbox(address=address, domain=owner.mailbox.domain), now=clock.now()
     )
+
+
+def test_of_sixty_four_sends_at_once_one_is_accepted_at_one_below_the_limit(alice: Tenant) -> None:
+    """A17: thirty-two senders, each as fast as it can, twice."""
+    limits.set_limit(alice.account, LimitKind.DAILY_SENDS, 5, by="test", now=clock.now())
+    for _ in range(4):
+        builders.submit(alice)
+
+    def twice() -> int:
+        accepted = 0
+        for _ in range(2):
+            with suppress(LimitReached):
+                builders.submit(alice)
+                accepted += 1
+        return accepted
+
+    with crowd(32) as people:
+        accepted = people.race([twice] * 32)
+    assert sorted(accepted, key=str) == [0] * 31 + [1]
+    assert Message.objects.filter(mailbox=alice.mailbox).count() == 5
+    assert quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=clock.now()) == {alice.mailbox.pk: 5}

@@ -35,7 +35,7 @@ def request(owner: Tenant) -> Permit:
 
 def guess(owner: Tenant, code: str) -> str:
     now = clock.now()
-    attempt = trust.begin_try(owner.agent_actor, owner.mailbox.pk, now=now)
+    attempt = trust.begin_try(owner.agent_actor, owner.mailbox.pk, code, now=now)
     try:
         trust.apply_upgrade(owner.agent_actor, owner.mailbox.pk, code, attempt=attempt, now=now)
     except permits.WrongCode as wrong:

@@ -7,11 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import departure, inbound_usage, plan_facts, quotas, standing, welcome
-from mailboxes.api import idempotency
+from mailboxes.api import acts, dangerous, idempotency
 from mailboxes.api.base import ApiView, respond
 from mailboxes.api.forms import AccountDeletion, Nothing
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, operation
+from mailboxes.api.openapi import APPROVAL_CODE, IDEMPOTENCY_KEY, operation
 from mailboxes.api.serializers import AccountAnswerSerializer, DeletedSerializer, NextPageSerializer, OkSerializer
 from mailboxes.errors import Invalid
 from mailboxes.models import Account, CountKind, LimitKind, Mailbox, MailboxStatus, Member, Role
@@ -34,6 +34,7 @@ class AccountView(ApiView):
         request=AccountDeletion,
         answers={200: DeletedSerializer},
         errors=(400, 403),
+        parameters=[APPROVAL_CODE],
     )
     def delete(self, request: Request) -> Response:
         """Delete the account for good: mailboxes, messages, files, domains, keys, people. Needs a full-access key.
@@ -50,8 +51,12 @@ class AccountView(ApiView):
                 fix=f'Send {{"confirm": "{CONFIRMATION}"}}.',
                 field="confirm",
             )
-        departure.depart(self.principal.account, by=self.principal.identity, now=self.now)
-        return Response({"deleted": True})
+
+        def do() -> Answer:
+            departure.depart(self.principal.account, by=self.principal.identity, now=self.now)
+            return Answer(200, {"deleted": True})
+
+        return dangerous.perform(self, lambda: acts.delete_account(self.principal.account), do)
 
     def _identity(self, account: Account) -> dict[str, object]:
         facts = plan_facts.find(account)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import keys, minting, stops, test_accounts
-from mailboxes.api import idempotency, pagination
-from mailboxes.api.base import ApiView, respond
+from mailboxes.api import acts, dangerous, pagination
+from mailboxes.api.base import ApiView
 from mailboxes.api.forms import KeyChange, KeyRotationRequest, NewKeyRequest
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import AFTER, IDEMPOTENCY_KEY, operation, path_id
+from mailboxes.api.openapi import AFTER, APPROVAL_CODE, IDEMPOTENCY_KEY, operation, path_id
 from mailboxes.api.serializers import (
     CreatedKeySerializer,
     KeyAnswerSerializer,
@@ -24,6 +25,7 @@ from mailboxes.api.serializers import (
 )
 from mailboxes.errors import Forbidden, NotFound
 from mailboxes.ids import parse_id
+from mailboxes.leave import DangerousAct
 from mailboxes.minting import SAME, Change, NewKey
 from mailboxes.models import Account, Agent, ApiKey, Mailbox
 
@@ -61,7 +63,7 @@ class Keys(ApiView):
         request=NewKeyRequest,
         answers={201: CreatedKeySerializer},
         errors=(400, 403, 404, 409, 422),
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, APPROVAL_CODE],
     )
     def post(self, request: Request) -> Response:
         """A new key of the calling agent, shown this once. No key that this makes ever decides.
@@ -72,34 +74,48 @@ class Keys(ApiView):
         self.principal.require_full_access()
         asked = self.asked(NewKeyRequest)
 
-        def act() -> Answer:
+        environment = asked.get("environment") or self.principal.environment
+
+        def describe() -> DangerousAct:
+            return acts.make_key(self._wanted(self._account(environment), asked), environment=environment)
+
+        def do() -> Answer:
             stops.check_goes(self.principal.key)
-            agent = self._agent(asked.get("environment"))
-            wanted = NewKey(
-                name=asked.get("name") or "",
-                mailboxes=self._mailboxes(agent.account, asked.get("mailboxIds") or ()),
-                expires_at=asked.get("expiresAt"),
-                ip_allowlist=asked.get("ipAllowlist"),
-            )
+            agent = self._agent(environment)
+            wanted = self._wanted(agent.account, asked)
             key, text = minting.mint(self.principal, agent, asked=wanted, now=self.now)
             return Answer(201, dict(CreatedKeySerializer(_created(key, text)).data))
 
-        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+        return dangerous.perform(self, describe, do)
 
-    def _agent(self, environment: str | None) -> Agent:
+    def _account(self, environment: str) -> Account | None:
+        """Whose key it becomes; a test account that is not there yet is made with its key, not before."""
+        if environment == self.principal.environment:
+            return self.principal.account
+        return Account.objects.filter(test_of=self.principal.account).first()
+
+    def _wanted(self, account: Account | None, asked: Mapping[str, Any]) -> NewKey:
+        return NewKey(
+            name=asked.get("name") or "",
+            mailboxes=self._mailboxes(account, asked.get("mailboxIds") or ()),
+            expires_at=asked.get("expiresAt"),
+            ip_allowlist=asked.get("ipAllowlist"),
+        )
+
+    def _agent(self, environment: str) -> Agent:
         """Whose key it becomes: the caller's, or for a test key made with a live one the test account's agent."""
         agent = self.principal.agent
         if agent is None:
             raise Forbidden("Only an agent's key makes keys.", code="not_an_agent")
-        if environment in (None, self.principal.environment):
+        if environment == self.principal.environment:
             return agent
         self.principal.require_live()
         return test_accounts.default_agent(test_accounts.open_for(self.principal.account, now=self.now))
 
-    def _mailboxes(self, account: Account, asked: Sequence[str]) -> list[Mailbox]:
+    def _mailboxes(self, account: Account | None, asked: Sequence[str]) -> list[Mailbox]:
         wanted = {text.lower() for text in asked}
         known = [parsed for text in wanted if (parsed := parse_id(text))]
-        found = list(Mailbox.objects.filter(account=account, deleted_at__isnull=True, pk__in=known))
+        found = list(Mailbox.objects.filter(account=account, deleted_at__isnull=True, pk__in=known)) if account else []
         if len(found) != len(wanted):
             raise NotFound("mailbox")
         return found
@@ -108,7 +124,7 @@ class Keys(ApiView):
 class OneKey(ApiView):
     @operation(
         "updateApiKey",
-        parameters=[KEY_ID],
+        parameters=[KEY_ID, APPROVAL_CODE],
         tag="API keys",
         request=KeyChange,
         answers={200: KeyAnswerSerializer},
@@ -126,12 +142,16 @@ class OneKey(ApiView):
             expires_at=asked.get("expiresAt", SAME),
             ip_allowlist=asked.get("ipAllowlist", SAME),
         )
-        key = minting.change(self.principal, id, asked=wanted, now=self.now)
-        return Response(KeyAnswerSerializer({"key": _told(key, now=self.now)}).data)
+
+        def do() -> Answer:
+            key = minting.change(self.principal, id, asked=wanted, now=self.now)
+            return Answer(200, dict(KeyAnswerSerializer({"key": _told(key, now=self.now)}).data))
+
+        return dangerous.perform(self, lambda: acts.change_key(self.principal, id, asked=wanted), do)
 
     @operation(
         "revokeApiKey",
-        parameters=[KEY_ID],
+        parameters=[KEY_ID, APPROVAL_CODE],
         tag="API keys",
         answers={200: RevokedSerializer},
         errors=(400, 403, 404),
@@ -139,14 +159,18 @@ class OneKey(ApiView):
     def delete(self, request: Request, id: str) -> Response:
         """Revoke a key, effective at once. The last active full-access key stays."""
         self.principal.require_full_access()
-        keys.revoke(self.principal, id, now=self.now)
-        return Response({"revoked": True})
+
+        def do() -> Answer:
+            keys.revoke(self.principal, id, now=self.now)
+            return Answer(200, {"revoked": True})
+
+        return dangerous.perform(self, lambda: acts.revoke_key(self.principal, id), do)
 
 
 class RotateKey(ApiView):
     @operation(
         "rotateApiKey",
-        parameters=[KEY_ID, IDEMPOTENCY_KEY],
+        parameters=[KEY_ID, IDEMPOTENCY_KEY, APPROVAL_CODE],
         tag="API keys",
         request=KeyRotationRequest,
         answers={201: RotatedKeySerializer},
@@ -161,12 +185,12 @@ class RotateKey(ApiView):
         self.principal.require_full_access()
         hours = self.asked(KeyRotationRequest).get("overlapHours")
 
-        def act() -> Answer:
+        def do() -> Answer:
             old, new, text = minting.rotate(self.principal, id, overlap_hours=hours, now=self.now)
             told = _created(new, text) | {"old": _told(old, now=self.now)}
             return Answer(201, dict(RotatedKeySerializer(told).data))
 
-        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+        return dangerous.perform(self, lambda: acts.rotate_key(self.principal, id, overlap_hours=hours), do)
 
 
 def _told(key: ApiKey, *, now: datetime) -> dict[str, object]:

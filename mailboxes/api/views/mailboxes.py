@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mailboxes import accounts, domains, mailbox, quotas, standing
-from mailboxes.api import idempotency
-from mailboxes.api.base import ApiView, respond
+from mailboxes.api import acts, dangerous
+from mailboxes.api.base import ApiView
 from mailboxes.api.forms import MailboxChange, NewMailboxRequest
 from mailboxes.api.idempotency import Answer
-from mailboxes.api.openapi import IDEMPOTENCY_KEY, MAILBOX_ID, operation
+from mailboxes.api.openapi import APPROVAL_CODE, IDEMPOTENCY_KEY, MAILBOX_ID, operation
 from mailboxes.api.serializers import (
     DeletedSerializer,
     MailboxAnswerSerializer,
@@ -71,7 +71,7 @@ class Mailboxes(MailboxView):
         request=NewMailboxRequest,
         answers={201: MailboxAnswerSerializer},
         errors=(400, 403, 404, 409, 422),
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, APPROVAL_CODE],
     )
     def post(self, request: Request) -> Response:
         """A new mailbox, active at once. Needs a full-access key.
@@ -90,10 +90,10 @@ class Mailboxes(MailboxView):
             metadata=asked.get("metadata", {}),
         )
 
-        def act() -> Answer:
+        def do() -> Answer:
             return Answer(201, self.told(mailbox.create(self.principal.account, wanted, now=self.now)))
 
-        return respond(idempotency.once(request, account_id=self.principal.account.pk, act=act))
+        return dangerous.perform(self, lambda: acts.make_mailbox(wanted), do)
 
     def _domain(self, domain_id: str | None) -> Domain:
         if domain_id is None:
@@ -117,7 +117,7 @@ class OneMailbox(MailboxView):
 
     @operation(
         "updateMailbox",
-        parameters=[MAILBOX_ID],
+        parameters=[MAILBOX_ID, APPROVAL_CODE],
         tag="Mailboxes",
         request=MailboxChange,
         answers={200: MailboxAnswerSerializer},
@@ -128,26 +128,41 @@ class OneMailbox(MailboxView):
         self.principal.require(Scope.SEND)
         box = self.principal.get_mailbox(id)
         asked: dict[str, Any] = self.asked(MailboxChange)
+
+        def do() -> Answer:
+            return Answer(200, self.told(self._changed(box, asked)))
+
+        return dangerous.perform(self, lambda: acts.wake_mailbox(box, status=asked.get("status")), do)
+
+    def _changed(self, box: Mailbox, asked: Mapping[str, Any]) -> Mailbox:
         with transaction.atomic():
             if asked.get("mode"):
                 mailbox.tighten(box, OversightMode(asked["mode"]), by=self.principal.identity, now=self.now)
-            changed = mailbox.change(
+            return mailbox.change(
                 box,
                 display_name=asked.get("displayName"),
                 status=asked.get("status"),
                 metadata=asked.get("metadata"),
                 now=self.now,
             )
-        return Response(self.told(changed))
 
     @operation(
-        "deleteMailbox", parameters=[MAILBOX_ID], tag="Mailboxes", answers={200: DeletedSerializer}, errors=(403, 404)
+        "deleteMailbox",
+        parameters=[MAILBOX_ID, APPROVAL_CODE],
+        tag="Mailboxes",
+        answers={200: DeletedSerializer},
+        errors=(403, 404),
     )
     def delete(self, request: Request, id: str) -> Response:
         """Hide a mailbox and its mail for good, and cancel what waits in it. Nobody else ever gets its address."""
         self.principal.require_full_access()
-        mailbox.delete(self.principal.get_mailbox(id), by=self.principal.identity, now=self.now)
-        return Response({"deleted": True})
+        box = self.principal.get_mailbox(id)
+
+        def do() -> Answer:
+            mailbox.delete(box, by=self.principal.identity, now=self.now)
+            return Answer(200, {"deleted": True})
+
+        return dangerous.perform(self, lambda: acts.delete_mailbox(box), do)
 
 
 def _mode(asked: str | None) -> OversightMode | None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from .kind import KEY, PART, STOPPED, TERMS, Kind
 
 ACCOUNT: tuple[Kind, ...] = (
-    Kind("key.created", "There is a new key.", "That it was used.", f"`key_id`, `prefix`, `scopes`, {TERMS}"),
+    Kind(
+        "key.created",
+        "There is a new key.",
+        "That it was used.",
+        f"`key_id`, `prefix`, `scopes`, {TERMS}, `by` unless it came with the signup",
+    ),
     Kind("key.changed", "A key's name, end or addresses changed.", "Which addresses it has.", f"{KEY}, {TERMS}"),
     Kind(
         "key.rotated", "Another takes its place at its end.", "That its user has it.", f"{KEY}, `rotated_to`, {TERMS}"

@@ -14,9 +14,15 @@ PLACES: tuple[Kind, ...] = (
     ),
     Kind(
         "mailbox.mode_changed",
-        "A human changed how far the mailbox's agent is trusted.",
+        "How far the mailbox's agent is trusted was changed: by a human, or by the machine to a stricter mode.",
         "That what waits is judged anew: it goes on waiting.",
         "`mailbox_id`, `from`, `to`, `by`, `reason`",
+    ),
+    Kind(
+        "mailbox.demoted",
+        "The machine set the mailbox back to a stricter mode.",
+        "That mail which had left already was stopped.",
+        "`mailbox_id`, `demotion_id`, `cause` (`severe_reject`, `complaint`, `breaker`), `reason`, `to`",
     ),
     Kind("mailbox.floor_changed", "A human set a floor.", "That what waits is judged anew.", "`from`, `to`, `by`"),
     Kind(
@@ -25,8 +31,13 @@ PLACES: tuple[Kind, ...] = (
         "That anybody has read the mail.",
         "`permit_id`, `act`, `key_id`, `to`, `by`",
     ),
-    Kind("permit.granted", "A person allowed it by a button.", "That it was done.", "`permit_id`, `act`, `by`"),
-    Kind("permit.used", "The code was right, and it was done.", "Who gave the code.", "`permit_id`, `act`, `by`"),
+    Kind(
+        "permit.granted",
+        "A person allowed it by a button: repeat the call.",
+        "That it was done.",
+        "`permit_id`, `act`, `by`",
+    ),
+    Kind("permit.used", "It was done, by the code or after the button.", "Who gave it.", "`permit_id`, `act`, `by`"),
     Kind(
         "permit.refused",
         "A person refused it, or the code was wrong too often.",

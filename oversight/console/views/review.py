@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,16 @@ from django.views.decorators.http import require_POST, require_safe
 from mailboxes.errors import Conflict as ConflictProblem
 from mailboxes.errors import Gone
 from oversight import decisions, sharing, viewings
-from oversight.console import detail, kept_text, people, queries, reading, shell, timeline
-from oversight.console.cards import Conflict, MailCard, Person
+from oversight.console import changes, detail, kept_text, people, queries, reading, shell, timeline
+from oversight.console.cards import Bar, Conflict, MailCard, Person
+from oversight.console.changes import Changes
+from oversight.console.forms import CHANGE_REASONS
 from oversight.console.reading import TABS, Reading
 from oversight.console.visit import Visit, is_htmx, page
 from oversight.models import Review, ReviewState
+
+NOTHING, DIFF = Bar(), "diff"
+OTHER_MAIL = Conflict("stale_version", "The message was changed after you opened it.")
 
 
 @require_safe
@@ -26,8 +32,13 @@ from oversight.models import Review, ReviewState
 def review(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpResponse:
     found = detail.get_review(visit.actor, review_id)
     viewings.record(found, actor=visit.actor, now=visit.now)
-    conflict = kept_text.find(request, review_id, now=visit.now) if found.state == ReviewState.OPEN else None
-    return show(request, visit, found, conflict=conflict)
+    if found.state != ReviewState.OPEN:
+        return show(request, visit, found)
+    conflict = kept_text.find(request, review_id, now=visit.now)
+    # A page that renews its bar says which form of the mail stands above it: nobody decides on what they have not read.
+    if request.GET.get("seen", "") not in ("", str(found.message.current_version)):
+        conflict = OTHER_MAIL
+    return show(request, visit, found, bar=Bar(conflict, request.GET.get("do", "")))
 
 
 @require_POST
@@ -54,43 +65,52 @@ def _presence(request: HttpRequest, visit: Visit, review_id: UUID) -> HttpRespon
     return render(request, "partials/_presence.html", {"review": card, "viewers": detail.viewers(found, visit)})
 
 
-def show(
-    request: HttpRequest,
-    visit: Visit,
-    found: Review,
-    *,
-    status: int = 200,
-    conflict: Conflict | None = None,
-    reject_form: dict[str, Any] | None = None,
-) -> HttpResponse:
+def show(request: HttpRequest, visit: Visit, found: Review, *, status: int = 200, bar: Bar = NOTHING) -> HttpResponse:
     """The whole page. `found` comes from `detail.get_review`."""
-    read = of_review(found)
-    context = context_of(visit, found, read) | tab_of(request, read)
-    context |= {"conflict": conflict, "reject_form": reject_form, "reasons": list(decisions.REJECT_REASONS.items())}
-    context |= _place(visit, found)
+    read, changed = of_review(found), changes.of(found.message, wanted=_wanted(request, found))
+    context = context_of(visit, found, read) | tab_of(request, read, tabs=_tabs(found, changed))
+    context |= {"changes": changed} | _bar(bar) | _place(visit, found)
     return shell.render(request, visit, "oversight/review.html", context, section="review", status=status)
 
 
 def show_bar(
-    request: HttpRequest,
-    visit: Visit,
-    found: Review,
-    *,
-    status: int = 200,
-    conflict: Conflict | None = None,
-    reject_form: dict[str, Any] | None = None,
+    request: HttpRequest, visit: Visit, found: Review, *, status: int = 200, bar: Bar = NOTHING
 ) -> HttpResponse:
     """The decision bar alone, for htmx."""
     addressed = people.of(found.message, actor=visit.actor, replies={})
     context = {
         "review": detail.review_card(found, visit, people=addressed),
-        "conflict": conflict,
-        "reject_form": reject_form,
-        "reasons": list(decisions.REJECT_REASONS.items()),
         "next_review": queries.next_waiting(visit, found),
         "now": visit.now,
     }
-    return render(request, "partials/_decision_bar.html", context, status=status)
+    return render(request, "partials/_decision_bar.html", context | _bar(bar), status=status)
+
+
+def _wanted(request: HttpRequest, found: Review) -> int | None:
+    """The form of the message whose changes are to be shown, if this is where they would be."""
+    if request.GET.get("tab", DIFF) != DIFF:
+        return None
+    asked = request.GET.get("revision", "")
+    return int(asked) if asked.isdecimal() and len(asked) < 9 else found.message.current_version
+
+
+def _tabs(found: Review, changed: Changes | None) -> Sequence[str]:
+    """With what was changed, where anything was; first, while one decides on just that."""
+    if changed is None:
+        return TABS
+    is_new = found.state == ReviewState.OPEN and changed.forms[0].version == found.message.current_version
+    return (DIFF, *TABS) if is_new else (*TABS, DIFF)
+
+
+def _bar(bar: Bar) -> dict[str, Any]:
+    return {
+        "conflict": bar.conflict,
+        "panel": bar.panel,
+        "reject_form": bar.form if bar.panel == "reject" else None,
+        "changes_form": bar.form if bar.panel == "changes" else None,
+        "reasons": list(decisions.REJECT_REASONS.items()),
+        "change_reasons": list(CHANGE_REASONS.items()),
+    }
 
 
 def of_review(found: Review) -> Reading:
@@ -132,13 +152,14 @@ def mail_card(read: Reading, *, url: str, body_url: str, addressed: list[Person]
         reply_to=read.message.reply_to,
         links_count=len(read.document.anchors),
         blocked_image_count=read.document.blocked_count,
+        revision=read.message.current_version,
     )
 
 
-def tab_of(request: HttpRequest, read: Reading) -> dict[str, Any]:
-    """Only what the chosen tab shows."""
-    tab = request.GET.get("tab", TABS[0])
-    shown: dict[str, Any] = {"tab": tab if tab in TABS else TABS[0]}
+def tab_of(request: HttpRequest, read: Reading, *, tabs: Sequence[str] = TABS) -> dict[str, Any]:
+    """Only what the chosen tab shows, or else the first."""
+    tab = request.GET.get("tab", tabs[0])
+    shown: dict[str, Any] = {"tab": tab if tab in tabs else tabs[0]}
     if tab == "text":
         shown |= {"text": read.text, "is_truncated": len(read.mail.text) > reading.SOURCE_SHOWN}
     elif tab == "links":
@@ -155,4 +176,9 @@ def _place(visit: Visit, found: Review) -> dict[str, Any]:
     if found.state != ReviewState.OPEN:
         return {"next_review": queries.next_waiting(visit, found)}
     around = queries.neighbours(visit, found)
-    return {"position": around.position, "previous_review": around.previous, "next_review": around.next}
+    is_asleep = found.snoozed_until is not None and found.snoozed_until > visit.now
+    return {
+        "position": 0 if is_asleep else around.position,
+        "previous_review": around.previous,
+        "next_review": around.next,
+    }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from heapq import nlargest
 
 from oversight.policy.types import Amount
 
@@ -52,6 +55,7 @@ _SUM = re.compile(
     rf"(?=(?P<after>(?:[.,][-\u2013\u2014]{{1,2}})?[ -]{{0,2}}(?:(?P<times>(?i:{_TIME}))\b\.?)?"
     rf"[ -]{{0,2}}(?:of )?(?:(?:{_NAMES.format(2)})(?![^\W\d_]))?))"
 )
+_NAMED = ("sign1", "word1", "code1", "sign2", "word2", "code2")
 _GROUPS = re.compile(r"[ ,.'\u2019]")
 
 
@@ -59,24 +63,41 @@ def find(text: str) -> tuple[Amount, ...]:
     """The sums in `text`, in its order, at most MOST: where there are more, the largest. Total."""
     found = list(_sums(text))
     if len(found) > MOST:
-        kept = sorted(range(len(found)), key=lambda place: found[place].value, reverse=True)[:MOST]
+        kept = nlargest(MOST, range(len(found)), key=lambda place: found[place].value)
         found = [found[place] for place in sorted(kept)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(Amount(one.value, one.currency, _snippet(text, one)) for one in found))
 
 
-def _sums(text: str) -> Iterator[Amount]:
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A sum, and where in the text it stands: most of a hostile text's are never told."""
+
+    value: Decimal
+    currency: str
+    start: int
+    end: int
+
+
+def _sums(text: str) -> Iterator[_Sum]:
     for found in _SUM.finditer(text):
-        after, before = _currency(found, "2"), _currency(found, "1")
+        named = found.group(*_NAMED)
+        if not any(named):
+            continue
+        before, after = _currency(*named[:3]), _currency(*named[3:])
         if after is None and before is None:
             continue
         value = value_of(found["number"])
         if found["times"]:
             value = Decimal(f"{value.scaleb(_TIMES[found['times'].lower()]):f}")
         start = found.start() if before is not None else found.start("number")
-        snippet = " ".join(text[start : found.end("after")].split())[:SNIPPET]
-        yield Amount(value, after or before or "", snippet)
+        yield _Sum(value, after or before or "", start, found.end("after"))
 
 
+def _snippet(text: str, one: _Sum) -> str:
+    return " ".join(text[one.start : one.end].split())[:SNIPPET]
+
+
+@lru_cache(maxsize=1024)
 def value_of(number: str) -> Decimal:
     """The value of digits with separators: the last one parts decimals, unless three digits follow it."""
     marks = _GROUPS.findall(number)
@@ -88,9 +109,8 @@ def value_of(number: str) -> Decimal:
     return Decimal(f"{digits}.{tail}" if is_decimal else f"{digits}{tail}")
 
 
-def _currency(found: re.Match[str], side: str) -> str | None:
+def _currency(sign: str | None, word: str | None, code: str | None) -> str | None:
     """The currency that was named, "" for a sign of many; None where none was."""
-    sign, code, word = found[f"sign{side}"], found[f"code{side}"], found[f"word{side}"]
     if sign:
         return _SIGNS[sign]
     if word:

@@ -18,7 +18,7 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){16,}")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _URL_SAFE = str.maketrans("-_", "+/")
-_READABLE = re.compile(r"[\x20-\x7e\s\u00a0-\ud7ff]")
+_UNREADABLE = re.compile(r"[^\x20-\x7e\s\u00a0-\ud7ff]")
 
 
 def unwrapped(text: str, *, depth: int = DEPTH) -> Iterator[str]:
@@ -67,4 +67,6 @@ def _readable(content: bytes) -> str:
     if content.count(b"\0") * 3 > len(content):
         content = content.replace(b"\0", b"")
     text = content.decode("utf-8", "replace")
-    return text if len(_READABLE.findall(text)) * 10 >= len(text) * 8 else ""
+    if text.isascii() and text.isprintable():
+        return text
+    return text if len(_UNREADABLE.sub("", text)) * 10 >= len(text) * 8 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from string import ascii_uppercase
 
 _LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
@@ -17,7 +18,8 @@ _LENGTHS = {
     "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
 _START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[ -]?(\d[ -]?\d)")
-_NO_SIGN = re.compile(r"[ \-.\u2010-\u2013]")
+_BARE = dict.fromkeys(map(ord, " -.\u2010\u2011\u2012\u2013"))
+_AS_NUMBERS = {ord(letter): str(number) for number, letter in enumerate(ascii_uppercase, 10)}
 
 
 def find(text: str) -> Iterator[tuple[int, int]]:
@@ -25,7 +27,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     for start in _START.finditer(text):
         length = _LENGTHS.get(start.group(1).upper())
         end = _end(text, start.start(), length) if length else None
-        if end is not None and _is_right(_NO_SIGN.sub("", text[start.start() : end])):
+        if end is not None and _is_right(text[start.start() : end].translate(_BARE)):
             yield start.start(), end
 
 
@@ -52,4 +54,4 @@ def _written(length: int) -> re.Pattern[str]:
 
 def _is_right(iban: str) -> bool:
     turned = (iban[4:] + iban[:4]).upper()
-    return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1
+    return int(turned.translate(_AS_NUMBERS)) % 97 == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailboxes.ids import new_id
 from messaging.models import Attempt
+from tests import builders
 from tests.builders import Tenant
 
 from .forging import Forgery, approved, attempted, forge
@@ -11,6 +12,7 @@ from .forging import Forgery, approved, attempted, forge
 
 def message_is_forgotten(alice: Tenant) -> None:
     approved(alice)
+    builders.release()
     forge("UPDATE messaging_recipient SET next_at = NULL")
 
 

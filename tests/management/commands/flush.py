@@ -1,12 +1,17 @@
+from functools import cache
 from typing import Any
 
+import psycopg
+from django.conf import settings
 from django.core.management.commands import flush
-from django.db import connections, transaction
+from django.db import connections
 
-from config.owner import as_owner
+from config.owner import SWAPPED
 
 # Made by migrate, the same for every test.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+HAS_ROWS = "SELECT '{0}' WHERE EXISTS (SELECT FROM \"{0}\")"
 
 
 class Command(flush.Command):
@@ -17,11 +22,26 @@ class Command(flush.Command):
     """
 
     def handle(self, **options: Any) -> None:
-        alias = options["database"]
-        connection = connections[alias]
-        with as_owner(alias), transaction.atomic(using=alias), connection.cursor() as cursor:
-            tables = sorted(set(connection.introspection.table_names(cursor)) - KEPT)
-            has_rows = "SELECT '{0}' WHERE EXISTS (SELECT FROM \"{0}\")"
-            cursor.execute(" UNION ALL ".join(has_rows.format(table) for table in tables))
-            for (table,) in cursor.fetchall():
-                cursor.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names from the catalog
+        connection = _as_owner(connections["default"].settings_dict["NAME"])
+        with connection.transaction(), connection.cursor() as cursor:
+            tables = [name for (name,) in cursor.execute(TABLES) if name not in KEPT]
+            full = cursor.execute(" UNION ALL ".join(map(HAS_ROWS.format, tables)).encode()).fetchall()
+            for (table,) in full:
+                cursor.execute(f'DELETE FROM "{table}"'.encode())  # noqa: S608 - names from the catalog
+
+
+@cache
+def _as_owner(database: str) -> psycopg.Connection[Any]:
+    """A connection of the owner of this database, kept: to open one takes longer than to delete."""
+    connection = connections["default"].copy()
+    connection.settings_dict |= {key: settings.DATABASE_ADMIN[key] for key in SWAPPED} | {"NAME": database}
+    opened: psycopg.Connection[Any] = connection.get_new_connection(connection.get_connection_params())
+    opened.autocommit = True
+    opened.execute("SET lock_timeout = '20s'")  # a test that left a transaction open is told of, not waited for
+    return opened
+
+
+def close() -> None:
+    """Nobody may be connected to a database that is removed."""
+    _as_owner(connections["default"].settings_dict["NAME"]).close()
+    _as_owner.cache_clear()

@@ -13,8 +13,8 @@ from oversight.policy.detect import amounts, links, secrets
 from oversight.policy.detect.material import FileContent, Material, visible
 
 SIZE = 1_000_000
-# In seconds of processor, on a machine that does other things too; a pattern that goes back over all of it needs hours.
-MOST = 30.0
+# In seconds of processor for SIZE, on a machine that does other things too. Measured: about 1 at the worst.
+MOST, PART = 4.0, 20
 
 # What detectors begin at.
 MARKS = (
@@ -38,6 +38,7 @@ TRAPS = (
     *("A", "ab", "1", "1 ", "1.", "1,111 ", "$", "$1 ", "EUR ", "A1 ", "-----BEGIN ", "aws secret ", "password:"),
     *("password is ", "g p _", "gp_live_", "gp_live_a ", "DE89 ", "DE89A", "de 12 ", "sk-", "sk-a-", "SG.", "SG.A"),
     *("<", "<a ", "<a href=x>", "<!--", "<div>", "%41", "&amp", "QUFBQUFBQUFBQUFB\n", "\u200b", "\ufdfa", "\u0345"),
+    *("de 12 ", "%41%", "QUFBQUFBQUFBQUFBQUFB ", "sk-", "0x1 ", "41 ", "aws secret:", "<a href=http://x.example>y</a>"),
     *(
         "xoxa-",
         "a.",
@@ -61,16 +62,20 @@ DETECTORS: dict[str, Callable[[str], object]] = {
 }
 
 
+def seconds_of(detector: str, text: str) -> float:
+    began = time.process_time()
+    DETECTORS[detector](text)
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_a_hostile_megabyte_is_read_in_a_time_that_grows_with_its_length(detector: str) -> None:
     slow = {}
     for trap in TRAPS:
-        text = trap * (SIZE // 10 // len(trap))
-        began = time.process_time()
-        DETECTORS[detector](text)
-        seconds = time.process_time() - began
-        if seconds > MOST / 10:
-            slow[trap] = seconds
+        text = trap * (SIZE // PART // len(trap))
+        # Once more where it was slow: another program may just have had the processor's caches.
+        if seconds_of(detector, text) > MOST / PART and (again := seconds_of(detector, text)) > MOST / PART:
+            slow[trap] = again
     assert not slow
 
 
