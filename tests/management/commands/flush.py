@@ -25,9 +25,10 @@ class Command(flush.Command):
         connection = _as_owner(connections["default"].settings_dict["NAME"])
         with connection.transaction(), connection.cursor() as cursor:
             tables = [name for (name,) in cursor.execute(TABLES) if name not in KEPT]
-            full = cursor.execute(" UNION ALL ".join(map(HAS_ROWS.format, tables)).encode()).fetchall()
-            for (table,) in full:
-                cursor.execute(f'DELETE FROM "{table}"'.encode())  # noqa: S608 - names from the catalog
+            look = " UNION ALL ".join(map(HAS_ROWS.format, tables)).encode()
+            while full := cursor.execute(look).fetchall():  # again: a trigger may write down what was deleted
+                for (table,) in full:
+                    cursor.execute(f'DELETE FROM "{table}"'.encode())  # noqa: S608 - names from the catalog
 
 
 @cache
