@@ -201,11 +201,13 @@ DUE_STATES = (RecipientState.WAITING, RecipientState.DEFERRED)
 class Recipient(models.Model):
     """One address of one message, with its own state: what is claimed, attempted, bounced.
 
-    `next_at` is when it may be attempted; empty while the message may not leave. The outbox is where it is set.
+    `next_at` is when it may be attempted; empty while the message may not leave. The outbox is where it is set. The
+    database then copies the message's account beside it (trigger `recipient_joins_line`), for the claim by account.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="recipients")
+    line = models.UUIDField(null=True, editable=False, help_text="The account in whose line it waits.")
     address = models.CharField(max_length=254)
     kind = models.CharField(max_length=3)
     state = models.CharField(max_length=10, choices=RecipientState, default=RecipientState.WAITING)
@@ -226,10 +228,14 @@ class Recipient(models.Model):
                 condition=~Q(state="deferred") | (Q(next_at__isnull=False) & ~Q(code="")),
                 name="recipient_deferred_says_when_and_why",
             ),
+            models.CheckConstraint(
+                condition=Q(next_at__isnull=True) | Q(line__isnull=False), name="recipient_due_stands_in_line"
+            ),
         ]
         indexes: ClassVar = [
             models.Index("address", name="recipient_by_address"),
             models.Index("next_at", condition=Q(next_at__isnull=False), name="recipient_due"),
+            models.Index("line", "next_at", condition=Q(next_at__isnull=False), name="recipient_line"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from uuid import uuid4
 
 import structlog
 from django.db import connection
@@ -19,6 +20,8 @@ from . import delivery, orphans, outbox, outcomes
 from .answers import Answers
 from .mail import Mail
 from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
+from .pace import Pace
+from .turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +33,7 @@ BUSY_FOR = 10.0
 
 # Kept, since the connections to the relay belong to a thread.
 _helpers = ThreadPoolExecutor(max_workers=THREADS - 1, thread_name_prefix="sender")
+_pace = Pace()
 
 
 def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -> int:
@@ -42,10 +46,11 @@ def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -
         return 0
     rounds = _Rounds(batch=batch, until=time.monotonic() + busy_for)
     with shutdown.termination_waits():
-        made = rounds.go_once()
-        if made == batch:
+        turns = _anywhere()
+        made = rounds.go_once(turns)
+        if turns.is_more:
             helpers = [_helpers.submit(rounds.help) for _ in range(threads - 1)]
-            made += rounds.go_on()
+            made += rounds.go_on(turns)
             made += sum(helper.result() for helper in helpers)
         if made:
             epoch.advance()  # a backup made in the middle of the last batch is an older one, too
@@ -69,29 +74,37 @@ class _Rounds:
     batch: int
     until: float
 
-    def go_once(self) -> int:
+    def go_once(self, turns: Turns) -> int:
         if shutdown.is_asked():
             return 0
-        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now()))
+        begun = time.monotonic()
+        size = _pace.size(most=self.batch)
+        made = _attempt_all(outbox.claim_due(limit=size, now=clock.now(), turns=turns))
+        _pace.learn(made, seconds=time.monotonic() - begun)
+        return made
 
-    def go_on(self) -> int:
+    def go_on(self, turns: Turns) -> int:
         made = 0
         while not shutdown.is_asked():
             if time.monotonic() > self.until:
                 wakeup.ring(wakeup.DRAIN_OUTBOX)
                 return made
-            round_made = self.go_once()
-            made += round_made
-            if round_made < self.batch:
+            made += self.go_once(turns)
+            if not turns.is_more:
                 return made
         return made
 
     def help(self) -> int:
         """In a thread beside: its connection to the database is its own."""
         try:
-            return self.go_on()
+            return self.go_on(_anywhere())
         finally:
             connection.close()
+
+
+def _anywhere() -> Turns:
+    """The round begins with any account: calls are short, and more may wait than one claim has room for."""
+    return Turns(after=uuid4())
 
 
 def _attempt_all(claimed: Sequence[Attempt]) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from mailboxes import epoch, statements, switch
+from mailboxes import epoch, statements
 from mailboxes.errors import Conflict
 from mailboxes.ids import new_id
 from mailboxes.statements import Step
@@ -27,38 +27,10 @@ from messaging.models import DUE_STATES, IRREVOCABLE, Attempt, Message, Recipien
 from . import drafts, giving_up
 from .clearance import Clearance
 from .outcomes import LEASE, REFUSALS
+from .turns import Turns
 
 log = structlog.get_logger(__name__)
 
-# Walked in the order of what is due longest, whatever the planner believes of tables that a burst has just filled:
-# LATERAL with OFFSET 0 or a lock is not turned around, and nothing that is due is sorted.
-# FOR SHARE on the account, and the gate: a stop that has committed is seen, a later one waits for this claim.
-NO_SORT = "SET LOCAL enable_sort = off"
-DUE = f"""
-WITH gate AS ({switch.GATE})
-SELECT r.id
-FROM messaging_recipient r
-CROSS JOIN LATERAL (
-    SELECT m.account_id, m.mailbox_id, m.agent_id, m.key_id FROM messaging_message m
-    WHERE m.id = r.message_id AND m.status IN ('queued', 'sending')
-    OFFSET 0
-) AS m
-CROSS JOIN LATERAL (
-    SELECT FROM mailboxes_mailbox b
-    WHERE b.id = m.mailbox_id AND b.status = 'ACTIVE' AND b.mode <> 'read_only' AND b.deleted_at IS NULL
-    OFFSET 0
-) AS b
-CROSS JOIN LATERAL (
-    SELECT FROM mailboxes_account a
-    WHERE a.id = m.account_id AND a.stopped_at IS NULL AND a.suspended_at IS NULL
-        AND {switch.of("a", "m.mailbox_id", "m.agent_id", "m.key_id")}
-    FOR SHARE
-) AS a
-WHERE {switch.EVERYTHING_GOES} AND r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
-ORDER BY r.next_at
-LIMIT %(limit)s
-FOR NO KEY UPDATE OF r SKIP LOCKED
-"""  # noqa: S608 - ours
 TAKE = """
 WITH taken AS (
     UPDATE messaging_recipient r
@@ -164,23 +136,26 @@ def close(message: Message, to: Status, *, reason: Reason, now: datetime) -> Non
     waiting.update(next_at=None, state=RecipientState.CANCELLED)
 
 
-def claim_due(*, limit: int, now: datetime) -> list[Attempt]:
+def claim_due(*, limit: int, now: datetime, turns: Turns | None = None) -> list[Attempt]:
     """Take up to `limit` due recipients: attempt rows written and committed before anything touches the network.
 
-    Whoever calls this attempts each of them once, or leaves it to the reaper when the lease is over.
+    The accounts take turns. Whoever calls this attempts each recipient once, in the order given, or leaves it to the
+    reaper when the lease is over.
     """
+    turns = turns or Turns()
     try:
-        return _claim(limit=limit, now=now, take=_take)
+        return _claim(limit=limit, now=now, turns=turns, take=_take)
     except REFUSALS:
         # The database refuses an attempt (its guard says why): that one must not hold up the others.
-        return _claim(limit=limit, now=now, take=_take_one_by_one)
+        turns.step_back()
+        return _claim(limit=limit, now=now, turns=turns, take=_take_one_by_one)
 
 
-def _claim(*, limit: int, now: datetime, take: Callable[[list[UUID], datetime], list[Attempt]]) -> list[Attempt]:
+def _claim(
+    *, limit: int, now: datetime, turns: Turns, take: Callable[[list[UUID], datetime], list[Attempt]]
+) -> list[Attempt]:
     with transaction.atomic():
-        statements.run(NO_SORT, {})
-        due = [recipient for (recipient,) in statements.run(DUE, {"now": now, "limit": limit})]
-        attempts = take(due, now)
+        attempts = take(turns.take(limit=limit, now=now), now)
         if attempts:
             epoch.advance()
         faultpoint("claim.before_commit")
