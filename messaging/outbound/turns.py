@@ -23,12 +23,12 @@ WITH RECURSIVE gate AS ({switch.GATE}),
 round(account, is_second) AS (
     SELECT %(after)s::uuid, false
     UNION ALL
-    SELECT coalesce(further.line, %(nobody)s), round.is_second OR further.line IS NULL
+    SELECT coalesce(further.line, '{NOBODY}'), round.is_second OR further.line IS NULL
     FROM round LEFT JOIN LATERAL (
         SELECT line FROM messaging_recipient r
         WHERE r.next_at IS NOT NULL AND r.line > round.account ORDER BY r.line LIMIT 1
     ) AS further ON true
-    WHERE NOT round.is_second OR further.line <= %(after)s
+    WHERE NOT round.is_second OR further.line <= %(after)s::uuid
 ),
 waiting AS MATERIALIZED (
     SELECT a.id FROM (SELECT account FROM round OFFSET 1) AS round CROSS JOIN LATERAL (
@@ -84,7 +84,7 @@ class Turns:
         statements.run(NO_SORT, {})
         lines: defaultdict[UUID, list[UUID]] = defaultdict(list)
         share = 0
-        named = {"now": now, "limit": limit, "after": self._after, "nobody": NOBODY}
+        named = {"now": now, "limit": limit, "after": self._after}
         for recipient, account, share in statements.run(DUE, named):  # noqa: B007 - the same in each row
             lines[account].append(recipient)
         self._before, self._after = self._after, next(reversed(lines), self._after)
