@@ -59,7 +59,7 @@ def test_an_undo_in_time_puts_it_back_and_the_history_tells_both(
     page = tab.open_review(review)
     page.get_by_role("button", name="Approve and send").click()
     page.wait_for_url("**/review/")
-    backstage.pass_time(seconds=28)
+    backstage.pass_time(seconds=12)
     page.reload()
     page.locator(".undo-item").get_by_role("button", name="Undo").click()
     page.wait_for_url(f"**/review/{review.pk}/")
