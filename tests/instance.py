@@ -51,7 +51,7 @@ class Instance:
         return self.output.read_text(errors="replace")
 
     def wait_until_ready(self) -> Instance:
-        self.until(lambda: "Gatepost is ready" in self.text() or self.process.poll() is not None, seconds=60)
+        self.until(lambda: "Gatepost is ready" in self.text() or self.process.poll() is not None, seconds=120)
         assert self.process.poll() is None, self.text()
         return self
 

@@ -15,7 +15,9 @@ NOBODY = UUID(int=0)
 # last turn on and once around. Those that may send and have something due share the claim.
 #
 # Each one's mail is walked in the order of what is due longest, whatever the planner believes of tables that a burst
-# has just filled: LATERAL with OFFSET 0 or a lock is not turned around, and nothing that is due is sorted.
+# has just filled: LATERAL with OFFSET 0 or a lock is not turned around, and nothing that is due is sorted. A line is a
+# range and not a value, since then only its own index has the order: along the index of all that is due a quiet
+# account's mail stands behind everybody else's.
 # FOR SHARE on the account, and the gate: a stop that has committed is seen, a later one waits for this claim.
 NO_SORT = "SET LOCAL enable_sort = off"
 DUE = f"""
@@ -33,8 +35,10 @@ round(account, is_second) AS (
 waiting AS MATERIALIZED (
     SELECT a.id FROM (SELECT account FROM round OFFSET 1) AS round CROSS JOIN LATERAL (
         SELECT a.id FROM mailboxes_account a
-        WHERE a.id = round.account AND a.stopped_at IS NULL AND a.suspended_at IS NULL AND EXISTS (
-            SELECT FROM messaging_recipient r WHERE r.line = a.id AND r.next_at <= %(now)s)
+        WHERE a.id = round.account AND a.stopped_at IS NULL AND a.suspended_at IS NULL AND (
+            SELECT r.next_at FROM messaging_recipient r
+            WHERE r.line BETWEEN a.id AND a.id AND r.next_at IS NOT NULL ORDER BY r.line, r.next_at LIMIT 1
+        ) <= %(now)s
         OFFSET 0
     ) AS a
     LIMIT %(limit)s
@@ -60,9 +64,9 @@ FROM waiting CROSS JOIN share CROSS JOIN LATERAL (
             AND {switch.of("a", "m.mailbox_id", "m.agent_id", "m.key_id")}
         FOR SHARE
     ) AS a
-    WHERE {switch.EVERYTHING_GOES} AND r.line = waiting.id
+    WHERE {switch.EVERYTHING_GOES} AND r.line BETWEEN waiting.id AND waiting.id
         AND r.state IN ('waiting', 'deferred') AND r.next_at <= %(now)s
-    ORDER BY r.next_at
+    ORDER BY r.line, r.next_at
     LIMIT share.size
     FOR NO KEY UPDATE OF r SKIP LOCKED
 ) AS due
