@@ -68,7 +68,7 @@ def steps_of(scope: Scope) -> list[Step]:
 
 
 def erase_due(*, now: datetime, batch: int = BATCH, busy_for: float = BUSY_FOR) -> int:
-    """Go on with what is to be erased, for about `busy_for` seconds; how many rows went.
+    """Go on with what is to be erased, by one batch at least, for about `busy_for` seconds; how many rows went.
 
     Any number of workers may do so at once: each takes what nobody else has in hand.
     """
@@ -76,11 +76,10 @@ def erase_due(*, now: datetime, batch: int = BATCH, busy_for: float = BUSY_FOR) 
     due = Erasure.objects.filter(finished_at__isnull=True, due_at__lte=now).order_by("due_at")
     erased = 0
     for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
-        while time.monotonic() < until:
-            count = _try(pk, batch=batch, now=now)
-            if count is None:
-                break
+        while (count := _try(pk, batch=batch, now=now)) is not None:
             erased += count
+            if time.monotonic() > until:
+                return erased
     return erased
 
 

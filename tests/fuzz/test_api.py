@@ -23,7 +23,7 @@ from tests.browser.server import Server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("fuzz")]
 
-FEW, MANY = 3, 500
+FEW, MANY = 5, 500
 # What only ends the account, or the key that asks. They have tests of their own.
 LEFT_OUT = ("deleteAccount",)
 # Where a 400 says what no schema can: the password is one of the most common, the attachment is nobody's, ...

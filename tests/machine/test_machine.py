@@ -18,7 +18,7 @@ from tests.fakes.sink import Sink
 from . import acts, model, story, world
 
 # Of each season.
-FEW, MANY, STEPS = 25, 667, 50
+FEW, MANY, STEPS = 67, 667, 50
 RESULTS = Path(__file__).parents[1] / "chaos" / "results" / "machine.json"
 
 
