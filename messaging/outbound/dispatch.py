@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
@@ -18,14 +18,16 @@ from messaging.models import Attempt
 
 from . import delivery, orphans, outbox, outcomes
 from .answers import Answers
+from .door import Door
 from .mail import Mail
 from .outcomes import DATABASE_LOST, GIVEN_BACK, OutcomeKind
-from .pace import Pace
 from .turns import Turns
 
 log = structlog.get_logger(__name__)
 
 BATCH = 50
+# So many mails of other accounts are let in at once between two mails of a batch.
+GUESTS = 10
 # Each worker process sends by so many: one waits for the relay or the database while the other one works.
 THREADS = 2
 # A call ends in reasonable time whatever is due, so that a worker can be stopped, and its memory be given back.
@@ -33,7 +35,6 @@ BUSY_FOR = 10.0
 
 # Kept, since the connections to the relay belong to a thread.
 _helpers = ThreadPoolExecutor(max_workers=THREADS - 1, thread_name_prefix="sender")
-_pace = Pace()
 
 
 def drain(*, batch: int = BATCH, busy_for: float = BUSY_FOR, threads: int = 1) -> int:
@@ -77,11 +78,7 @@ class _Rounds:
     def go_once(self, turns: Turns) -> int:
         if shutdown.is_asked():
             return 0
-        begun = time.monotonic()
-        size = _pace.size(most=self.batch)
-        made = _attempt_all(outbox.claim_due(limit=size, now=clock.now(), turns=turns))
-        _pace.learn(made, seconds=time.monotonic() - begun)
-        return made
+        return _attempt_all(outbox.claim_due(limit=self.batch, now=clock.now(), turns=turns))
 
     def go_on(self, turns: Turns) -> int:
         made = 0
@@ -111,7 +108,7 @@ def _attempt_all(claimed: Sequence[Attempt]) -> int:
     """Attempt each once and write down what came of it; how many were attempted."""
     now, answers, made = clock.now(), Answers(), 0
     waiting = _loaded(claimed, answers)
-    is_database_lost = False
+    is_database_lost, door = False, Door()
     while waiting:
         mail = waiting.popleft()
         if shutdown.is_asked() or is_database_lost:
@@ -129,6 +126,8 @@ def _attempt_all(claimed: Sequence[Attempt]) -> int:
         if outcome.kind is OutcomeKind.WITHDRAWN and not is_database_lost:
             # Stopped or closed: the others need not be offered to the relay to learn the same.
             waiting = _loaded(waiting, answers)
+        if waiting and not is_database_lost:
+            waiting.extendleft(reversed(_guests(door, waiting, answers)))
     answers.write()
     return made
 
@@ -139,3 +138,19 @@ def _loaded(claimed: Sequence[Attempt | Mail], answers: Answers) -> deque[Mail]:
     if mails:
         answers.lookout.saw(mails[0].standing.generation)
     return mails
+
+
+def _guests(door: Door, waiting: Collection[Mail], answers: Answers) -> deque[Mail]:
+    """The mail of other accounts that comes before the rest of the batch."""
+    now = clock.now()
+    try:
+        others = door.look({mail.account_id for mail in waiting}, now=now)
+        if others is None:
+            return deque()
+        claimed = outbox.claim_due(limit=GUESTS, now=now, turns=others)
+        if not claimed:
+            door.shut()
+        return _loaded(claimed, answers)
+    except (OperationalError, InterfaceError) as error:  # the mark of the next mail will meet it, too
+        log.warning("outbox.door_shut", error=str(error))
+        return deque()

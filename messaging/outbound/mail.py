@@ -82,6 +82,7 @@ class Mail:
     recipient_id: UUID
     number: int
     version: int
+    account_id: UUID
     mailbox_id: UUID
     agent_id: UUID | None
     key_id: UUID | None
@@ -128,6 +129,7 @@ def _mail(row: tuple[Any, ...], key: str, reasons: dict[tuple[UUID, str], str]) 
         recipient_id=recipient,
         number=number,
         version=version,
+        account_id=account,
         mailbox_id=mailbox,
         agent_id=agent,
         key_id=its_key,

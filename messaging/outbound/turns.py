@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from itertools import chain, zip_longest
+from typing import Any
 from uuid import UUID
 
 from mailboxes import statements, switch
@@ -20,12 +22,11 @@ NOBODY = UUID(int=0)
 # account's mail stands behind everybody else's.
 # FOR SHARE on the account, and the gate: a stop that has committed is seen, a later one waits for this claim.
 NO_SORT = "SET LOCAL enable_sort = off"
-DUE = f"""
-WITH RECURSIVE gate AS ({switch.GATE}),
+LINES = """
 round(account, is_second) AS (
     SELECT %(after)s::uuid, false
     UNION ALL
-    SELECT coalesce(further.line, '{NOBODY}'), round.is_second OR further.line IS NULL
+    SELECT coalesce(further.line, '00000000-0000-0000-0000-000000000000'), round.is_second OR further.line IS NULL
     FROM round LEFT JOIN LATERAL (
         SELECT line FROM messaging_recipient r
         WHERE r.next_at IS NOT NULL AND r.line > round.account ORDER BY r.line LIMIT 1
@@ -35,14 +36,19 @@ round(account, is_second) AS (
 waiting AS MATERIALIZED (
     SELECT a.id FROM (SELECT account FROM round OFFSET 1) AS round CROSS JOIN LATERAL (
         SELECT a.id FROM mailboxes_account a
-        WHERE a.id = round.account AND a.stopped_at IS NULL AND a.suspended_at IS NULL AND (
+        WHERE a.id = round.account AND a.id <> ALL(%(but)s::uuid[])
+            AND a.stopped_at IS NULL AND a.suspended_at IS NULL AND (
             SELECT r.next_at FROM messaging_recipient r
             WHERE r.line BETWEEN a.id AND a.id AND r.next_at IS NOT NULL ORDER BY r.line, r.next_at LIMIT 1
         ) <= %(now)s
         OFFSET 0
     ) AS a
     LIMIT %(limit)s
-),
+)"""
+SOMEBODY = f"WITH RECURSIVE {LINES} SELECT EXISTS (SELECT FROM waiting)"  # noqa: S608 - ours
+DUE = f"""
+WITH RECURSIVE gate AS ({switch.GATE}),
+{LINES},
 share AS MATERIALIZED (SELECT ceil(%(limit)s::float / greatest(count(*), 1))::int AS size FROM waiting)
 SELECT due.id, waiting.id, share.size
 FROM waiting CROSS JOIN share CROSS JOIN LATERAL (
@@ -79,17 +85,22 @@ class Turns:
     `is_more` says after a claim that an account had all of its share taken, and may have more that is due.
     """
 
-    def __init__(self, *, after: UUID = NOBODY) -> None:
+    def __init__(self, *, after: UUID = NOBODY, but: Collection[UUID] = ()) -> None:
         self._before = self._after = after
+        self._but = list(but)
         self.is_more = False
+
+    def is_anybody_waiting(self, *, now: datetime) -> bool:
+        """Whether a claim would probably find something; asked without any lock, in one short statement."""
+        ((is_so,),) = statements.run(SOMEBODY, self._named(1, now))
+        return bool(is_so)
 
     def take(self, *, limit: int, now: datetime) -> list[UUID]:
         """Up to `limit` due recipients, locked: a first one of each account, then a second one of each."""
         statements.run(NO_SORT, {})
         lines: defaultdict[UUID, list[UUID]] = defaultdict(list)
         share = 0
-        named = {"now": now, "limit": limit, "after": self._after}
-        for recipient, account, share in statements.run(DUE, named):  # noqa: B007 - the same in each row
+        for recipient, account, share in statements.run(DUE, self._named(limit, now)):  # noqa: B007 - the same in each
             lines[account].append(recipient)
         self._before, self._after = self._after, next(reversed(lines), self._after)
         self.is_more = any(len(line) == share for line in lines.values())
@@ -99,3 +110,6 @@ class Turns:
     def step_back(self) -> None:
         """What was taken last was not kept: the same accounts come again."""
         self._after = self._before
+
+    def _named(self, limit: int, now: datetime) -> dict[str, Any]:
+        return {"now": now, "limit": limit, "after": self._after, "but": self._but}

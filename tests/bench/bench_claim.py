@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -117,11 +118,9 @@ def inside(database: str) -> Iterator[None]:
 
 def plan_of_the_claim(owner: Tenant) -> str:
     fill(owner, dispatch.BATCH)
+    named: dict[str, Any] = {"now": clock.now(), "limit": dispatch.BATCH, "after": turns.NOBODY, "but": []}
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {turns.DUE}",
-            {"now": clock.now(), "limit": dispatch.BATCH, "after": str(turns.NOBODY)},
-        )
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {turns.DUE}", named)
         return "\n".join(row[0] for row in cursor.fetchall())
 
 

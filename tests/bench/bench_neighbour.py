@@ -11,12 +11,14 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 import zeal
 
 from mailboxes import clock
+from mailboxes.models import Account, LimitKind
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Recipient
 from messaging.outbound import dispatch
@@ -61,24 +63,24 @@ def workers(tmp_path: Path, sink: PostfixSink) -> Iterator[Stack]:
 def test_a_burst_of_a_neighbour(request: pytest.FixtureRequest) -> None:
     with zeal.zeal_ignore():
         quiet, noisy = (builders.tenant(name, mode=OversightMode.AUTONOMOUS) for name in ("quiet", "noisy"))
-        for tenant in (quiet, noisy):
-            for kind in ("daily_sends", "monthly_sends"):
-                builders.limit(tenant.account, kind, 0)
+        for tenant, kind in product((quiet, noisy), LimitKind):
+            builders.limit(tenant.account, kind, 0)
         dispatch.drain()
+        fill(noisy, QUEUED)
+        hers = Account.objects.filter(pk=noisy.account.pk)
+        hers.update(stopped_at=clock.now())
         request.getfixturevalue("workers")
         delays(quiet, 20)  # connections, imports
         alone = delays(quiet, MAILS)
-        begun = time.monotonic()
-        fill(noisy, QUEUED)
-        print(f"\n{QUEUED} mails of the neighbour queued in {time.monotonic() - begun:.0f} s", flush=True)
+        hers.update(stopped_at=None)
         crowded = delays(quiet, MAILS)
         left = Recipient.objects.filter(message__account=noisy.account, next_at__isnull=False).count()
-    assert left, "the neighbour's queue was empty before the end: more QUEUED"
-    print(f"{left} of them still wait; medians {statistics.median(alone):.1f} and {statistics.median(crowded):.1f} ms")
-    what = f"accepted → go-ahead of the relay, p99, a neighbour has {QUEUED:,} mails due"
-    beside = "the same without"
+    assert 0 < left < QUEUED, "the neighbour's queue was empty before the end, or never moved"
+    medians = f"{statistics.median(alone):.1f} and {statistics.median(crowded):.1f} ms"
+    print(f"\n{QUEUED - left} of {QUEUED} left meanwhile; medians {medians}")
+    what = f"accepted → go-ahead of the relay, p99, while a neighbour has {QUEUED:,} mails due"
     ours, reference = [p99(crowded)], [p99(alone)]
-    Comparison("A55", what, beside, "ms", ours, reference, wanted=2, is_most=True).keep()
+    Comparison("A55", what, "the same without", "ms", ours, reference, wanted=2, is_most=True).keep()
 
 
 def delays(quiet: Tenant, count: int) -> list[float]:

@@ -14,8 +14,9 @@ from django.db import connection
 from mailboxes import clock, stops
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Recipient
-from messaging.outbound import dispatch, outbox, turns
-from messaging.outbound.pace import TURN, Pace
+from messaging.outbound import delivery, dispatch, door, outbox, turns
+from messaging.outbound.mail import Mail
+from messaging.outbound.outcomes import Outcome
 from messaging.outbound.turns import Turns
 from tests import builders
 from tests.builders import Tenant
@@ -107,7 +108,7 @@ def test_a_claim_goes_from_line_to_line_and_sorts_no_mail(noisy: Tenant) -> None
     sender("quiet", 1)
     with connection.cursor() as cursor:
         cursor.execute(turns.NO_SORT)
-        named: dict[str, Any] = {"now": clock.now(), "limit": 50, "after": turns.NOBODY}
+        named: dict[str, Any] = {"now": clock.now(), "limit": 50, "after": turns.NOBODY, "but": []}
         cursor.execute(f"EXPLAIN (COSTS OFF) {turns.DUE}", named)
         plan = "\n".join(row for (row,) in cursor.fetchall())
     assert plan.count("using recipient_line on") == 3, plan
@@ -116,18 +117,26 @@ def test_a_claim_goes_from_line_to_line_and_sorts_no_mail(noisy: Tenant) -> None
     assert "Seq Scan on messaging_recipient" not in plan
 
 
-def test_a_claim_is_as_large_as_what_leaves_in_half_a_second() -> None:
-    pace = Pace()
-    for _ in range(20):
-        pace.learn(10, seconds=10 * 0.001)
-    assert pace.size(most=50) == 50
-    for _ in range(20):
-        pace.learn(1, seconds=2.0)
-    assert pace.size(most=50) == 1
-    pace.learn(0, seconds=9.0)
-    for _ in range(20):
-        pace.learn(5, seconds=TURN)
-    assert pace.size(most=50) in (4, 5)
+def test_who_comes_while_a_batch_is_on_its_way_is_let_in(
+    noisy: Tenant, relay: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claimed and sent between two mails of the batch, by the same thread; the batch then goes on."""
+    monkeypatch.setattr(door, "OPENS_EVERY", 0.0)
+    quiet = builders.tenant("quiet", mode=OversightMode.AUTONOMOUS)
+    attempt = delivery.attempt
+    came: list[str] = []
+
+    def then_somebody_comes(mail: Mail, **named: Any) -> Outcome:
+        outcome = attempt(mail, **named)
+        if not came:
+            came.append(builders.submit(quiet).message_id)
+        return outcome
+
+    monkeypatch.setattr(delivery, "attempt", then_somebody_comes)
+    assert dispatch.drain() == 13
+    order = [mail.message_id for mail in relay.taken]
+    assert order.index(came[0]) == 1
+    assert set(relay.copies().values()) == {1}
 
 
 def test_a_drain_sends_all_of_both(noisy: Tenant, relay: Sink) -> None:
