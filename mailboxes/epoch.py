@@ -58,20 +58,23 @@ def may_send(*, now: datetime) -> bool:
 
     Asked by whoever is about to claim; the file must be the one of the host that claims.
     """
-    in_file = epoch_file.read()  # before the row: a claim that commits in between would look like a restore
-    row = Epoch.objects.first()
-    if row is None:
-        _begin()
-        return True
-    if row.halted_at is not None:
-        return False
-    stamp = Stamp(row.lineage, row.mark)
-    difference = _difference(in_file, stamp)
-    if difference:
-        _halt(difference, now=now)
-    elif in_file is None:
-        epoch_file.replace(stamp)
-    return not difference
+    difference = ""
+    for _ in range(2):  # again: the first claim of an empty database writes row and file anew, perhaps in between
+        in_file = epoch_file.read()  # before the row: a claim that commits in between would look like a restore
+        row = Epoch.objects.first()
+        if row is None:
+            _begin()
+            return True
+        if row.halted_at is not None:
+            return False
+        stamp = Stamp(row.lineage, row.mark)
+        difference = _difference(in_file, stamp)
+        if not difference:
+            if in_file is None:
+                epoch_file.replace(stamp)
+            return True
+    _halt(difference, now=now)
+    return False
 
 
 def advance() -> None:
@@ -79,13 +82,13 @@ def advance() -> None:
 
     Takes the one lock that all claims share: the last statement of a transaction.
     """
-    in_file = epoch_file.read()
     found = _advanced()
     if found is None:
-        in_file = _begin()
+        _begin()
         found = _advanced()
         assert found is not None
     lineage, earlier, halted_at, mark = found
+    in_file = epoch_file.read()  # after the lock: no claim commits in between, and the file is never ahead of a commit
     difference = _difference(in_file, Stamp(lineage, earlier))
     if halted_at is not None or difference:
         raise DatabaseIsOlder(difference or "Sending is halted.")
@@ -119,14 +122,12 @@ def confirm(*, by: str, now: datetime) -> bool:
     return True
 
 
-def _begin() -> Stamp:
+def _begin() -> None:
     """The row of a database that has none, which is an empty one; the file is its own from now on."""
     with transaction.atomic():
         row, is_new = Epoch.objects.get_or_create(pk=1, defaults={"lineage": uuid4()})
-        stamp = Stamp(row.lineage, row.mark)
         if is_new:
-            epoch_file.replace(stamp)
-    return stamp
+            epoch_file.replace(Stamp(row.lineage, row.mark))
 
 
 def _advanced() -> tuple[Any, ...] | None:
