@@ -68,15 +68,16 @@ def delete(domain: Domain, *, by: str, now: datetime) -> None:
 
     So nothing can wait to be sent from it: what waits belongs to a mailbox, and goes with that.
     """
+    counter = quotas.Counter(LimitKind.DOMAINS, domain.account_id)
     with transaction.atomic():
-        # First, as when a domain is added: the two may be about one name.
-        quotas.give_back(quotas.Counter(LimitKind.DOMAINS, domain.account_id), 1, taken_at=now)
+        quotas.lock(counter, taken_at=now)  # first, as when a domain is added: the two may be about one name
         # Waits for whoever makes a mailbox on it, and lets nobody begin to (`mailbox.create` holds the row, too).
         if Domain.objects.select_for_update().filter(pk=domain.pk, deleted_at__isnull=True).first() is None:
             raise NotFound("domain")
         if Mailbox.objects.filter(domain=domain, deleted_at__isnull=True).exists():
             raise Conflict("The domain still has mailboxes.", code="domain_in_use", fix="Delete its mailboxes first.")
         _remove(domain, now=now)
+        quotas.give_back(counter, 1, taken_at=now)
         data = {"domain_id": str(domain.pk), "name": domain.name, "by": by}
         events.record(domain.account_id, "domain.deleted", subject=str(domain.pk), data=data, now=now)
 

@@ -121,6 +121,13 @@ def give_back(counter: Counter, amount: int, *, taken_at: datetime) -> None:
         )
 
 
+def lock(counter: Counter, *, taken_at: datetime) -> None:
+    """Hold the counter of that period to the end of the transaction, as spending on it does."""
+    start = period_start(counter.kind, taken_at)
+    held = Usage.objects.filter(subject_id=counter.subject_id, kind=counter.kind.value, period_start=start)
+    held.select_for_update(no_key=True).first()
+
+
 def send_counters(mailbox_id: UUID, account_id: UUID) -> list[Counter]:
     """What one send is counted on."""
     return [Counter(kind, account_id if kind == LimitKind.ACCOUNT_SENDS_PER_MINUTE else mailbox_id) for kind in SENDING]

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from mailboxes import accounts, addresses, clock, dkim_keys, dns_records, domain_names, domains, mailbox
 from mailboxes.dns_records import DnsRecord
 from mailboxes.errors import Conflict, Forbidden, Invalid, NotFound
-from mailboxes.models import DkimKey, Domain, DomainStatus
+from mailboxes.models import DkimKey, Domain, DomainStatus, Usage
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +187,14 @@ def test_a_deleted_domain_leaves_no_key_and_gives_its_place_back() -> None:
     assert domains.add(domain.account, "shop.example", now=clock.now()).pk != domain.pk
     with pytest.raises(NotFound):
         domains.delete(domain, by="test", now=clock.now())
+
+
+def test_the_only_domain_is_not_found_when_it_is_deleted_again() -> None:
+    domain = added()
+    domains.delete(domain, by="test", now=clock.now())
+    with pytest.raises(NotFound):
+        domains.delete(domain, by="test", now=clock.now())
+    assert Usage.objects.get(account=domain.account, kind="domains").used == 0
 
 
 def test_a_domain_with_mailboxes_stays_and_goes_after_them() -> None:
