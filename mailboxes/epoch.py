@@ -78,23 +78,24 @@ def may_send(*, now: datetime) -> bool:
 
 
 def advance() -> None:
-    """Move the mark, in the caller's transaction; the file follows its commit. Raises DatabaseIsOlder.
+    """Move the mark, in the caller's transaction if there is one; the file follows its commit. Raises DatabaseIsOlder.
 
     Takes the one lock that all claims share: the last statement of a transaction.
     """
-    found = _advanced()
-    if found is None:
-        _begin()
+    with transaction.atomic(savepoint=False):  # else the lock is gone before the file is read
         found = _advanced()
-        assert found is not None
-    lineage, earlier, halted_at, mark = found
-    in_file = epoch_file.read()  # after the lock: no claim commits in between, and the file is never ahead of a commit
-    difference = _difference(in_file, Stamp(lineage, earlier))
-    if halted_at is not None or difference:
-        raise DatabaseIsOlder(difference or "Sending is halted.")
-    if in_file is None:
-        epoch_file.replace(Stamp(lineage, None))
-    transaction.on_commit(lambda: epoch_file.raise_to(Stamp(lineage, mark)))
+        if found is None:
+            _begin()
+            found = _advanced()
+            assert found is not None
+        lineage, earlier, halted_at, mark = found
+        in_file = epoch_file.read()  # no claim commits in between, and the file is never ahead of a commit
+        difference = _difference(in_file, Stamp(lineage, earlier))
+        if halted_at is not None or difference:
+            raise DatabaseIsOlder(difference or "Sending is halted.")
+        if in_file is None:
+            epoch_file.replace(Stamp(lineage, None))
+        transaction.on_commit(lambda: epoch_file.raise_to(Stamp(lineage, mark)))
 
 
 def find_halt() -> Halt | None:
