@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from mailboxes import clock, epoch
 from messaging import shutdown, wakeup
@@ -126,7 +126,7 @@ def _attempt_all(claimed: Sequence[Attempt]) -> int:
         if outcome.kind is OutcomeKind.WITHDRAWN and not is_database_lost:
             # Stopped or closed: the others need not be offered to the relay to learn the same.
             waiting = _loaded(waiting, answers)
-        if waiting and not is_database_lost:
+        if waiting and door.is_open and not is_database_lost:
             waiting.extendleft(reversed(_guests(door, waiting, answers)))
     answers.write()
     return made
@@ -151,6 +151,7 @@ def _guests(door: Door, waiting: Collection[Mail], answers: Answers) -> deque[Ma
         if not claimed:
             door.shut()
         return _loaded(claimed, answers)
-    except (OperationalError, InterfaceError) as error:  # the mark of the next mail will meet it, too
-        log.warning("outbox.door_shut", error=str(error))
+    except Exception:  # database away, sending halted, a defect: the answers in hand must not be lost for guests
+        log.warning("outbox.door_shut", exc_info=True)
+        door.shut()
         return deque()

@@ -20,10 +20,12 @@ class Door:
     def __init__(self) -> None:
         self._opens_at = time.monotonic() + OPENS_EVERY
 
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() >= self._opens_at
+
     def look(self, hosts: Collection[UUID], *, now: datetime) -> Turns | None:
         """The turns of all others but the `hosts`, if one of them has something due."""
-        if time.monotonic() < self._opens_at:
-            return None
         others = Turns(after=uuid4(), but=hosts)
         is_anybody_there = others.is_anybody_waiting(now=now)
         self._opens_at = time.monotonic() + OPENS_EVERY

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from mailboxes import clock, stops
+from mailboxes.epoch import DatabaseIsOlder
 from mailboxes.modes import OversightMode
 from messaging.models import Attempt, Recipient
 from messaging.outbound import delivery, dispatch, door, outbox, turns
@@ -137,6 +138,23 @@ def test_who_comes_while_a_batch_is_on_its_way_is_let_in(
     order = [mail.message_id for mail in relay.taken]
     assert order.index(came[0]) == 1
     assert set(relay.copies().values()) == {1}
+
+
+def test_a_look_for_others_that_fails_costs_the_batch_nothing(
+    noisy: Tenant, relay: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when sending is halted, or another release's database is met, in the middle of a batch."""
+    monkeypatch.setattr(door, "OPENS_EVERY", 0.0)
+    looks: list[int] = []
+
+    def halted(*_: object, **__: object) -> bool:
+        looks.append(1)
+        raise DatabaseIsOlder("Sending is halted.")
+
+    monkeypatch.setattr(Turns, "is_anybody_waiting", halted)
+    assert dispatch.drain() == 12
+    assert looks == [1], "it was asked again at once"
+    assert set(Recipient.objects.filter(message__account=noisy.account).values_list("state", flat=True)) == {"sent"}
 
 
 def test_a_drain_sends_all_of_both(noisy: Tenant, relay: Sink) -> None:
