@@ -19,6 +19,7 @@ from config import demo_story
 from config.demo_story import Cast
 from config.embedded.places import make_data_dir
 from mailboxes import accounts, keys, mailbox
+from mailboxes.audit import heads
 from mailboxes.models import Account, Agent, Mailbox, Member, Role, User
 from mailboxes.modes import OversightMode
 from messaging.models import Message
@@ -56,6 +57,7 @@ def prepare(*, now: datetime) -> Demo:
         _, decide_key = keys.create_decide_key(reviewer, name="demo", now=now)
         if not Message.objects.filter(mailbox=box).exists():
             demo_story.tell(Cast(reviewer, keys.authenticate(agent_key, now=now), box), now=now)
+            heads.sign_moved(now=now)  # the story is hours old: nobody shall take it for a log that nobody signs
         return Demo(
             console_url=settings.PUBLIC_URL + reverse("console:queue"),
             api_url=f"{settings.PUBLIC_URL}/v1",

@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from config import demo
 from config.demo_letters import ANSWER, CUSTOMER_SUBJECT
+from config.doctor import database
 from config.invariants import check_all
 from mailboxes import clock, keys, mailbox
 from mailboxes.models import Account, ApiKey, Mailbox, User
@@ -33,6 +34,7 @@ PRINTED = [
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, settings: Settings) -> Path:
     settings.DATA_DIR = tmp_path / "var"
+    settings.AUDIT_HEADS_DIR = tmp_path / "var" / "audit"
     return tmp_path / "var"
 
 
@@ -54,6 +56,11 @@ def test_it_prints_where_everything_is_as_json_or_as_lines() -> None:
     lines = dict(line.split(maxsplit=1) for line in output.getvalue().splitlines())
     assert list(lines) == PRINTED
     assert lines["mailbox_id"] == made["mailbox_id"]
+
+
+def test_the_doctor_finds_its_log_signed_although_it_tells_of_hours_ago() -> None:
+    run()
+    assert database.check_signed_heads().startswith("signed at ")
 
 
 def test_a_demo_whose_mailbox_was_deleted_gets_another() -> None:
