@@ -139,6 +139,7 @@ def review_card(review: Review, visit: Visit, *, people: list[Person], signals: 
         needs_second_step=second_factor.is_missing(visit.member.user, visit.member.account),
         undo_seconds=settings.UNDO_SECONDS,
         signals=tuple(signals),
+        risk=review.risk,
         decided_by=review.decided_by,
         decided_at=review.decided_at,
         release_at=review.release_at,

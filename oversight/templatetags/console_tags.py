@@ -141,7 +141,9 @@ def status_badge(state: str) -> SafeString:
 
 @register.simple_tag
 def risk_badge(level: str) -> SafeString:
-    """The badge of a risk level."""
+    """The badge of a risk level that a rule gave; of low none: nobody looked for a risk that no rule names."""
+    if level in ("", "low"):
+        return SafeString("")
     return _partial("_badge_risk", RISK_LOOKS.get(level, Look("diamond", level, "is-warn"))._asdict())
 
 

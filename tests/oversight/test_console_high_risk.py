@@ -50,6 +50,17 @@ def way_to_proof(review: Review) -> str:
     return f"{PROVE}?next=%2Freview%2F{review.pk}%2F"
 
 
+@pytest.mark.parametrize("path", ["/review/", "the review"])
+def test_the_risk_that_a_rule_gave_is_named_and_of_low_risk_nobody_speaks(
+    rhea: Member, review: Review, path: str
+) -> None:
+    page = url_of(review) if path == "the review" else path
+    for risk, said in (("high", "High risk"), ("medium", "Medium risk"), ("low", None)):
+        Review.objects.filter(pk=review.pk).update(risk=risk)
+        text = text_of(seat(rhea).get(page))
+        assert [each for each in ("High risk", "Medium risk", "Low risk") if each in text] == ([said] if said else [])
+
+
 def test_the_password_is_asked_again_and_the_text_is_kept(rhea: Member, review: Review) -> None:
     client = seat(rhea)
     assert approve(client, review) == way_to_proof(review)
