@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from messaging.inbound.listener import Listener
 
+PATIENCE = 60
+
 
 @contextmanager
 def listening() -> Iterator[int]:
@@ -27,13 +29,13 @@ def listening() -> Iterator[int]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert is_ready.wait(10)
+    assert is_ready.wait(PATIENCE)
     try:
         yield ports[0]
     finally:
         loop, event = stop[0]
         loop.call_soon_threadsafe(event.set)
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -41,7 +43,7 @@ class Dialogue:
     """A raw SMTP client: what smtplib would put right stays wrong."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._stream = self._socket.makefile("rb")
         self.greeting = self.answer()
 
