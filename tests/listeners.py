@@ -7,7 +7,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
+from messaging.inbound import database_threads
 from messaging.inbound.listener import Listener
 
 PATIENCE = 60
@@ -28,15 +30,17 @@ def listening() -> Iterator[int]:
             await stop[0][1].wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert is_ready.wait(PATIENCE)
-    try:
-        yield ports[0]
-    finally:
-        loop, event = stop[0]
-        loop.call_soon_threadsafe(event.set)
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    # A thread that comes late to the end would leave its connection open.
+    with patch.object(database_threads, "PATIENCE_SECONDS", PATIENCE):
+        thread.start()
+        assert is_ready.wait(PATIENCE)
+        try:
+            yield ports[0]
+        finally:
+            loop, event = stop[0]
+            loop.call_soon_threadsafe(event.set)
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 class Dialogue:
