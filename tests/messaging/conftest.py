@@ -22,6 +22,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "CONNECT_SECONDS", LONG)
     monkeypatch.setattr(domain_checks, "BUDGET_SECONDS", LONG)
     for function in (fetch, urls.check_url, lines.Lines.post):
+        assert function.__kwdefaults__ is not None
         monkeypatch.setitem(function.__kwdefaults__, "seconds", LONG)
 
 
