@@ -7,8 +7,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
+from messaging.inbound import database_threads
 from messaging.inbound.listener import Listener
+
+PATIENCE = 60
 
 
 @contextmanager
@@ -26,22 +30,24 @@ def listening() -> Iterator[int]:
             await stop[0][1].wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert is_ready.wait(10)
-    try:
-        yield ports[0]
-    finally:
-        loop, event = stop[0]
-        loop.call_soon_threadsafe(event.set)
-        thread.join(20)
-        assert not thread.is_alive()
+    # A thread that comes late to the end would leave its connection open.
+    with patch.object(database_threads, "PATIENCE_SECONDS", PATIENCE):
+        thread.start()
+        assert is_ready.wait(PATIENCE)
+        try:
+            yield ports[0]
+        finally:
+            loop, event = stop[0]
+            loop.call_soon_threadsafe(event.set)
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 class Dialogue:
     """A raw SMTP client: what smtplib would put right stays wrong."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._stream = self._socket.makefile("rb")
         self.greeting = self.answer()
 

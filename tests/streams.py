@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,10 @@ from django.test import override_settings
 
 from tests.browser.server import Server
 
-PATIENCE = 15.0
+PATIENCE = 60.0
+# As the kernel writes them.
+LOOPBACK, ESTABLISHED = f"{int.from_bytes(bytes([127, 0, 0, 1]), sys.byteorder):08X}", "01"
+HEARTBEAT = b": heartbeat\n\n"
 
 
 @contextmanager
@@ -89,6 +93,12 @@ class Stream:
     def close(self) -> None:
         self._socket.close()
 
+    @property
+    def port(self) -> int:
+        """The client's own."""
+        found: int = self._socket.getsockname()[1]
+        return found
+
     def frames(self, *, seconds: float = PATIENCE) -> Iterator[Frame]:
         """Block by block, until the server ends the stream."""
         deadline = time.monotonic() + seconds
@@ -122,13 +132,15 @@ class Stream:
         return self
 
     def rest(self, *, seconds: float = PATIENCE) -> bytes:
-        """All bytes to the end."""
+        """All bytes to the end, which comes within the seconds although heartbeats go on."""
+        deadline = time.monotonic() + seconds
         self._socket.settimeout(seconds)
         if "content-length" in self.headers:
             while len(self._read) < int(self.headers["content-length"]):
                 self._receive()
             return self._read
         while not self.is_over:
+            assert time.monotonic() < deadline, f"no end of {self._body[-200:]!r}"
             self._body += self._chunk()
         return self._body
 
@@ -164,6 +176,13 @@ def _fields(block: str) -> dict[str, str]:
 
 def threads_of(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def has_open_end(of: int, to: int) -> bool:
+    """Whether a server at port `of` of 127.0.0.1 has a connection to the client at port `to`, and has not closed it."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split()[1:4] for line in table]
+    return [f"{LOOPBACK}:{of:04X}", f"{LOOPBACK}:{to:04X}", ESTABLISHED] in rows
 
 
 def answer(server: Server, key: str, path: str) -> tuple[int, dict[str, str], bytes]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 
 from dnslib import CNAME, MX, QTYPE, RCODE, RR, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
@@ -20,13 +19,14 @@ TRIES = 50
 class _Answers(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def __init__(self, zone: Zone, delay: float, fails: bool) -> None:
         self._zone, self._delay, self._fails = zone, delay, fails
+        self.is_over = Event()
 
     def resolve(self, request: DNSRecord, handler: object) -> DNSRecord:
         name, kind = str(request.q.qname).rstrip("."), QTYPE[request.q.qtype]
         reply = request.reply()
         if not name:  # the root, asked for to see whether anybody is there
             return reply
-        time.sleep(self._delay)
+        self.is_over.wait(self._delay)
         if self._fails:
             reply.header.rcode = RCODE.SERVFAIL
             return reply
@@ -87,7 +87,8 @@ def _bound(answers: _Answers, logger: DNSLogger | None) -> tuple[DNSServer, DNSS
 def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False, fails: bool = False) -> Iterator[str]:
     """Its `host:port` while the `with` lasts. What the zone does not have is answered with nothing.
 
-    The zone may be changed meanwhile. An MX is `10 mail.example.com`; `fails` answers SERVFAIL to everything.
+    The zone may be changed meanwhile. An MX is `10 mail.example.com`; `fails` answers SERVFAIL to everything. With
+    `delay` each answer comes so many seconds late; nobody waits for one when the `with` ends.
     """
     logger = DNSLogger("-request,-reply") if quiet else None
     answers = _Answers(zone, delay, fails)
@@ -99,6 +100,7 @@ def name_server(zone: Zone, *, delay: float = 0, quiet: bool = False, fails: boo
     try:
         yield f"{host}:{port}"
     finally:
+        answers.is_over.set()
         for server in (datagrams, streams):
             server.stop()
             server.server.server_close()

@@ -19,9 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import reserved_port
+
 TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "postfix"
 SINK = TOOLS / "usr/sbin/smtp-sink"
 SOURCE = TOOLS / "usr/sbin/smtp-source"
+PATIENCE = 60
 RECIPIENT = re.compile(rb"^X-Rcpt-Args: <([^>\r\n]+)>", re.MULTILINE)
 # A file a mail would cost more than the mail, and the more while a database beside it waits for the same disk.
 IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
@@ -65,10 +68,7 @@ class PostfixSink:
 @contextmanager
 def postfix_sink(options: Sequence[str] = (), *, keeps_mail: bool = True) -> Iterator[PostfixSink]:
     """An smtp-sink with these options on a free port of loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="gatepost-sink-", dir=IN_MEMORY) as folder:
+    with reserved_port() as port, tempfile.TemporaryDirectory(prefix="gatepost-sink-", dir=IN_MEMORY) as folder:
         # As root it must give up its rights, and the other user must be able to write.
         Path(folder).chmod(0o777)
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -88,7 +88,7 @@ def postfix_sink(options: Sequence[str] = (), *, keeps_mail: bool = True) -> Ite
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         assert process.poll() is None, "smtp-sink did not start"
         try:

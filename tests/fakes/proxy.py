@@ -52,7 +52,7 @@ class FaultProxy:
         self._door.close()
         self.cut()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
         for pair in self._cables:
             for end in pair:
                 end.close()
@@ -73,7 +73,7 @@ class FaultProxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._target_port), timeout=10)
+                server = socket.create_connection(("127.0.0.1", self._target_port), timeout=60)
             except OSError:
                 client.close()
                 continue

@@ -20,6 +20,7 @@ from .web import Answer, Web, bytes_of, listening, saying
 
 KIB = 1024
 MIB = 1024**2
+LONG = 60.0
 METADATA = "http://169.254.169.254/latest/meta-data/"
 OK = bytes_of(content=b"ok", Connection="keep-alive")
 
@@ -167,8 +168,8 @@ class Bad:
 
 
 def bad_ways(*, patience: float) -> list[Bad]:
-    """All of them; `patience` is how long the sender waits, of which the slow ones take more."""
-    slow = patience * 3
+    """All of them; `patience` is how long the sender waits, of which the slow ones take far more."""
+    slow = patience * 3 + LONG
     return [
         Bad("500", saying(bytes_of("500 No")), 500),
         Bad("500 kept", saying(bytes_of("500 No", Connection="keep-alive")), 500),

@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 SILENT_FOR = 30.0
+PATIENCE = 60.0
 
 
 class Mood(StrEnum):
@@ -162,12 +163,12 @@ def _hang_up(server: SMTP) -> None:
 class _Controller(Controller):
     def __init__(self, sink: Sink) -> None:
         context = sink.tls if sink.is_implicit_tls else None
-        super().__init__(sink, hostname="127.0.0.1", port=sink.port, ssl_context=context)
+        super().__init__(sink, hostname="127.0.0.1", port=sink.port, ready_timeout=PATIENCE, ssl_context=context)
         self.sink = sink
         self._served: list[SMTP] = []
 
     def stop(self, no_assert: bool = False) -> None:
-        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=PATIENCE)
         super().stop(no_assert)
 
     async def _hang_up(self) -> None:

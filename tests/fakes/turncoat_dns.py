@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event
 
 from dnslib import AAAA, CNAME, QTYPE, RR, A, DNSRecord
 from dnslib.server import BaseResolver, DNSLogger, DNSServer
@@ -21,11 +21,12 @@ class Turncoat(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     delay: float = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
+    is_over: Event = field(default_factory=Event)
 
     def resolve(self, request: DNSRecord, handler: object) -> DNSRecord:
         name, kind = str(request.q.qname).rstrip("."), QTYPE[request.q.qtype]
         self.asked.append((name, kind))
-        time.sleep(self.delay)
+        self.is_over.wait(self.delay)
         turns = self.answers.get(name, [[]])
         turn = min(len([one for one in self.asked if one == (name, kind)]), len(turns)) - 1
         reply = request.reply()
@@ -45,7 +46,7 @@ class Turncoat(BaseResolver):  # type: ignore[misc]  # dnslib has no types
 
 @contextmanager
 def turncoat(answers: Mapping[str, list[list[str]]], *, delay: float = 0) -> Iterator[Turncoat]:
-    """Answers while the `with` lasts; `address` is its host:port."""
+    """Answers while the `with` lasts, each time `delay` seconds late; `address` is its host:port."""
     resolver = Turncoat(answers, delay)
     server = DNSServer(resolver, address="127.0.0.1", port=0, logger=DNSLogger("-request,-reply"))
     server.start_thread()
@@ -54,5 +55,6 @@ def turncoat(answers: Mapping[str, list[list[str]]], *, delay: float = 0) -> Ite
     try:
         yield resolver
     finally:
+        resolver.is_over.set()
         server.stop()
         server.server.server_close()

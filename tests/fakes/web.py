@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+PATIENCE = 60
 Answer = Callable[[socket.socket], None]
 
 
@@ -79,7 +80,7 @@ def listening(
                     threads[-1].start()
 
         def serve(peer: socket.socket) -> None:
-            peer.settimeout(10)
+            peer.settimeout(PATIENCE)
             with contextlib.suppress(OSError, ValueError), peer:
                 speaking = tls.wrap_socket(peer, server_side=True) if tls is not None else peer
                 peers.append(speaking)
@@ -102,7 +103,7 @@ def listening(
                 with contextlib.suppress(OSError):
                     peer.shutdown(socket.SHUT_RDWR)
             for thread in threads:
-                thread.join(timeout=15)
+                thread.join(timeout=PATIENCE)
 
 
 def _request(peer: socket.socket) -> bytes:

@@ -8,8 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from messaging.safe_http import connecting
+from messaging import domain_checks
+from messaging.safe_http import connecting, fetch, lines, names, urls
 from tests.fakes.tls import Trust, server_context
+
+LONG = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of a test's own may take long to answer: it is the machine that is slow. Tests of our patience set it."""
+    monkeypatch.setattr(names, "DNS_SECONDS", LONG)
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", LONG)
+    monkeypatch.setattr(domain_checks, "BUDGET_SECONDS", LONG)
+    for function in (fetch, urls.check_url, lines.Lines.post):
+        assert function.__kwdefaults__ is not None
+        monkeypatch.setitem(function.__kwdefaults__, "seconds", LONG)
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from websockets.sync.client import connect
 
 from mailboxes.models import AccessEntry
 from tests import builders
-from tests.chaos.processes import database_url, free_port, until
+from tests.chaos.processes import database_url, until
+from tests.ports import reserved_port
 
-from .webs import OF_TESTS, running
+from .webs import BY_SOCKET, OF_TESTS, PATIENCE, running
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("alone")]
 
@@ -31,10 +32,10 @@ def test_daphne_writes_what_came_last_before_it_ends(tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {alice.key_text}"}
     with running(tmp_path) as webs:
         web = webs.start("live", ACCESS_LOG_DAYS="90")
-        with suppress(ConnectionClosed), connect(web.socket, additional_headers=headers, proxy=None) as socket:
-            socket.recv(timeout=10)
+        with suppress(ConnectionClosed), connect(web.socket, additional_headers=headers, **BY_SOCKET) as socket:
+            socket.recv(timeout=PATIENCE)
         for _ in range(20):
-            assert httpx2.get(f"{web.base}/mailboxes", headers=headers, timeout=10).status_code == 200
+            assert httpx2.get(f"{web.base}/mailboxes", headers=headers, timeout=PATIENCE).status_code == 200
         web.end(signal.SIGTERM)
     assert AccessEntry.objects.filter(route="/v1/mailboxes", status=200).count() == 20
     assert AccessEntry.objects.filter(route="/v1/events/ws", status=101).count() == 1
@@ -44,7 +45,17 @@ def test_daphne_writes_what_came_last_before_it_ends(tmp_path: Path) -> None:
 def gunicorn(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Two workers of eight threads, as `config/deploy/process web` starts them."""
     pytest.importorskip("gunicorn", reason="the operator brings it along")
-    port = free_port()
+    with reserved_port() as port:
+        process = _started(tmp_path, port)
+        try:
+            until(lambda: _answers(port), "gunicorn answers", seconds=PATIENCE)
+            yield process, f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+def _started(tmp_path: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
     environment |= {"DATABASE_URL": database_url(), "DATABASE_POOL": "1", "ACCESS_LOG_DAYS": "90"}
     environment |= {
@@ -54,28 +65,25 @@ def gunicorn(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     }
     argv = [sys.executable, "-W", "ignore", "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"]
     with (tmp_path / "log").open("wb") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*argv, "--workers", "2", "--threads", "8"], env=environment, cwd=settings.BASE_DIR, stdout=output,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-    until(lambda: _answers(port), "gunicorn answers", seconds=90)
-    yield process, f"http://127.0.0.1:{port}/v1"
-    process.kill()
-    process.wait(20)
 
 
 def test_gunicorns_workers_do_so_too(gunicorn: tuple[subprocess.Popen[bytes], str]) -> None:
     process, base = gunicorn
     alice = builders.tenant()
     for _ in range(20):
-        answer = httpx2.get(f"{base}/mailboxes", headers={"Authorization": f"Bearer {alice.key_text}"}, timeout=10)
+        headers = {"Authorization": f"Bearer {alice.key_text}"}
+        answer = httpx2.get(f"{base}/mailboxes", headers=headers, timeout=PATIENCE)
         assert answer.status_code == 200
     process.terminate()
-    process.wait(60)
+    process.wait(PATIENCE)
     assert AccessEntry.objects.filter(route="/v1/mailboxes", status=200).count() == 20
 
 
 def _answers(port: int) -> bool:
-    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=2) as answer:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=10) as answer:
         return int(answer.status) == 200
     return False

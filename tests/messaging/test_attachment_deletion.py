@@ -136,6 +136,7 @@ def test_a_content_that_is_deleted_while_it_is_uploaded_again_is_written_anew(
 
 
 def test_an_object_whose_writer_died_goes_after_an_hour(alice: Tenant, files_folder: Path, clock: Clock) -> None:
+    clock.set(clock.now())
     with files.taken_in(b"orphan") as file:
         objects.write(file.content, sha256=file.sha256, now=clock.now())
     clock.advance(seconds=3599)
@@ -162,6 +163,7 @@ def test_an_upload_that_the_sweep_overtook_does_not_refer_to_the_object(alice: T
 def test_files_that_were_never_sent_go_after_a_week(
     alice: Tenant, files_folder: Path, clock: Clock, settings: Settings
 ) -> None:
+    clock.set(clock.now())
     unsent, sent = files.upload(alice), files.upload(alice, b"sent")
     Attachment.objects.filter(pk=sent.pk).update(message=builders.submit(alice))
     clock.advance(seconds=settings.UNSENT_FILE_HOURS * 3600 - 5)

@@ -143,6 +143,7 @@ def test_html_is_saved_and_never_shown(alice: Tenant) -> None:
 
 
 def test_a_link_is_good_for_a_day_and_then_says_where_to_get_another(alice: Tenant, clock: Clock) -> None:
+    clock.set(clock.now())
     file = files.upload(alice)
     path = link(alice, file)
     clock.advance(seconds=24 * 3600 - 2)

@@ -76,6 +76,6 @@ def test_it_waits_when_the_mail_is_still_on_its_way(alice: Tenant) -> None:
 
     timer = Timer(0.4, send_it)
     timer.start()
-    (found,) = captured_json("--to", "kim@friends.example", "--wait", "10")
+    (found,) = captured_json("--to", "kim@friends.example", "--wait", "60")
     timer.join()
     assert found["subject"] == "Hello"

@@ -163,16 +163,16 @@ def test_an_answer_too_long_for_a_datagram_comes_by_tcp(alice: Tenant) -> None:
         assert check(domain).status == DomainStatus.VERIFIED
 
 
-def test_silence_says_nothing_and_costs_five_seconds_at_most(
+def test_silence_says_nothing_and_costs_its_time_once_for_all_records(
     alice: Tenant, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain_checks, "BUDGET_SECONDS", 0.5)
+    monkeypatch.setattr(domain_checks, "BUDGET_SECONDS", 4)
     domain = add(alice.account)
-    with name_server({}, delay=3, quiet=True) as server:
+    with name_server({}, delay=60, quiet=True) as server:
         settings.DNS_RESOLVERS = [server]
         began = time.monotonic()
         domain = check(domain)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20, "seven questions one after the other would take 28 s"
     assert all("Nobody answered" in problem for problem in problems(domain).values())
     assert (len(problems(domain)), domain.failing, kinds(domain)) == (6, [], ["domain.added"])
     with name_server({}, fails=True, quiet=True) as server:

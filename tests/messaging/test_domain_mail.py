@@ -68,7 +68,7 @@ def asked_from_dns() -> Callable[..., bytes | None]:
 
     def look_up(name: bytes, timeout: int = 5) -> bytes | None:
         try:
-            answer = resolver.resolve(name.decode(), "TXT", lifetime=3, raise_on_no_answer=False)
+            answer = resolver.resolve(name.decode(), "TXT", lifetime=60, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             return None
         return b"".join(answer[0].strings) if len(answer) else None

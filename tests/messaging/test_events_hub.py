@@ -29,6 +29,7 @@ from tests.valkey import running_valkey
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SENT = "key.created"
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def listen(tenant: Tenant, after: int, **more: Any) -> Subscription:
     return hub.subscribe(Filter(kinds=frozenset({SENT})), **asked | more)
 
 
-async def take(subscription: Subscription, count: int, *, seconds: float = 10) -> list[UUID]:
+async def take(subscription: Subscription, count: int, *, seconds: float = PATIENCE) -> list[UUID]:
     taken: list[UUID] = []
     async with asyncio.timeout(seconds):
         while len(taken) < count:
@@ -100,6 +101,18 @@ async def take(subscription: Subscription, count: int, *, seconds: float = 10) -
             assert frame is not None
             taken.append(frame.told.id)
     return taken
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def rest_of(subscription: Subscription) -> list[Frame | None]:
+    """What still comes until it ends."""
+    async with asyncio.timeout(PATIENCE):
+        return [frame async for frame in subscription]
 
 
 async def test_who_listens_is_told_what_happens_as_it_happens(alice: Tenant) -> None:
@@ -143,7 +156,7 @@ async def test_the_seam_between_log_and_life_has_no_gap_and_no_double(alice: Ten
 async def taken_from(tenant: Tenant, moment: Awaitable[None]) -> list[UUID]:
     await moment
     with listen(tenant, 0) as subscription:
-        return await take(subscription, 121, seconds=30)
+        return await take(subscription, 121, seconds=2 * PATIENCE)
 
 
 async def test_who_joins_while_it_is_read_for_others_misses_no_kind_of_its_own(alice: Tenant, monkeypatch: Any) -> None:
@@ -154,13 +167,13 @@ async def test_who_joins_while_it_is_read_for_others_misses_no_kind_of_its_own(a
     def paged(account_id: UUID, after: int, filter: Filter) -> Page:
         found = page(account_id, after, filter)
         has_paged.set()
-        assert is_read_for_others.wait(10)
+        assert is_read_for_others.wait(PATIENCE)
         return found
 
     def found(places: dict[UUID, Place]) -> dict[UUID, News]:
         read = find(places)
         is_read_for_others.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(PATIENCE)
         return read
 
     place = await newest(alice)
@@ -169,13 +182,13 @@ async def test_who_joins_while_it_is_read_for_others_misses_no_kind_of_its_own(a
         listen(alice, place) as late,
     ):
         waiting = asyncio.create_task(anext(other))
-        await asyncio.sleep(0.3)  # it is live
+        await until(lambda: other._is_live)
         monkeypatch.setattr(hub, "_page", paged)
         joining = asyncio.create_task(take(late, 1))
-        assert await asyncio.to_thread(has_paged.wait, 10)
+        assert await asyncio.to_thread(has_paged.wait, PATIENCE)
         monkeypatch.setattr(news, "find", found)
         happened = await in_thread(lambda: happen(alice))
-        assert await asyncio.to_thread(is_read_for_others.wait, 10)
+        assert await asyncio.to_thread(is_read_for_others.wait, PATIENCE)
         await asyncio.sleep(0.2)  # it has joined, or stays outside
         may_go_on.set()
         assert await joining == happened
@@ -188,7 +201,7 @@ async def test_who_comes_again_and_again_has_the_whole_log_in_the_end(alice: Ten
     place = 0
     while len(seen) < 101:
         with listen(alice, place) as subscription:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 frame = await anext(subscription)
             for one in [frame, *subscription.rest()][: 1 + len(seen) % 3]:
                 assert one is not None
@@ -199,13 +212,13 @@ async def test_who_comes_again_and_again_has_the_whole_log_in_the_end(alice: Ten
 
 
 async def test_who_lags_is_told_from_the_log_again(alice: Tenant, settings: Settings) -> None:
-    settings.EVENT_QUEUE_BYTES = 2000
+    settings.EVENT_QUEUE_BYTES, settings.SLOW_CLIENT_SECONDS = 2000, 3600
     with listen(alice, await newest(alice)) as lagging:
         first = asyncio.create_task(take(lagging, 1))
-        await asyncio.sleep(0.2)
+        await until(lambda: lagging._is_live)
         assert await in_thread(lambda: happen(alice)) == await first
         happened = await in_thread(lambda: happen(alice, 30))
-        await asyncio.sleep(0.5)
+        await until(lambda: not lagging._is_live)
         assert 0 < len(lagging._waiting) < 30
         assert await take(lagging, 30) == happened
         assert await in_thread(lambda: happen(alice)) == await take(lagging, 1)
@@ -216,24 +229,25 @@ async def test_who_takes_nothing_is_cut_and_the_others_are_not(alice: Tenant, se
     after = await newest(alice)
     with listen(alice, after) as slow, listen(alice, after) as quick:
         first = asyncio.gather(take(slow, 1), take(quick, 1))
-        await asyncio.sleep(0.2)
+        await until(lambda: slow._is_live and quick._is_live)
         await in_thread(lambda: happen(alice))
         await first
         reading = asyncio.create_task(take(quick, 2))
         happened = await in_thread(lambda: happen(alice, 2))
-        await asyncio.sleep(2)
         assert await reading == happened
+        await until(lambda: slow.ended)
         assert (slow.ended, quick.ended) == (Ending.SLOW, None)
-        assert [frame async for frame in slow] == []
+        assert await rest_of(slow) == []
 
 
-async def test_a_revoked_key_is_told_nothing_more(alice: Tenant) -> None:
+async def test_a_revoked_key_is_told_nothing_more_as_soon_as_the_bell_rings(alice: Tenant, monkeypatch: Any) -> None:
+    monkeypatch.setattr(hub, "LOOK_SECONDS", 3600)  # nobody looks but who is rung
     key, _ = await in_thread(lambda: keys.create_agent_key(alice.agent, now=clock.now()))
     with listen(alice, await newest(alice), key_id=key.pk) as subscription:
-        await asyncio.sleep(0.2)
+        rest = asyncio.create_task(rest_of(subscription))
+        await until(lambda: subscription._is_live)
         await in_thread(lambda: keys.revoke_now(key, by="test", now=clock.now()))
-        async with asyncio.timeout(5):
-            assert [frame async for frame in subscription] == []
+        assert [frame for frame in await rest if frame is not None] == []
         assert subscription.ended is Ending.SHUT_OUT
 
 
@@ -241,24 +255,30 @@ async def test_a_key_that_was_no_good_any_more_without_a_word_is_found_out(alice
     key, _ = await in_thread(lambda: keys.create_agent_key(alice.agent, now=clock.now()))
     with listen(alice, await newest(alice), key_id=key.pk) as subscription:
         await in_thread(lambda: type(key).objects.filter(pk=key.pk).update(expires_at=clock.now()))
-        async with asyncio.timeout(5):
-            assert [frame async for frame in subscription] == []
+        assert [frame for frame in await rest_of(subscription) if frame is not None] == []
         assert subscription.ended is Ending.SHUT_OUT
 
 
 async def test_nobody_of_a_deleted_account_is_told_more(alice: Tenant) -> None:
     with listen(alice, await newest(alice)) as subscription:
         await in_thread(lambda: departure.depart(alice.account, by="test", now=clock.now()))
-        async with asyncio.timeout(5):
-            assert [frame async for frame in subscription if frame is not None] == []
+        assert [frame for frame in await rest_of(subscription) if frame is not None] == []
 
 
 async def test_a_subscription_ends_when_its_time_is_over(alice: Tenant) -> None:
-    with listen(alice, 0, seconds=0.5) as subscription:
-        async with asyncio.timeout(5):
-            told = [frame async for frame in subscription]
-        assert len(told) == 1
+    with listen(alice, await newest(alice), seconds=0.5) as subscription:
+        assert await rest_of(subscription) == []
         assert subscription.ended is Ending.OVER
+
+
+async def test_what_waits_when_the_time_is_over_is_told_still(alice: Tenant) -> None:
+    happened = await in_thread(lambda: happen(alice, 2))
+    with listen(alice, 0, seconds=3600) as subscription:
+        await take(subscription, 1)
+        subscription._until = 0
+        await until(lambda: subscription.ended)
+        assert subscription.ended is Ending.OVER
+        assert [frame and frame.told.id for frame in await rest_of(subscription)] == happened
 
 
 async def test_what_happens_elsewhere_is_not_told(alice: Tenant) -> None:

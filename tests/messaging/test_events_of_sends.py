@@ -152,8 +152,9 @@ def test_an_approval_is_told_of_the_message_beside_its_review() -> None:
 def test_an_approval_that_is_undone_is_told_as_held_again() -> None:
     alice = builders.tenant()
     review, rhea = builders.held(alice), builders.reviewer(builders.member(alice.account))
-    decisions.approve(review, reviewer=rhea, version=1, now=clock.now())
-    decision = decisions.undo(review, reviewer=rhea, now=clock.now())
+    now = clock.now()
+    decisions.approve(review, reviewer=rhea, version=1, now=now)
+    decision = decisions.undo(review, reviewer=rhea, now=now)
     assert rendered.data(alice, "message.held")["decision_id"] == str(decision.pk)
     assert rendered.kinds(alice)[-2:] == ["message.held", "review.undone"]
 

@@ -95,11 +95,11 @@ def test_a_complaint_at_abuse_is_believed_by_the_token_in_the_original() -> None
 
 def test_a_bounce_counts_for_the_day_of_its_sending_until_a_complaint_shows_that_it_arrived() -> None:
     recipient = sent()
-    Message.objects.filter(pk=recipient.message_id).update(created_at=clock.now() - timedelta(days=1))
-    counts = []
+    yesterday = clock.now() - timedelta(days=1)
+    Message.objects.filter(pk=recipient.message_id).update(created_at=yesterday)
+    account_id, counts = recipient.message.account_id, []
     for report in (bounce(KIM, to=path_of(recipient)), complaint(return_path=path_of(recipient))):
         hear(recipient, report)
-        account_id, yesterday = recipient.message.account_id, clock.now() - timedelta(days=1)
         counts.append(quotas.used([account_id], CountKind.DAILY_BOUNCES, now=yesterday)[account_id])
     assert counts == [1, 0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +22,15 @@ from messaging.webhooks.teller import Teller
 from tests.builders import Tenant
 from tests.fakes.web import Web, bytes_of, web_server
 
-PATIENCE = 20
+PATIENCE = 120
 
 
 @dataclass
 class Receiver:
-    """Answers with `status` until told otherwise; `statuses` come first, one each. Takes none of the kind `refuses`."""
+    """Answers with `status` until told otherwise; `statuses` come first, one each. Takes none of the kind `refuses`.
+
+    Answers come `hang_for` seconds late; nobody waits for one when the receiver is gone.
+    """
 
     status: str = "200 OK"
     statuses: list[str] = field(default_factory=list)
@@ -34,6 +38,7 @@ class Receiver:
     hang_for: float = 0
     refuses: str = ""
     web: Web = field(init=False)
+    is_over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -52,7 +57,7 @@ class Receiver:
         status = self.statuses.pop(0) if self.statuses else self.status
         if self.refuses and self.bodies[-1]["event"] == self.refuses:
             status = "500 Poison"
-        time.sleep(self.hang_for)
+        self.is_over.wait(self.hang_for)
         peer.sendall(bytes_of(status, b"", **self.headers))
 
 
@@ -63,7 +68,10 @@ def receiver(**moods: Any) -> Iterator[Receiver]:
     with web_server(made.answer) as made.web:
         exempt = [*settings.WEBHOOK_ALLOW, f"127.0.0.1:{made.web.port}"]
         with override_settings(WEBHOOK_ALLOW=exempt):
-            yield made
+            try:
+                yield made
+            finally:
+                made.is_over.set()
 
 
 def webhook(owner: Tenant, to: Receiver, *kinds: str, **facts: Any) -> WebhookEndpoint:

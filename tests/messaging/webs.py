@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,12 @@ from django.conf import settings
 
 from config.embedded.places import find_places
 from config.embedded.valkey import EmbeddedValkey
-from tests.chaos.processes import database_url, free_port, until
+from tests.chaos.processes import database_url, until
+from tests.ports import reserved_port
 
+PATIENCE = 90
+# How a WebSocket client connects: a slow machine is no reason to give up.
+BY_SOCKET: dict[str, Any] = {"proxy": None, "open_timeout": PATIENCE, "ping_interval": None}
 OF_TESTS = ("TESTING", "DJANGO_SETTINGS_MODULE", "DEBUG", "KEY_CACHE_SECONDS", "FAULTPOINTS")
 DAPHNE = ("-W", "ignore", "-m", "daphne", "-v", "0", "--application-close-timeout", "2", "--no-server-name")
 
@@ -39,14 +43,14 @@ class Process:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self._running is not None and self._running.poll() is None:
             self._running.send_signal(number)
-            self._running.wait(30)
+            self._running.wait(PATIENCE)
 
 
 class Web(Process):
     """A Daphne as `config/deploy/process live` starts it."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
-        self.port = free_port()
+    def __init__(self, name: str, folder: Path, environment: dict[str, str], port: int) -> None:
+        self.port = port
         place = ("-b", "127.0.0.1", "-p", str(self.port), "config.asgi:application")
         argv = [sys.executable, *DAPHNE, *place]
         super().__init__(argv, folder / f"{name}.log", env=environment, cwd=settings.BASE_DIR)
@@ -55,11 +59,11 @@ class Web(Process):
 
     def start(self) -> None:
         super().start()
-        until(self.answers, "the web server starts", seconds=60)
+        until(self.answers, "the web server starts", seconds=PATIENCE)
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=10) as answer:
                 return int(answer.status) == 200
         except OSError:
             return False
@@ -70,6 +74,7 @@ class Webs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.ports = ExitStack()
         server = EmbeddedValkey(find_places(folder))
         server.prepare()
         self._valkey_is_ready = server.is_ready
@@ -88,11 +93,11 @@ class Webs:
 
     def start_valkey(self) -> None:
         self.valkey.start()
-        until(self._valkey_is_ready, "Valkey starts")
+        until(self._valkey_is_ready, "Valkey starts", seconds=PATIENCE)
 
     def start(self, name: str, **more: str) -> Web:
         """One more web process; `more` is environment."""
-        web = Web(name, self._folder, self._environment | more)
+        web = Web(name, self._folder, self._environment | more, self.ports.enter_context(reserved_port()))
         self.processes.append(web)
         web.start()
         return web
@@ -108,3 +113,4 @@ def running(folder: Path) -> Iterator[Webs]:
     finally:
         for process in reversed(webs.processes):
             process.kill()
+        webs.ports.close()
