@@ -1,11 +1,14 @@
 """What every test stands on: the database as the application sees it, a clock that obeys, queries that are watched."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import zeal
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -17,6 +20,12 @@ from config.owner import as_owner
 from mailboxes import collector
 from tests import template_database
 from tests.management.commands import flush
+
+# A property is as true on a slow machine: neither an example nor its making has a time of its own.
+hypothesis.settings.register_profile(
+    "patient", hypothesis.settings.default, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 # Long by themselves, and so begun first: at the end every worker has something small to do.
 LONG = ("browser", "machine", "fuzz", "test_up", "test_two_processes")
@@ -82,6 +91,13 @@ def _watched_queries(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with zeal.zeal_context():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one address may ask is counted by the minute and the hour of the wall: none of them ends within a test."""
+    now = time.time()
+    monkeypatch.setattr("mailboxes.api.client_limits.time", SimpleNamespace(time=lambda: now))
 
 
 class Clock:

@@ -18,6 +18,8 @@ from config.embedded.postgres import UNSAFE_BUT_FAST, EmbeddedPostgres
 from config.embedded.roles import APP_ROLE, OWNER_ROLE
 
 PREFIX = "gatepost-tests-"
+# A machine that stalls takes its time for a connection, too.
+PATIENCE = "&connect_timeout=60"
 YOUNG_SECONDS = 600
 
 
@@ -34,8 +36,8 @@ class ThrowawayServer:
 
     def start(self) -> None:
         self.postgres.start(log=self.folder / "postgres.log")
-        os.environ["DATABASE_URL"] = self.postgres.url(APP_ROLE)
-        os.environ["DATABASE_ADMIN_URL"] = self.postgres.url(OWNER_ROLE)
+        os.environ["DATABASE_URL"] = self.postgres.url(APP_ROLE) + PATIENCE
+        os.environ["DATABASE_ADMIN_URL"] = self.postgres.url(OWNER_ROLE) + PATIENCE
 
     def pytest_unconfigure(self) -> None:
         self.postgres.stop()

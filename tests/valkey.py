@@ -11,7 +11,7 @@ from pathlib import Path
 from config.embedded.places import find_places
 from config.embedded.valkey import EmbeddedValkey
 
-PATIENCE = 20
+PATIENCE = 120
 
 
 @contextmanager

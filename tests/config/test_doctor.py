@@ -28,6 +28,7 @@ from mailboxes import accounts, clock, departure, dkim_keys, dns_records, mailbo
 from mailboxes.audit import heads
 from mailboxes.models import Domain, Erasure, StopScope
 from mailboxes.modes import OversightMode
+from messaging import domain_checks
 from messaging.inbound import intake
 from messaging.inbound.intake import Via
 from messaging.mime.types import Envelope
@@ -78,6 +79,14 @@ def greeter(words: bytes) -> Iterator[int]:
 
 
 @contextmanager
+def nobody() -> Iterator[int]:
+    """A port that is taken, and at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@contextmanager
 def web(status: int) -> Iterator[int]:
     """A web process that answers everything so; its port."""
 
@@ -101,8 +110,13 @@ def web(status: int) -> Iterator[int]:
 
 
 @pytest.fixture
-def healthy(settings: Settings) -> Iterator[None]:
-    """All that runs beside the tests' database in a real installation."""
+def healthy(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All that runs beside the tests' database in a real installation; it may take its time."""
+    monkeypatch.setattr("config.doctor.mail.ANSWERS_WITHIN", 60)
+    monkeypatch.setattr("config.doctor.services.ANSWERS_WITHIN", 60)
+    monkeypatch.setattr("config.heartbeat.GONE_AFTER", 3600)
+    monkeypatch.setattr(of_webhooks, "GONE_AFTER", 3600)
+    monkeypatch.setattr(domain_checks, "BUDGET_SECONDS", 60)
     accounts.platform()
     heartbeat()
     of_webhooks.give_sign()
@@ -175,8 +189,8 @@ def test_heads_that_are_not_signed_while_the_log_grows_are_named(
 
 
 def test_a_wrong_clock_is_named(healthy: None) -> None:
-    with time_machine.travel(clock.now() + timedelta(minutes=3)):
-        assert re.search(r"\+1(?:79|80)\.\d s from the database", complaint("clock"))
+    with time_machine.travel(clock.now() + timedelta(hours=3)):
+        assert re.search(r"\+10[78]\d\d\.\d s from the database", complaint("clock"))
 
 
 def test_a_worker_that_gives_no_sign_of_life_is_named(healthy: None) -> None:
@@ -195,7 +209,7 @@ def test_mail_that_nobody_takes_is_named_unless_its_own_people_stopped_it(health
     assert "nobody takes it" in complaint("outbox")
     stops.stop(alice.owner, reason="Wrong prices.", now=clock.now())
     due = oldest_due()
-    assert due is None or clock.now() - due < timedelta(minutes=1), "the platform's own mail only"
+    assert due is None or clock.now() - due < timedelta(minutes=5), "the platform's own mail only"
     assert findings()["outbox"].is_well
 
 
@@ -245,11 +259,10 @@ def test_an_installation_without_a_platform_domain_is_told_how_to_make_one() -> 
 
 
 def test_a_listener_or_relay_that_is_away_or_no_mail_server_is_named(healthy: None, settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = closed.getsockname()[1]
-    settings.SMTP_PORT, settings.RELAY_URL = nobody, f"smtp://user:secret@127.0.0.1:{nobody}"
-    assert "does not answer" in complaint("SMTP listener")
-    told = complaint("relay")
+    with nobody() as port:
+        settings.SMTP_PORT, settings.RELAY_URL = port, f"smtp://user:secret@127.0.0.1:{port}"
+        assert "does not answer" in complaint("SMTP listener")
+        told = complaint("relay")
     assert "does not answer" in told
     assert "secret" not in told
     with greeter(b"554 go away\r\n") as port:
@@ -269,9 +282,8 @@ def test_a_full_disk_is_named(healthy: None, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_web_process_that_is_away_or_unwell_is_named(healthy: None, settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        settings.PORT = closed.getsockname()[1]
-    assert "does not answer" in complaint("web")
+    with nobody() as settings.PORT:
+        assert "does not answer" in complaint("web")
     with web(500) as settings.PORT:
         assert "answers 500" in complaint("web")
 

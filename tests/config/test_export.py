@@ -71,6 +71,7 @@ from tests.letters import letter
 
 pytestmark = pytest.mark.django_db
 
+PATIENCE = 60
 SECRET = re.compile(r"secret|token|digest|password|private|session|(^|_)key_?hash")
 # What an object of the archive holds beside its own columns.
 INSIDE: dict[type[Model], str] = {
@@ -332,15 +333,15 @@ async def test_under_asgi_pieces_are_sent_while_the_rest_is_made(monkeypatch: py
     }
     client: Any = ApplicationCommunicator(ThreadedHandler(threads=2), scope)  # type: ignore[no-untyped-call]  # no types there
     await client.send_input({"type": "http.request"})
-    start: dict[str, Any] = await client.receive_output(10)
+    start: dict[str, Any] = await client.receive_output(PATIENCE)
     assert start["status"] == 200
     pieces: list[bytes] = []
     while True:
-        message: dict[str, Any] = await client.receive_output(10)
+        message: dict[str, Any] = await client.receive_output(PATIENCE)
         pieces.append(message.get("body", b""))
         if not message.get("more_body"):
             break
-    await client.wait(10)
+    await client.wait(PATIENCE)
     assert len([piece for piece in pieces if piece]) > 2
     assert "manifest.json" in opened(b"".join(pieces))
 

@@ -100,6 +100,7 @@ def test_the_default_public_url_is_one_that_can_be_opened(load: Load, host: str,
         ("PUBLIC_URL", "https://mail.example.org/path"),
         ("PORT", "http"),
         ("UNDO_SECONDS", "-1"),
+        ("KEY_CACHE_SECONDS", "6"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(load: Load, name: str, value: str) -> None:

@@ -1,4 +1,4 @@
-"""The supervisor restarts what dies and stops everything in order and in time."""
+"""The supervisor restarts what dies and stops everything in order, and waits for nobody for ever."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from config.errors import CannotStart
 from config.rolling import roll
 from config.supervisor import Child, Command, Supervisor
 
-SLEEPS = "import time\nprint('up', flush=True)\ntime.sleep(60)"
+SLEEPS = "import time\nprint('up', flush=True)\ntime.sleep(600)"
 FINISHES = """
 import signal, time
 def finish(*_):
@@ -24,10 +24,14 @@ def finish(*_):
     raise SystemExit
 signal.signal(signal.SIGTERM, finish)
 print("up", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 DEAF = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLEEPS}"
 HAS_A_DEAF_CHILD = f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {DEAF!r}]).pid)\n{SLEEPS}"
+
+
+# Far less than those children sleep, and than a restart is put off that is not waited for.
+LONG = 120
 
 
 class Log(list[str]):
@@ -40,6 +44,12 @@ def log() -> Log:
     return Log()
 
 
+@pytest.fixture(autouse=True)
+def _no_child_seems_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that dies at once has lived for seconds where the machine stalls."""
+    monkeypatch.setattr("config.supervisor.WELL_AFTER", 600)
+
+
 @pytest.fixture
 async def supervisor(log: Log) -> AsyncIterator[Supervisor]:
     supervisor = Supervisor(write=log.append)
@@ -47,11 +57,11 @@ async def supervisor(log: Log) -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
-def command(source: str, *, name: str = "child", rank: int = 0, patience: float = 2.0) -> Command:
+def command(source: str, *, name: str = "child", rank: int = 0, patience: float = 60) -> Command:
     return Command(name=name, argv=(sys.executable, "-c", source), rank=rank, patience=patience)
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -114,7 +124,7 @@ async def test_a_deaf_child_is_killed_when_patience_ends(log: Log) -> None:
     await until(lambda: log.has("up"))
     started = time.monotonic()
     await supervisor.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < LONG
     assert log.has("is killed")
 
 
@@ -127,13 +137,15 @@ async def test_what_a_child_started_ends_with_it(supervisor: Supervisor, log: Lo
     await until(lambda: not is_alive(grandchild))
 
 
-async def test_stopping_does_not_wait_for_a_restart_that_is_due(log: Log) -> None:
+async def test_stopping_does_not_wait_for_a_restart_that_is_due(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.supervisor.FIRST_DELAY", 300)
+    monkeypatch.setattr("config.supervisor.LONGEST_DELAY", 300)
     supervisor = Supervisor(write=log.append)
     supervisor.start(command("raise SystemExit(3)"))
-    await until(lambda: log.has("starts again in 1.6 s"))
+    await until(lambda: log.has("starts again in 300.0 s"))
     started = time.monotonic()
     await supervisor.stop()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < LONG
 
 
 async def test_a_child_that_never_serves_is_given_up_with_its_last_word(supervisor: Supervisor) -> None:
@@ -157,7 +169,7 @@ async def test_a_relieved_child_that_does_not_finish_is_killed(
     supervisor: Supervisor, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("config.supervisor.RELIEF_PATIENCE", 0.2)
-    child = supervisor.start(replace(command(DEAF), ready_line="up"))
+    child = supervisor.start(replace(command(DEAF, patience=0.2), ready_line="up"))
     await until(lambda: child.has_said_ready)
     first = child.pid
     await child.relieve()

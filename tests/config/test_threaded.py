@@ -18,6 +18,7 @@ from django.urls import path
 from config.threaded import ThreadedHandler
 
 THREADS = 2
+PATIENCE = 60
 _at_work: set[int] = set()
 _most_at_once: list[int] = []
 
@@ -62,9 +63,9 @@ def asking(handler: ThreadedHandler, address: str) -> Any:
 async def answer(handler: ThreadedHandler, address: str) -> tuple[int, bytes]:
     client = asking(handler, address)
     await client.send_input({"type": "http.request"})
-    start: dict[str, Any] = await client.receive_output(5)
-    body: dict[str, Any] = await client.receive_output(5)
-    await client.wait(5)
+    start: dict[str, Any] = await client.receive_output(PATIENCE)
+    body: dict[str, Any] = await client.receive_output(PATIENCE)
+    await client.wait(PATIENCE)
     return start["status"], body["body"]
 
 
@@ -82,17 +83,17 @@ async def test_streams_hold_no_thread_and_end_with_their_reader(handler: Threade
     streams = [asking(handler, "/stream") for _ in range(THREADS + 3)]
     for stream in streams:
         await stream.send_input({"type": "http.request"})
-        assert (await stream.receive_output(5))["status"] == 200
-        assert (await stream.receive_output(5))["body"] == b"tick\n"
+        assert (await stream.receive_output(PATIENCE))["status"] == 200
+        assert (await stream.receive_output(PATIENCE))["body"] == b"tick\n"
     assert (await answer(handler, "/slow"))[0] == 200
     for stream in streams:
         await stream.send_input({"type": "http.disconnect"})
-        await stream.wait(5)
+        await stream.wait(PATIENCE)
 
 
 @override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"])
 async def test_a_client_that_leaves_before_it_has_asked_is_no_error(handler: ThreadedHandler) -> None:
     client = asking(handler, "/slow")
     await client.send_input({"type": "http.disconnect"})
-    await client.wait(5)
+    await client.wait(PATIENCE)
     assert await client.receive_nothing()

@@ -88,7 +88,7 @@ class ContractClient:
     """`client.list_messages(mailbox_id, params={"limit": 1})`. `called`: what was answered by 2xx."""
 
     def __init__(self, base_url: str, key: str | None = None) -> None:
-        self.http = httpx2.Client(base_url=base_url, timeout=30, follow_redirects=False, trust_env=False)
+        self.http = httpx2.Client(base_url=base_url, timeout=120, follow_redirects=False, trust_env=False)
         self.http.headers["User-Agent"] = "robotomail-python/0.1.0"
         self.key = key
         self.called: set[str] = set()

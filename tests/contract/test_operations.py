@@ -165,7 +165,7 @@ def resubmit(scene: Scene) -> Answer:
 def back_test(scene: Scene) -> Answer:
     owner = scene.with_rules()
     asked = owner.post(f"{RULES}/versions/2/back-tests")
-    back_test_runs.run_due()
+    back_test_runs.run_due(busy_for=600)
     return owner.get(f"{RULES}/versions/2/back-tests/{asked.json['backTest']['id']}")
 
 

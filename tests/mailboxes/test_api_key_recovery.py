@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def client(live_server: LiveServer) -> Iterator[httpx2.Client]:
     cache.clear()
-    with httpx2.Client(base_url=live_server.url, follow_redirects=False) as client:
+    with httpx2.Client(base_url=live_server.url, follow_redirects=False, timeout=60) as client:
         yield client
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.core.cache import cache
 from pytest_django import Settings
@@ -142,9 +140,10 @@ def test_resend_answers_alike_for_waiting_verified_and_unknown_addresses() -> No
 
 def test_a_new_verification_link_works() -> None:
     owner = builders.tenant(is_verified=False).owner
+    before = clock.now()
     Api().post("/auth/resend-verification", {"email": owner.user.email})
     newest = mails_to(owner.user.email).latest("created_at")
-    assert newest.created_at > clock.now() - timedelta(minutes=1)
+    assert newest.created_at > before
     assert "/verify/" in newest.body_text
 
 

@@ -246,7 +246,7 @@ def test_the_command_counts_what_was_interrupted(
 def test_the_mark_is_the_databases_time(alice: Tenant, relay: Sink) -> None:
     send(alice)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT abs(extract(epoch FROM clock_timestamp() - mark)) < 60 FROM mailboxes_epoch")
+        cursor.execute("SELECT abs(extract(epoch FROM clock_timestamp() - mark)) < 1800 FROM mailboxes_epoch")
         assert cursor.fetchone() == (True,)
 
 

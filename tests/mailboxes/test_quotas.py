@@ -13,8 +13,14 @@ from mailboxes.quotas import Counter
 from oversight import decisions, submission
 from tests import builders
 from tests.builders import Tenant
+from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_minute_and_no_day_ends(clock: Clock) -> None:
+    clock.set(clock.now())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mailboxes.models import LimitKind, Mailbox
 from messaging.inbound import withholding
 from messaging.models import Message
 from oversight.api.error_codes import CODES
-from tests import builders
+from tests import builders, plans
 from tests.api_client import Answer, Api
 from tests.arrivals import arrive
 from tests.builders import Tenant
@@ -293,8 +293,7 @@ def test_a_list_walks_past_no_withheld_mail(scene: Scene) -> None:
         scene.listed(direction="INBOUND")
     [page] = [one["sql"] for one in queries if one["sql"].startswith('SELECT "messaging_message"."created_at"')]
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_sort = off")
+        plans.only_in_order(cursor)
         cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {page}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "message_by_mailbox" in plan

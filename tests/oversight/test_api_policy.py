@@ -137,7 +137,7 @@ class TestRules:
         assert (made.status, made.json["version"]["number"], made.json["version"]["isLive"]) == (201, 1, False)
         asked = api.post(f"{RULES}/versions/1/back-tests", {"days": 7})
         assert (asked.status, asked.json["backTest"]["state"]) == (202, "running")
-        back_test_runs.run_due()
+        back_test_runs.run_due(busy_for=600)
         tested = api.get(f"{RULES}/versions/1/back-tests/{asked.json['backTest']['id']}").json["backTest"]
         assert (tested["lookedAt"], tested["moves"]) == (1, [{"before": "allow", "after": "hold", "count": 1}])
         assert api.post(f"{RULES}/versions/1/publish", {"live": 0}).json["version"]["isLive"] is True

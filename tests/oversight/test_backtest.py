@@ -25,6 +25,7 @@ from tests.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 SEEDED = 200
+PATIENCE = 600
 MONEY = builders.rule("money", "hold", {"kind": "amount", "over": 1000}, lane="money", people=2, risk="high")
 RIVALS = builders.rule("rivals", "refuse", {"kind": "recipient_list", "addresses": ["*@rival.example"]})
 
@@ -52,7 +53,7 @@ def expected(number: int) -> Outcome:
 def tried(owner: Tenant, version: RuleSetVersion, **asked: Any) -> BackTest:
     asked = {"place": ACCOUNT, "days": None, "now": clock.now()} | asked
     test = backtest.ask(owner.owner_actor, asked.pop("place"), version.number, **asked)
-    back_test_runs.run_due()
+    back_test_runs.run_due(busy_for=PATIENCE)
     return BackTest.objects.get(pk=test.pk)
 
 
@@ -172,12 +173,12 @@ def test_what_a_dead_worker_left_another_one_goes_on_with_and_counts_nothing_twi
 
     monkeypatch.setattr(backtest, "compare", dies)
     with pytest.raises(OperationalError):
-        back_test_runs.run_due()
+        back_test_runs.run_due(busy_for=PATIENCE)
     test.refresh_from_db()
     assert (test.looked_at, test.finished_at) == (4, None)
     assert back_test_runs.run_due() == 0  # somebody may still hold it
     clock.set(clock.now() + back_test_runs.LEASE)
-    assert back_test_runs.run_due() == 3
+    assert back_test_runs.run_due(busy_for=PATIENCE) == 3
     test.refresh_from_db()
     assert (test.looked_at, test.total, test.changed) == (7, 7, 7)
     assert len({change.message_id for change in backtest.changes(test)}) == 7

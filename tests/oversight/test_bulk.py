@@ -20,6 +20,8 @@ from tests.builders import Tenant
 
 pytestmark = pytest.mark.django_db
 
+PATIENCE = 600
+
 
 @pytest.fixture(autouse=True)
 def _many_in_one_test(settings: Settings) -> object:
@@ -64,7 +66,7 @@ def reject(api: Api, **body: object) -> Answer:
 
 def finished(api: Api, begun: Answer) -> dict[str, object]:
     assert begun.status == 202, begun.json
-    batches.run_due()
+    batches.run_due(busy_for=PATIENCE)
     told: dict[str, object] = api.get(f"/oversight/batches/{begun.json['batch']['id']}", limit=100).json["batch"]
     return told
 
@@ -288,7 +290,7 @@ def test_a_batch_that_is_asked_for_or_run_twice_decides_nothing_twice() -> None:
     again = rhea.post("/oversight/bulk/reject", body, Idempotency_Key="k")
     assert first.json == again.json
     assert Batch.objects.count() == 1
-    assert (batches.run_due(), batches.run_due()) == (3, 0)
+    assert (batches.run_due(busy_for=PATIENCE), batches.run_due()) == (3, 0)
     without_key = finished(rhea, reject(rhea, items=named(found)))
     assert without_key["summary"] == "0 rejected, 3 skipped."
     assert {one["code"] for one in without_key["items"]} == {"already_decided"}  # type: ignore[attr-defined]
@@ -309,7 +311,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_whole_items(monkeypatch: pytest
 
     monkeypatch.setattr(batches, "_decide", dying)
     with pytest.raises(KeyboardInterrupt):
-        batches.run_due()
+        batches.run_due(busy_for=PATIENCE)
     assert Decision.objects.count() == 1
     monkeypatch.setattr(batches, "_decide", real)
     assert finished(rhea, begun)["summary"] == "3 rejected."
@@ -333,7 +335,7 @@ def test_who_lost_the_right_to_decide_meanwhile_decides_nothing() -> None:
     found, rhea = alike(alice, 2), Api(builders.decide_key(member))
     begun = reject(rhea, items=named(found))
     ApiKey.objects.filter(member=member).update(revoked_at=clock.now())
-    batches.run_due()
+    batches.run_due(busy_for=PATIENCE)
     assert states(found) == ["open", "open"]
     told = person(alice, "ben").get(f"/oversight/batches/{begun.json['batch']['id']}").json["batch"]
     assert {one["code"] for one in told["items"]} == {"revoked_key"}

@@ -9,7 +9,7 @@ import pytest
 from oversight.console import links, mail_frame, suspicions
 from oversight.console.mail_frame import Image, Mail
 from oversight.policy.detect.anchors import Anchor
-from tests import builders
+from tests import builders, growth
 from tests.oversight.console import decide, seat, text_of, url_of
 
 POLICY = (
@@ -104,12 +104,14 @@ def test_html_nested_too_deeply_is_said_not_cut() -> None:
     assert "nested too deeply" in document.html
 
 
-def test_a_huge_message_with_five_thousand_links_is_drawn_in_a_second() -> None:
-    began = time.monotonic()
-    document = shown("<p>text " * 20_000 + "<a href='https://a.example/'>x</a>" * 5_000 + "x" * 2_000_000)
-    found = links.examine(document.anchors)
-    assert time.monotonic() - began < 2
-    assert (len(document.anchors), len(found)) == (5_000, links.MOST_SHOWN)
+def test_a_huge_message_with_five_thousand_links_takes_four_times_as_long_as_a_fourth_of_it() -> None:
+    def draw(times: int) -> tuple[int, int]:
+        html = "<p>text " * 5_000 + "<a href='https://a.example/'>x</a>" * 1_250 + "x" * 500_000
+        document = shown(html * times)
+        return len(document.anchors), len(links.examine(document.anchors))
+
+    assert draw(4) == (5_000, links.MOST_SHOWN)
+    assert growth.is_steady(lambda: draw(1), lambda: draw(4))
 
 
 @pytest.mark.parametrize(
@@ -129,13 +131,13 @@ def test_a_huge_message_with_five_thousand_links_is_drawn_in_a_second() -> None:
     ids=range(10),
 )
 def test_no_mail_costs_more_than_its_length(html: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     mail = Mail(text=html, html=html)
     document = mail_frame.document(mail, link_url=lambda number: f"/link/{number}/")
     found = links.examine(document.anchors)
     suspicions.find(mail, names=["x"], links=found, is_cut=document.is_cut)
     mail_frame.document(Mail(text=html), link_url=lambda number: f"/link/{number}/")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 60  # by the square of its length it would be hours
 
 
 class TestLinks:

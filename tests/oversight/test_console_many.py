@@ -24,6 +24,8 @@ from tests.oversight.test_bulk import alike, states
 
 pytestmark = pytest.mark.django_db
 
+PATIENCE = 600
+
 
 @pytest.fixture(autouse=True)
 def _many_in_one_test(settings: Settings) -> object:
@@ -57,7 +59,7 @@ def items(found: list[Review], version: int = 1) -> list[str]:
 
 def finished(client: Client, answer: Any) -> str:
     assert answer.status_code == 302, text_of(answer)
-    batches.run_due()
+    batches.run_due(busy_for=PATIENCE)
     return text_of(client.get(answer.headers["Location"]))
 
 
@@ -73,7 +75,7 @@ def test_each_filter_of_the_address_leaves_what_it_names(alice: Tenant) -> None:
     now = clock.now()
     one, two, three, _ = mixed(alice)
     change(one, lane="money", risk="high", opened_at=now - timedelta(days=2))
-    change(two, reason_code="amount", claimed_by=alice.owner, claimed_until=now + timedelta(minutes=1))
+    change(two, reason_code="amount", claimed_by=alice.owner, claimed_until=now + timedelta(hours=1))
     change(three, snoozed_until=now + timedelta(hours=2))
     Message.objects.filter(pk=two.message_id).update(tags=["urgent"])
     client = seat(alice.owner)
@@ -130,7 +132,7 @@ def test_by_risk_the_gravest_stands_first_and_pages_keep_filters_and_sort(
 
 def test_a_row_tells_risk_why_who_holds_it_and_how_many_are_like_it(alice: Tenant) -> None:
     found = alike(alice, 3)
-    change(found[0], risk="medium", claimed_by=alice.owner, claimed_until=clock.now() + timedelta(minutes=1))
+    change(found[0], risk="medium", claimed_by=alice.owner, claimed_until=clock.now() + timedelta(hours=1))
     page = text_of(seat(alice.owner).get("/review/"))
     assert page.count("3 similar, review as group") == 3
     assert f'href="/review/groups/{found[0].fingerprint}/"' in page
@@ -174,8 +176,8 @@ def test_ticked_rows_are_rejected_after_a_reason_and_each_result_is_told(alice: 
 def test_ticked_rows_are_claimed_or_put_off_together(alice: Tenant, django_assert_max_num_queries: Any) -> None:
     found, rhea = mixed(alice), builders.member(alice.account)
     client, now = seat(rhea), clock.now()
-    change(found[0], claimed_by=alice.owner, claimed_until=now + timedelta(minutes=1))
-    change(found[1], expires_at=now + timedelta(minutes=5))
+    change(found[0], claimed_by=alice.owner, claimed_until=now + timedelta(hours=1))
+    change(found[1], expires_at=now + timedelta(minutes=30))
     with django_assert_max_num_queries(12):
         told = client.post("/review/many/", {"act": "claim", "item": items(found)})
     assert told.headers["Location"] == "/review/"
@@ -336,7 +338,7 @@ def test_pages_of_many_are_cheap(alice: Tenant, django_assert_max_num_queries: D
     found, client = alike(alice, 12), seat(alice.owner)
     builders.dead_letter(alice)
     begun = client.post("/review/many/reject/", {"item": items(found[:3]), "reason": "tone"})
-    batches.run_due()
+    batches.run_due(busy_for=PATIENCE)
     for url in (
         "/review/?sort=risk&tag=x&age=day&q=order",
         f"/review/groups/{found[5].fingerprint}/",

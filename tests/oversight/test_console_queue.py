@@ -16,7 +16,7 @@ from mailboxes.modes import OversightMode
 from messaging.models import Message
 from oversight import decisions
 from oversight.models import Review
-from tests import builders
+from tests import builders, plans
 from tests.arrivals import arrive
 from tests.letters import letter
 from tests.oversight.console import seat, text_of
@@ -134,7 +134,7 @@ def test_a_page_of_fifty_takes_at_most_twelve_queries_and_the_index_of_what_wait
     assert len(queries) <= 12
     rows = next(line["sql"] for line in queries.captured_queries if "LIMIT 51" in line["sql"])
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        plans.only_in_order(cursor)
         cursor.execute(f"EXPLAIN {rows}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "review_waiting" in plan

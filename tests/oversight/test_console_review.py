@@ -269,6 +269,7 @@ class TestUndo:
         assert "already handed to the mail server" in text_of(response)
 
     def test_stays_at_hand_on_every_page_until_the_mail_leaves(self, clock: Clock) -> None:
+        clock.set(clock.now())
         alice = builders.tenant()
         review = builders.held(alice, subject="Leaving soon")
         client = seat(alice.owner)

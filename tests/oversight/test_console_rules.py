@@ -233,7 +233,7 @@ class TestBackTesting:
         waiting = owner.get("/policies/account/1/")
         assert "Under way: 0 of 12 messages looked at." in plain(waiting)
         assert 'hx-trigger="every 2s"' in text_of(waiting)
-        back_test_runs.run_due()
+        back_test_runs.run_due(busy_for=600)
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*), count(*) FILTER (WHERE array_to_string(to_addresses, '') LIKE '%%@rival.example')"
@@ -267,7 +267,7 @@ class TestBackTesting:
             builders.submit(alice, to=("eve@rival.example",), subject=f"Number {number}")
         version = builders.rules(alice, RIVALS, is_live=False)
         backtest.ask(alice.owner_actor, rule_sets.ACCOUNT, version.number, days=None, now=clock.now())
-        back_test_runs.run_due()
+        back_test_runs.run_due(busy_for=600)
         assert (
             "Number 2"
             not in plain(owner.get("/policies/account/1/")).split("What it would have made")[1].split("Try it on")[0]
@@ -335,7 +335,7 @@ def test_the_pages_cost_few_questions_however_many_rules_and_versions(
     builders.submit(alice, to=("eve@rival.example",))
     builders.rules(alice, is_live=False)
     backtest.ask(alice.owner_actor, rule_sets.ACCOUNT, 2, days=None, now=clock.now())
-    back_test_runs.run_due()
+    back_test_runs.run_due(busy_for=600)
     for path in ("", "account/", "account/2/", "account/2/publish/", "account/1/rules/r3/", "account/2/add/"):
         with django_assert_max_num_queries(14 if "publish" in path else 12):
             assert owner.get(f"/policies/{path}").status_code == 200

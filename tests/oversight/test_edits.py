@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email import message_from_bytes
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_an_edit_makes_a_new_revision_that_is_what_leaves(alice: Tenant, rhea: M
     old, new = message_from_bytes(bytes(first.raw)), message_from_bytes(bytes(second.raw))
     assert (new["Subject"], new["To"], new["Cc"]) == ("Anew", "kim@friends.example", "max@friends.example")
     assert new["Message-ID"] == old["Message-ID"]
-    assert new["Date"] >= old["Date"]
+    assert parsedate_to_datetime(new["Date"]) >= parsedate_to_datetime(old["Date"])
     assert "Better." in new.get_payload()
     approve(fresh(review), rhea, version=2)
     assert leaving(message) == ["kim@friends.example", "max@friends.example"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from oversight.policy import likeness
 from oversight.policy.likeness import Letter, Likeness
+from tests import growth
 
 BODY = (
     "Hello {name},\n\nyour order {order} of {amount} EUR is ready. See https://shop.example/orders "
@@ -108,11 +108,12 @@ def test_as_many_samples_are_needed_as_the_console_says() -> None:
 @pytest.mark.parametrize(
     "piece", ["a", "a.", "<a", "1.", "a@", "1,", "http:", "kim ", "b-", "<p>", "(", " a", "\u0660"]
 )
-def test_no_text_takes_long(piece: str) -> None:
-    text = piece * (49_000 // len(piece)) + "x"
-    began = time.process_time()
-    likeness.of(Letter(("a",), (("kim@friends.example",), (), ()), "", text))
-    assert time.process_time() - began < 0.5
+def test_four_times_the_text_takes_about_four_times_as_long(piece: str) -> None:
+    def read(length: int) -> None:
+        text = piece * (length // len(piece)) + "x"
+        likeness.of(Letter(("a",), (("kim@friends.example",), (), ()), "", text))
+
+    assert growth.is_steady(lambda: read(49_000 // 4), lambda: read(49_000))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_a_claim_is_told_to_the_others_and_blocks_nobody() -> None:
 
 
 def test_a_claim_lapses_by_itself_and_holds_as_long_as_it_is_renewed(clock: Clock) -> None:
+    clock.set(clock.now())
     alice = builders.tenant()
     review, rhea, ben = builders.held(alice), person(alice), person(alice, "ben")
     claim(rhea, review)

@@ -27,7 +27,7 @@ IDEMPOTENT = 5
 
 @pytest.fixture(autouse=True)
 def _known_keys(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.KEY_CACHE_SECONDS = 5
+    settings.KEY_CACHE_SECONDS = 3600
     monkeypatch.setattr(known_keys.listener, "ensure_running", lambda: None)
     known_keys.known.forget()
 

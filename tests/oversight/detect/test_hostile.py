@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -11,10 +10,11 @@ from hypothesis import strategies as st
 
 from oversight.policy.detect import amounts, links, secrets
 from oversight.policy.detect.material import FileContent, Material, visible
+from tests import growth
 
 SIZE = 1_000_000
 # A PART-th of SIZE is read, in at most so many times what a loop of a million additions takes beside it (3 were seen).
-MOST, PART = 10, 20
+MOST, PART, TRIES = 10, 20, 5
 
 # What detectors begin at.
 MARKS = (
@@ -62,12 +62,6 @@ DETECTORS: dict[str, Callable[[str], object]] = {
 }
 
 
-def seconds_of(act: Callable[[], object]) -> float:
-    began = time.process_time()
-    act()
-    return time.process_time() - began
-
-
 def loop() -> None:
     total = 0
     for number in range(1_000_000):
@@ -76,7 +70,7 @@ def loop() -> None:
 
 def loops(detector: str, text: str) -> float:
     """How many loops the detector takes for the text; both under the same weather."""
-    return seconds_of(lambda: DETECTORS[detector](text)) / seconds_of(loop)
+    return growth.seconds_once(lambda: DETECTORS[detector](text)) / growth.seconds_once(loop)
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
@@ -84,20 +78,17 @@ def test_a_hostile_megabyte_is_read_in_a_time_that_grows_with_its_length(detecto
     slow = {}
     for trap in TRAPS:
         text = trap * (SIZE // PART // len(trap))
-        # Once more where it was slow: another program may just have had the processor's caches.
-        if loops(detector, text) > MOST and (again := loops(detector, text)) > MOST:
-            slow[trap] = again
+        # Again and again where it was slow: another program may just have had the processor's caches.
+        if all((found := loops(detector, text)) > MOST for _ in range(TRIES)):
+            slow[trap] = found
     assert not slow
 
 
 @pytest.mark.parametrize("trap", ["gp_live_a ", "DE89 ", "$1 ", " h1.com"])
 def test_four_times_the_text_takes_about_four_times_as_long(trap: str) -> None:
-    def seconds(size: int) -> float:
+    def detect(size: int) -> None:
         text = trap * (size // len(trap))
-        began = time.process_time()
         for look in DETECTORS.values():
             look(text)
-        return time.process_time() - began
 
-    seconds(SIZE // 16)  # what is compiled once
-    assert seconds(SIZE // 4) < 16 * max(seconds(SIZE // 16), 0.02)
+    assert growth.is_steady(lambda: detect(SIZE // 16), lambda: detect(SIZE // 4))
