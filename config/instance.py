@@ -25,11 +25,11 @@ from mailboxes import clock, epoch
 
 T = TypeVar("T")
 
-# Stop order, first to last: those who take work in, those who do it, the doorbell, the truth. Patience sums to 8.5 s:
-# 2 (all of the edge at once), 3.5 (Celery joins its pool in steps of a second), 0.5, 2.5.
+# Stop order, first to last: those who take work in, those who do it, the doorbell, the truth.
 EDGE, WORK, DOORBELL, TRUTH = 3, 2, 1, 0
-
-PATIENCE = {EDGE: 2.0, WORK: 3.5}
+# In seconds: those of a rank are waited for at once, all ranks for less than the 10 that orchestrators give. Celery
+# joins its pool in steps of a second.
+PATIENCE = {EDGE: 2.0, WORK: 3.5, DOORBELL: 0.5, TRUTH: 2.5}
 # So long the greeting waits for the worker's sign of life; what keeps it away is in its own lines above.
 WORKER_PATIENCE = 30.0
 # Root is who runs an embedded instance in a container; Celery's page about it helps nobody there.
@@ -101,7 +101,7 @@ async def _start_postgres(supervisor: Supervisor) -> None:
             argv=tuple(server.argv),
             rank=TRUTH,
             stop_signal=server.stop_signal,
-            patience=2.5,
+            patience=PATIENCE[TRUTH],
             options=server.spawn_options(),
         )
     )
@@ -113,7 +113,13 @@ async def _start_valkey(supervisor: Supervisor) -> None:
     server = EmbeddedValkey(settings.PLACES)
     server.prepare()
     child = supervisor.start(
-        Command(name="valkey", argv=tuple(server.argv), rank=DOORBELL, patience=0.5, options=server.spawn_options())
+        Command(
+            name="valkey",
+            argv=tuple(server.argv),
+            rank=DOORBELL,
+            patience=PATIENCE[DOORBELL],
+            options=server.spawn_options(),
+        )
     )
     await supervisor.wait_until_ready(child, server.is_ready)
 
