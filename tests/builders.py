@@ -138,8 +138,9 @@ def dead_letter(owner: Tenant) -> DeadLetter:
     at = clock.now() - timedelta(days=6, minutes=5)
     review = Review.objects.get(message=submit(owner, now=at))
     decisions.approve(review, reviewer=reviewer(owner.owner), version=None, now=at)
-    releases.release_due(now=at + timedelta(minutes=1))
-    for moment in (at + timedelta(minutes=2), at + timedelta(days=6)):
+    released = at + timedelta(seconds=settings.UNDO_SECONDS)
+    releases.release_due(now=released)
+    for moment in (released + timedelta(minutes=1), at + timedelta(days=6)):
         claimed = outbox.claim_due(limit=100, now=moment)
         [attempt] = [one for one in claimed if one.recipient.message_id == review.message_id]
         outcomes.record(attempt, Outcome(OutcomeKind.DEFERRED, "451", "Come back later."), now=moment)

@@ -57,6 +57,10 @@ class Backstage:
         self.ahead += seconds
         self.server.set_ahead(self.ahead)
 
+    def pass_undo_time(self) -> None:
+        """What was approved until now can't be taken back any more."""
+        self.pass_time(seconds=settings.UNDO_SECONDS + 1)
+
     # People
     def tenant(self, name: str = "alice", *, mode: OversightMode = OversightMode.GATED_SEND) -> builders.Tenant:
         return self.do(lambda: builders.tenant(name, mode=mode))

@@ -19,6 +19,7 @@ from mailboxes.models import Member, Role
 from tests import builders
 from tests.browser.backstage import Backstage
 from tests.browser.server import Server
+from tests.browser.settings import UNDO_SECONDS
 from tests.browser.tab import PATIENCE_MS, Tab, open_tab
 
 CHROMIUM = shutil.which("chromium")
@@ -55,7 +56,7 @@ def browser() -> Iterator[Browser]:
     try:
         with sync_playwright() as playwright:
             # Without a graphics card its emulation costs more than drawing does.
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu"], timeout=PATIENCE_MS)
             yield browser
             browser.close()
     finally:
@@ -76,7 +77,7 @@ def backstage(
     backstage = Backstage(server)
     monkeypatch.setattr("mailboxes.clock.now", backstage.now)
     limits = dict.fromkeys(settings.DEFAULT_LIMITS, 0)
-    with override_settings(CHANNEL_LAYERS=layer, DEFAULT_LIMITS=limits):
+    with override_settings(CHANNEL_LAYERS=layer, DEFAULT_LIMITS=limits, UNDO_SECONDS=UNDO_SECONDS):
         channel_layers.backends.clear()
         try:
             yield backstage

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from django.db import connection
 
 from config.embedded.places import find_places
 from config.embedded.valkey import EmbeddedValkey
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 40
+PATIENCE = 120
 
 
 class Server:
@@ -26,7 +27,8 @@ class Server:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder, self.more = folder, more
-        self.port = _free_port()
+        self.held = ExitStack()
+        self.port = self.held.enter_context(reserved_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.ahead = folder / "clock"
         self.valkey = EmbeddedValkey(find_places(folder))
@@ -58,14 +60,18 @@ class Server:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=PATIENCE)
+        self.held.close()
 
     def set_ahead(self, seconds: float) -> None:
-        self.ahead.write_text(str(seconds))
+        """In one piece: the server reads it whenever it likes."""
+        written = self.ahead.with_suffix(".new")
+        written.write_text(str(seconds))
+        written.replace(self.ahead)
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health/live", timeout=2) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(f"{self.url}/health/live", timeout=30) as answer:  # noqa: S310 - our own
                 return int(answer.status) == 200
         except OSError:
             return False
@@ -83,12 +89,6 @@ def _database_url() -> str:
     if str(known["HOST"]).startswith("/"):
         return f"postgresql://{known['USER']}{secret}@/{known['NAME']}?host={known['HOST']}"
     return f"postgresql://{known['USER']}{secret}@{known['HOST']}{port}/{known['NAME']}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until(is_ready: Callable[[], bool], name: str) -> None:

@@ -4,6 +4,8 @@ from config.settings import _redis_url
 from config.settings_test import *  # noqa: F403
 
 WHITENOISE_AUTOREFRESH = False
+# Browsers press "Undo" while the clock runs: the time for it ends when a test says so (`Backstage.pass_undo_time`).
+UNDO_SECONDS = 600
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -12,7 +12,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from oversight.models import Review
 
 # A wait that ends when it has what it waits for costs nothing; a loaded machine needs the whole of it.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 AXE = (Path(__file__).parent / "vendor/axe-4.14.1.min.js").read_text()
 WATCH_POLICY = """
     document.addEventListener("securitypolicyviolation", (event) => reportViolation(
@@ -25,8 +25,8 @@ class Tab:
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
+        context.set_default_timeout(PATIENCE_MS)
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
         self.violations: list[str] = []
         self.errors: list[str] = []
         self.strays: list[str] = []
@@ -47,6 +47,11 @@ class Tab:
         if self.page.locator("iframe[data-preview][data-loaded]").count() == 0:
             self.page.wait_for_selector("iframe[data-preview][data-loaded]", state="attached")
         return self.page
+
+    def cut_off(self) -> None:
+        """From now on no page of this tab hears of anything by itself: it has no socket, and asks in vain."""
+        self.page.route_web_socket("**/ws/console/**", lambda socket: socket.close())
+        self.page.route("**/live/since/**", lambda route: route.abort())
 
     def wait_until_live(self) -> None:
         expect(self.page.locator("#live")).to_have_attribute("data-state", "live")

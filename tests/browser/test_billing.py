@@ -60,6 +60,7 @@ def test_an_owner_asks_and_an_operator_approves_without_any_script(
     desk.page.locator("#id_username").fill(operator.email)
     desk.page.locator("#id_password").fill(builders.PASSWORD)
     desk.page.get_by_role("button", name="Sign in").click()
+    expect(desk.page.locator("#user-tools")).to_be_visible()
     desk.open(path)
     desk.page.get_by_role("button", name="Approve").click()
     expect(desk.page.get_by_text("Done: the account has the plan.")).to_be_visible()

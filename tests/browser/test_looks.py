@@ -50,7 +50,7 @@ def furnish(backstage: Backstage, cast: Cast) -> Review:
         to=("a.very.long.local.part.of.an.address@a-long-domain-name.example", "lee@friends.example"),
         cc=("mo@friends.example",),
     )
-    backstage.expires_in(odd, seconds=600)
+    backstage.expires_in(odd, seconds=3000)  # soon, and later than any test ends
     backstage.do(lambda: edit(odd, cast.ben, bcc=("max@friends.example",)))
     backstage.approve(backstage.held(cast.alice, subject="Leaving"), cast.rhea)
     backstage.held(cast.alice, subject="Order 12")
@@ -124,7 +124,6 @@ def test_a_phone_has_no_barrier_no_sideways_scroll_and_no_thin_finger(
     backstage.stop(cast.alice, cast.ben)
     wide = {"width": 375, "height": 812}
     tab = tab_of(cast.rhea, viewport=wide, color_scheme="dark", has_touch=True, is_mobile=True, reduced_motion="reduce")
-    # First of all: what was approved can be undone for half a minute.
     page = tab.open(f"/review/{review.pk}/")
     for name in ("Approve and send", "Undo"):
         box = page.get_by_role("button", name=name).last.bounding_box()
@@ -246,7 +245,8 @@ def test_no_page_breaks_its_policy_not_even_the_admin(backstage: Backstage, cast
     page.get_by_label("Email").fill(operator.email)
     page.get_by_label("Password").fill(builders.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#content")).to_be_visible()
+    expect(page.locator("#user-tools")).to_be_visible()
+    page.wait_for_load_state()
     links = page.locator("#content th a").evaluate_all("(found) => found.map((a) => a.getAttribute('href'))")
     for path in [*links, f"/admin/mailboxes/account/{cast.alice.account.pk}/change/"]:
         admin.open(path)

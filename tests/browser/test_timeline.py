@@ -55,7 +55,7 @@ def long_life(backstage: Backstage, cast: Cast) -> Review:
     to = tuple(f"kim{number}@friends.example" for number in range(RECIPIENTS))
     review = backstage.held(cast.alice, subject="Order 1188", to=to)
     backstage.approve(review, cast.rhea)
-    backstage.pass_time(seconds=60)
+    backstage.pass_undo_time()
     backstage.do(lambda: answer_and_tell(review.message, cast.alice))
     return review
 
@@ -101,7 +101,7 @@ def test_an_open_page_goes_on_telling(backstage: Backstage, cast: Cast, tab_of: 
     told = page.locator(f"#timeline-{review.message_id}")
     backstage.approve(review, cast.ben)
     expect(told).to_contain_text("Approved")
-    backstage.pass_time(seconds=60)
+    backstage.pass_undo_time()
     backstage.do(lambda: answer(review.message))
     expect(told).to_contain_text("Taken by the mail server for kim@friends.example: 250 2.0.0 Ok")
     expect(told).to_contain_text("Bounced for kim@friends.example")

@@ -48,7 +48,7 @@ def test_one_signs_in_reads_decides_undoes_and_stops_without_script(
     expect(page.locator(".stopbar")).to_be_visible()
     assert (backstage.state_of(first), backstage.state_of(second)) == ("open", "rejected")
     assert backstage.is_stopped(cast.alice)
-    backstage.pass_time(seconds=60)
+    backstage.pass_undo_time()
     backstage.drain()
     assert backstage.captured_for("kim@friends.example") == 0
 
