@@ -22,17 +22,25 @@ class Turncoat(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     asked: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
     is_over: Event = field(default_factory=Event)
+    _numbers: list[tuple[int, str, str]] = field(default_factory=list)
 
     def resolve(self, request: DNSRecord, handler: object) -> DNSRecord:
         name, kind = str(request.q.qname).rstrip("."), QTYPE[request.q.qtype]
-        self.asked.append((name, kind))
+        turn = self._turn(request.header.id, name, kind)
         self.is_over.wait(self.delay)
         turns = self.answers.get(name, [[]])
-        turn = min(len([one for one in self.asked if one == (name, kind)]), len(turns)) - 1
+        turn = min(turn, len(turns)) - 1
         reply = request.reply()
         for text in turns[turn]:
             self._add(reply, name, kind, text)
         return reply
+
+    def _turn(self, number: int, name: str, kind: str) -> int:
+        """How often it was asked. Who asks again under the same number has lost patience, and asks the same question."""
+        if (number, name, kind) not in self._numbers:
+            self._numbers.append((number, name, kind))
+            self.asked.append((name, kind))
+        return [one[1:] for one in self._numbers[: self._numbers.index((number, name, kind)) + 1]].count((name, kind))
 
     def _add(self, reply: DNSRecord, name: str, kind: str, text: str) -> None:
         of_kind, _, value = text.partition(" ")

@@ -126,11 +126,11 @@ def test_a_sentence_in_a_comment_is_noticed(comment: str, is_noticed: bool) -> N
     ],
     ids=lambda source: source[:12],
 )
-def test_hostile_markup_costs_seconds_at_most(source: str) -> None:
+def test_hostile_markup_costs_no_more_than_it_is_long(source: str) -> None:
     started = time.monotonic()
     to_text(source)
     hidden_html.is_present(source)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # by the square of these lengths it would be hours
 
 
 @given(

@@ -11,23 +11,41 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pytest_django import Settings
 
-from messaging.safe_http import Fetched, Lines, Refused, TimedOut, Unreachable, lines, urls
+from messaging.safe_http import Fetched, Lines, Refused, TimedOut, Unreachable, exchange, lines, timing, urls
+from tests.fakes.receiver import hanging
 from tests.fakes.tls import Trust
 from tests.fakes.turncoat_dns import turncoat
 from tests.fakes.web import Answer, Web, bytes_of, saying, web_server
 
 OK = bytes_of(content=b"ok", Connection="keep-alive")
+LONG = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also an answer of two bytes may be long on its way; tests of our patience set it."""
+    monkeypatch.setattr(lines, "ECHO_SECONDS", LONG)
 
 
 @pytest.fixture
 def kept() -> Iterator[Lines]:
-    with Lines() as made:
+    with Lines(idle_seconds=10 * LONG, age_seconds=10 * LONG) as made:
         yield made
 
 
-def told(kept: Lines, web: Web, *, seconds: float = 5) -> Fetched:
+def told(kept: Lines, web: Web, *, seconds: float = LONG) -> Fetched:
     allow = frozenset({(web.host, web.port)})
     return kept.post(f"http://{web.host}:{web.port}/hook", body=b"{}", headers={}, seconds=seconds, allow=allow)
+
+
+class Watch:
+    """Stands in for the module `time`, and can be set forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
 
 class Turns:
@@ -61,7 +79,7 @@ def test_posts_at_once_go_over_a_connection_each_and_few_of_them_are_kept(kept: 
     together = threading.Barrier(12)
 
     def slowly(peer: socket.socket) -> None:
-        together.wait(10)
+        together.wait(LONG)
         peer.sendall(OK)
 
     with web_server(slowly, keeps=True) as web, ThreadPoolExecutor(12) as pool:
@@ -130,17 +148,20 @@ def test_a_connection_is_not_used_again_when_something_came_behind_its_answer(ke
 
     with web_server(late, keeps=True) as web:
         assert told(kept, web).status == 200
-        assert came.wait(5)
+        assert came.wait(LONG)
         assert told(kept, web).status == 200
     assert web.connections == 2
 
 
-def test_an_answer_whose_end_is_kept_back_costs_two_seconds_and_the_connection(kept: Lines) -> None:
+def test_an_answer_whose_end_is_kept_back_costs_little_time_and_the_connection(
+    kept: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "ECHO_SECONDS", 0.3)
     began = time.monotonic()
     with web_server(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), keeps=True) as web:
         assert told(kept, web).status == 200
-        assert time.monotonic() - began < 4
         told(kept, web)
+        assert time.monotonic() - began < LONG / 2
     assert web.connections == 2
 
 
@@ -182,21 +203,28 @@ def test_a_post_goes_no_second_time_when_an_answer_had_begun(kept: Lines) -> Non
     assert len(web.requests) == 2
 
 
-def test_both_tries_have_one_deadline(kept: Lines) -> None:
+def test_both_tries_have_one_deadline(kept: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    monkeypatch.setattr(timing, "time", watch)
+
     def late(peer: socket.socket) -> None:
-        time.sleep(0.4)
+        watch.ahead += 400
         closing(peer)
 
-    with web_server(Turns(saying(OK), late, lambda peer: time.sleep(2)), keeps=True) as web:
+    def later(peer: socket.socket) -> None:
+        watch.ahead += 300
+        hanging(LONG / 2, b"H")(peer)  # at this byte a sender looks at its watch; whoever stays hears the rest
+        peer.sendall(OK[1:])
+
+    with web_server(Turns(saying(OK), late, later), keeps=True) as web:
         told(kept, web)
-        began = time.monotonic()
         with pytest.raises(TimedOut):
-            told(kept, web, seconds=0.6)
-        assert time.monotonic() - began < 0.9
+            told(kept, web, seconds=600)
+    assert len(web.requests) == 3
 
 
 def test_a_post_that_hangs_on_a_kept_connection_is_not_tried_again(kept: Lines) -> None:
-    with web_server(Turns(saying(OK), lambda peer: time.sleep(1)), keeps=True) as web:
+    with web_server(Turns(saying(OK), hanging(LONG)), keeps=True) as web:
         told(kept, web)
         with pytest.raises(TimedOut):
             told(kept, web, seconds=0.3)
@@ -216,13 +244,14 @@ def test_a_slow_reader_of_a_long_body_gets_no_more_than_the_time_there_is(kept: 
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         port = listener.getsockname()[1]
 
+        is_over = threading.Event()
+
         def sip() -> None:
+            until = time.monotonic() + LONG
             peer, _ = listener.accept()
             with peer:
-                for _ in range(40):
-                    if not peer.recv(2048):
-                        return
-                    time.sleep(0.05)
+                while time.monotonic() < until and peer.recv(2048) and not is_over.wait(0.05):
+                    pass
 
         reader = threading.Thread(target=sip)
         reader.start()
@@ -230,7 +259,8 @@ def test_a_slow_reader_of_a_long_body_gets_no_more_than_the_time_there_is(kept: 
         began = time.monotonic()
         with pytest.raises(TimedOut):
             kept.post(url, body=b"x" * 8 * 1024**2, headers={}, seconds=0.5, allow=allow)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < LONG / 2
+        is_over.set()
         reader.join()
 
 
@@ -269,21 +299,20 @@ def test_a_connection_is_used_for_the_name_alone_that_it_was_verified_for(
 
 @pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
 def test_a_name_is_asked_again_when_its_connection_is_old_however_busy_it_is(
-    two_names: tuple[Web, list[str]],
+    kept: Lines, two_names: tuple[Web, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web, _ = two_names
-
-    def keep_on(kept: Lines) -> None:
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
+    watch = Watch()
+    monkeypatch.setattr(exchange, "time", watch)
+    for _ in range(2):
+        for _ in range(3):
             post(kept, f"https://hooks.example:{web.port}/")
-            time.sleep(0.02)
-
-    with Lines(age_seconds=0.3) as kept, pytest.raises(Refused) as refused:  # it turns at the third question
-        keep_on(kept)
+        watch.ahead += 10 * LONG
+    with pytest.raises(Refused) as refused:  # it turns at the third question
+        post(kept, f"https://hooks.example:{web.port}/")
     assert refused.value.code == "blocked_address"
     assert web.connections == 2
-    assert len(web.requests) > 4
+    assert len(web.requests) == 6
 
 
 def test_a_connection_that_was_allowed_is_not_used_when_it_is_not(kept: Lines) -> None:
@@ -297,4 +326,4 @@ def test_a_connection_that_was_allowed_is_not_used_when_it_is_not(kept: Lines) -
 
 
 def post(kept: Lines, url: str) -> Fetched:
-    return kept.post(url, body=b"{}", headers={}, seconds=5)
+    return kept.post(url, body=b"{}", headers={}, seconds=LONG)

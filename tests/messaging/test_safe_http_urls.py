@@ -203,7 +203,7 @@ def test_two_urls_lead_to_the_same_server_however_they_are_written() -> None:
 
 def asked(url: str, *, schemes: tuple[str, ...] = ("https",)) -> None:
     """As a file is asked for."""
-    urls.parse(url, schemes=schemes, trust=trust.private_hosts()).addresses(deadline=Deadline(1))
+    urls.parse(url, schemes=schemes, trust=trust.private_hosts()).addresses(deadline=Deadline(60))
 
 
 def test_a_host_of_the_operators_own_is_asked_for_files_when_the_setting_names_it(settings: Settings) -> None:
