@@ -22,7 +22,7 @@ from tests.fakes.proxy import FaultProxy
 from . import outbound
 from .outbound import Relay
 from .points import Case, Kind
-from .processes import STOPPED, Crew, Running, until
+from .processes import PATIENCE, STOPPED, Crew, Running, until
 from .verdict import Verdict, judge_copies, judge_sending
 from .witness import Witness
 
@@ -55,7 +55,7 @@ class Asked:
 
     def send(self, port: int) -> None:
         """Send it once; an answer that does not come leaves no trace."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         try:
             connection.request("POST", self.path, json.dumps(self.body), headers | {"Idempotency-Key": self.name})
@@ -141,7 +141,7 @@ def strike(case: Case, crew: Crew, asked: Sequence[Asked], dice: random.Random) 
                 clients += _impatient(asked, healthy)
             faulted.go_on()
         for client in clients:
-            client.join(timeout=60)
+            client.join(timeout=2 * PATIENCE)
             assert not client.is_alive(), crew.logs()
     assert faulted.is_struck, f"the fault did not strike\n{crew.logs()}"
     for one in asked:  # also what was answered: the answer must be the same again

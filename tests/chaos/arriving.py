@@ -20,10 +20,8 @@ from tests.letters import letter
 
 from . import outbound
 from .points import Case, Kind
-from .processes import STOPPED, Crew, until
+from .processes import PATIENCE, STOPPED, Crew, until
 from .verdict import Verdict
-
-ROUNDS = 20
 
 
 @dataclass
@@ -63,7 +61,7 @@ def run_inbound(case: Case, crew: Crew) -> Verdict:
                 time.sleep(0.3)
             faulted.go_on()
         for thread in (client, *again):
-            thread.join(timeout=60)
+            thread.join(timeout=2 * PATIENCE)
             assert not thread.is_alive(), crew.logs()
     # Behind the answer to the last letter the client may be gone before it has struck.
     until(lambda: faulted.is_struck, "the fault strikes")
@@ -98,7 +96,7 @@ def deliver(port: int, letters: Sequence[Letter]) -> None:
         return
     client: smtplib.SMTP | None = None
     try:
-        client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=20)
+        client = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=60)
         client.ehlo()
         for one in letters:
             if client.mail("kim@friends.example")[0] != 250:
@@ -139,10 +137,7 @@ def _letters(dice: random.Random, receivers: Sequence[Tenant]) -> list[Letter]:
 
 
 def _judge(letters: Sequence[Letter], crew: Crew) -> Verdict:
-    for _ in range(ROUNDS):
-        crew.start("read").wait()
-        if not RawMessage.objects.filter(processed_at__isnull=True).exists():
-            break
+    until(lambda: _is_all_read(crew), f"everything is read\n{crew.logs()}")
     verdict = Verdict()
     for one in letters:
         for box in one.boxes:
@@ -152,6 +147,11 @@ def _judge(letters: Sequence[Letter], crew: Crew) -> Verdict:
                 verdict.lost.append(f"{one.message_id} was answered {one.answered_count} times, stored {stored}")
             _judge_shown(one, box, verdict)
     return verdict
+
+
+def _is_all_read(crew: Crew) -> bool:
+    crew.start("read").wait()
+    return not RawMessage.objects.filter(processed_at__isnull=True).exists()
 
 
 def _judge_shown(one: Letter, box: Mailbox, verdict: Verdict) -> None:

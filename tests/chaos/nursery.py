@@ -154,7 +154,7 @@ def _web(asked: dict[str, Any]) -> None:
 
     daphne.cli.Server = daphne.server.Server
     importlib.reload(sys.modules["daphne.endpoints"])
-    settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+    settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 60}
     listen = ["-b", "127.0.0.1", "-p", str(asked["port"]), "config.asgi:application"]
     CommandLineInterface().run(["-v", "0", "--no-server-name", "--application-close-timeout", "2", *listen])
 

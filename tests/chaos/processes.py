@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,21 +19,16 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+from tests.ports import reserved_port
+
 STOPPED = "stopped"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def database_url() -> str:
     """The test database, as a process of its own can name it."""
     ours = connection.settings_dict
-    return f"postgresql://{ours['USER']}@/{ours['NAME']}?host={quote(str(ours['HOST']), safe='')}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return f"postgresql://{ours['USER']}@/{ours['NAME']}?host={quote(str(ours['HOST']), safe='')}&connect_timeout=60"
 
 
 def until(is_so: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
@@ -139,6 +134,7 @@ class Crew:
 
     def __init__(self, nursery: Nursery, folder: Path) -> None:
         self._nursery, self._folder = nursery, folder
+        self._ports = ExitStack()
         self.running: list[Running] = []
 
     def start(self, role: str, *, faults: str = "", broker: str = "", port: int = 0, **values: object) -> Running:
@@ -152,22 +148,23 @@ class Crew:
 
     def serve(self, role: str, *, faults: str = "", broker: str = "", **values: object) -> Running:
         """A server in this role ("web" or "smtpd"), listening; `values` are settings of its own."""
-        port = free_port()
+        port = self._ports.enter_context(reserved_port())
         values |= {"HOST": "127.0.0.1", "SMTP_PORT": port} if role == "smtpd" else {}
         server = self.start(role, faults=faults, broker=broker, port=port, **values)
-        until(lambda: _listens(port) or server.state is not None, f"the {role} listens", seconds=60)
+        until(lambda: _listens(port) or server.state is not None, f"the {role} listens")
         assert server.code is None, server.said
         return server
 
     def end(self) -> None:
         for process in self.running:
             process.kill()
+        self._ports.close()
 
     def logs(self) -> str:
         return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')}" for path in self._folder.glob("*.log"))
 
 
 def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
         return True
     return False

@@ -71,11 +71,12 @@ class House:
     def settle(self) -> None:
         """A fresh process tells what the others left, as time goes by; then all are told to stop, and do."""
         self.tell()
-        end = time.monotonic() + PATIENCE
+        end, pause = time.monotonic() + PATIENCE, 0.2
         while not self._is_all_told():
             assert time.monotonic() < end, f"it is not told\n{self.crew.logs()}"
             time_passes()
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause *= 1.2  # what is on its way loses its lease each time, and must come to its end in between
         for process in self.crew.running:
             if process.state is None:
                 stop(process)

@@ -24,6 +24,7 @@ from tests.browser.server import Server
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("fuzz")]
 
 FEW, MANY = 5, 500
+PATIENCE = 120
 # What only ends the account, or the key that asks. They have tests of their own.
 LEFT_OUT = ("deleteAccount",)
 # Where a 400 says what no schema can: the password is one of the most common, the attachment is nobody's, ...
@@ -79,6 +80,7 @@ def run(server: Server, folder: Path, key: str, *options: str) -> subprocess.Com
     st = Path(sys.executable).with_name("st")
     argv = [str(st), "--config-file", str(folder / "schemathesis.toml"), "run", f"{server.url}/v1/openapi.json"]
     given = ["--header", f"Authorization: Bearer {key}", "--checks", "all", "--continue-on-failure", "--no-color"]
+    given += ["--request-timeout", str(PATIENCE), "--suppress-health-check", "too_slow"]  # the machine may be
     return subprocess.run(
         [*argv, *given, *options], cwd=folder, env=os.environ | {"HOME": str(folder)}, capture_output=True, text=True,
         check=False,
@@ -109,5 +111,5 @@ def test_no_request_breaks_what_the_document_says(server: Server, tmp_path: Path
 def test_a_form_that_can_not_be_read_is_told_so_and_not_cut_off(server: Server) -> None:
     alice = builders.tenant()
     headers = {"Authorization": f"Bearer {alice.key_text}", "Content-Type": "multipart/form-data; boundary=b"}
-    answer = httpx2.post(f"{server.url}/v1/attachments", headers=headers, content=b"--b--\r\n")
+    answer = httpx2.post(f"{server.url}/v1/attachments", headers=headers, content=b"--b--\r\n", timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (400, "missing_field")

@@ -17,6 +17,8 @@ from mailboxes.errors import Problem
 
 THREADS = 8
 FEW, MANY = 5, 500
+# Seconds for what will come, and for work that ends when nothing is left of it: a machine may be slow.
+PATIENCE, LONG = 120, 3600.0
 RESULTS = Path(__file__).parents[1] / "chaos" / "results" / "races.json"
 
 Act = Callable[[], object]
@@ -52,7 +54,7 @@ class Crowd:
 
     def _run(self, act: Act) -> object:
         try:
-            self._barrier.wait(timeout=60)
+            self._barrier.wait(timeout=PATIENCE)
             return act()
         except BaseException as error:  # handed to the main thread, which raises it
             return error
@@ -89,6 +91,14 @@ def family(name: str, rounds: int, threads: int = THREADS) -> Iterator[Crowd]:
     if rounds >= MANY:
         seconds = round(time.monotonic() - began, 1)
         _tell(name, {"rounds": rounds, "threads": threads, "winners": people.winners, "seconds": seconds})
+
+
+def until(is_so: Callable[[], object], what: str) -> None:
+    """Wait for what others do."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, f"it did not happen: {what}"
+        time.sleep(0.01)
 
 
 def winners(results: Sequence[object]) -> list[object]:

@@ -11,7 +11,7 @@ from mailboxes import clock
 from mailboxes.models import Member
 from messaging.models import Message, Recipient, Status
 from messaging.outbound import outbox
-from oversight import decisions, reviews, submission
+from oversight import decisions, releases, reviews, submission
 from oversight.models import Decision, DecisionKind, Review, ReviewState
 from tests import builders
 from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
@@ -53,7 +53,13 @@ def cancelling(owner: builders.Tenant, message_pk: UUID) -> Act:
 
 
 def claiming() -> Act:
-    return lambda: outbox.claim_due(limit=10, now=clock.now() + LONG_AFTER)
+    """A worker that comes when the time for undo is over, behind the release."""
+
+    def act() -> object:
+        releases.release_due(now=clock.now() + LONG_AFTER)
+        return outbox.claim_due(limit=10, now=clock.now() + LONG_AFTER)
+
+    return act
 
 
 def claimed(results: list[object]) -> list[object]:

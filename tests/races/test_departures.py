@@ -23,7 +23,7 @@ from tests.arrivals import receive
 from tests.builders import Tenant
 from tests.leaving import erase_all, traces_of
 from tests.letters import letter
-from tests.races.harness import Act, family, in_rounds
+from tests.races.harness import LONG, Act, family, in_rounds
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -78,8 +78,8 @@ def test_a_mailbox_is_erased_beside_those_who_work_in_it(rounds: int) -> None:
                     lambda: erasure.erase_due(now=clock.now(), batch=2),
                 ]
             )
-            dispatch.drain()
-            intake.drain(busy_for=1)
+            dispatch.drain(busy_for=LONG)
+            intake.drain(busy_for=LONG)
             departures.cancel_due(now=clock.now())
             erase_all()
             assert not Message.objects.filter(mailbox=alice.mailbox).exists()
@@ -117,8 +117,8 @@ def _making(owner: Tenant) -> Act:
 
 
 def _end(owner: Tenant) -> None:
-    dispatch.drain()
-    intake.drain(busy_for=1)
+    dispatch.drain(busy_for=LONG)
+    intake.drain(busy_for=LONG)
     erase_all()
     assert not Account.objects.filter(pk=owner.account.pk).exists()
     assert traces_of(owner.account.slug, str(owner.account.pk)) == set()

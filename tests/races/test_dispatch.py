@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from time import sleep
 
 import pytest
 import zeal
@@ -18,7 +17,7 @@ from tests import builders
 from tests.builders import Tenant
 from tests.fakes.sink import Sink
 from tests.messaging.outbound import relay as relay
-from tests.races.harness import THREADS, race
+from tests.races.harness import LONG, THREADS, race, until
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -44,7 +43,7 @@ def test_every_message_leaves_once_when_eight_workers_drain_at_once(alice: Tenan
 
 def test_every_message_leaves_once_when_one_worker_sends_by_two_threads(alice: Tenant, relay: Sink) -> None:
     messages = _many(alice)
-    assert dispatch.drain(batch=4, threads=2) == MESSAGES
+    assert dispatch.drain(batch=4, threads=2, busy_for=LONG) == MESSAGES
     assert relay.copies() == {message.message_id: 1 for message in messages}
 
 
@@ -56,7 +55,7 @@ def test_every_message_leaves_once_when_the_reaper_is_hasty(
     messages = _many(alice)
     race([*[_worker] * (THREADS - 2), _reaper, _reaper])
     dispatch.take_back_overdue()
-    dispatch.drain()
+    dispatch.drain(busy_for=LONG)
     copies = relay.copies()
     assert max(copies.values()) == 1
     for message in messages:
@@ -69,7 +68,7 @@ def test_no_body_begins_when_a_stop_has_committed(alice: Tenant, relay: Sink) ->
     _many(alice)
 
     def stop() -> datetime:
-        sleep(0.15)
+        until(lambda: relay.taken, "a first mail leaves")
         stops.stop(alice.owner, reason="test", now=clock.now())
         return clock.now()
 
@@ -80,7 +79,7 @@ def test_no_body_begins_when_a_stop_has_committed(alice: Tenant, relay: Sink) ->
     sent = Message.objects.filter(account=alice.account, status=Status.SENT).count()
     assert sent == len(relay.taken)
     stops.resume(alice.owner, now=clock.now())
-    dispatch.drain()
+    dispatch.drain(busy_for=LONG)
     assert len(relay.taken) == MESSAGES
     assert set(relay.copies().values()) == {1}
 
@@ -92,7 +91,7 @@ def _many(alice: Tenant) -> list[Message]:
 
 
 def _worker() -> int:
-    return _with_connections_closed(lambda: dispatch.drain(batch=4))
+    return _with_connections_closed(lambda: dispatch.drain(batch=4, busy_for=LONG))
 
 
 def _reaper() -> int:

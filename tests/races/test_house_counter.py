@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from messaging.webhooks import endpoints
 from oversight import due_notices
 from tests import builders
 from tests.builders import Tenant
-from tests.races.harness import crowd
+from tests.races.harness import LONG, PATIENCE, crowd, until
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -52,13 +51,11 @@ def test_who_mails_within_an_accounts_transaction_and_a_worker_with_both_do_not_
         with transaction.atomic():
             note(alice.account.pk, now=now)
             has_account.set()
-            end = time.monotonic() + 10
-            while not is_somebody_waiting():
-                assert time.monotonic() < end, "the worker never came to the account's counter"
+            until(is_somebody_waiting, "the worker comes to the account's counter")
             note(house.pk, now=now)
 
     def work() -> None:
-        assert has_account.wait(10)
+        assert has_account.wait(PATIENCE)
         with transaction.atomic():
             for account_id in events.in_lock_order([house.pk, alice.account.pk]):
                 note(account_id, now=now)
@@ -69,7 +66,7 @@ def test_who_mails_within_an_accounts_transaction_and_a_worker_with_both_do_not_
 
 
 def test_a_batch_of_sends_is_written_down_with_the_house_last(alice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messaging.outbound.answers.PATIENCE", 60.0)  # one transaction, however slow the machine is
+    monkeypatch.setattr("messaging.outbound.answers.PATIENCE", LONG)  # one transaction, however slow the machine is
     due_notices.send_due(now=clock.now())
     free = builders.tenant("free", mode=OversightMode.AUTONOMOUS)
     builders.submit(free)

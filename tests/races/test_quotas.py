@@ -115,15 +115,16 @@ def _mailbox(owner: Tenant, address: str) -> Mailbox:
 
 def test_of_sixty_four_sends_at_once_one_is_accepted_at_one_below_the_limit(alice: Tenant) -> None:
     """A17: thirty-two senders, each as fast as it can, twice."""
-    limits.set_limit(alice.account, LimitKind.DAILY_SENDS, 5, by="test", now=clock.now())
+    now = clock.now()  # of one day
+    limits.set_limit(alice.account, LimitKind.DAILY_SENDS, 5, by="test", now=now)
     for _ in range(4):
-        builders.submit(alice)
+        builders.submit(alice, now=now)
 
     def twice() -> int:
         accepted = 0
         for _ in range(2):
             with suppress(LimitReached):
-                builders.submit(alice)
+                builders.submit(alice, now=now)
                 accepted += 1
         return accepted
 
@@ -131,4 +132,4 @@ def test_of_sixty_four_sends_at_once_one_is_accepted_at_one_below_the_limit(alic
         accepted = people.race([twice] * 32)
     assert sorted(accepted, key=str) == [0] * 31 + [1]
     assert Message.objects.filter(mailbox=alice.mailbox).count() == 5
-    assert quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=clock.now()) == {alice.mailbox.pk: 5}
+    assert quotas.used([alice.mailbox.pk], LimitKind.DAILY_SENDS, now=now) == {alice.mailbox.pk: 5}

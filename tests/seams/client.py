@@ -54,7 +54,7 @@ class Client:
     async def listen_until(self, port: int, end: str) -> None:
         """Listen until the event of this id was heard, or the server is gone."""
         ear = await self.open(port)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(ears.PATIENCE):
             while self.last != end and (heard := await anext(ear, None)) is not None:
                 self.take(heard)
         ear.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LIMIT = 4 * 1024 * 1024  # of one frame
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Refused(Exception):

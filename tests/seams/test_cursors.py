@@ -76,7 +76,7 @@ def test_each_is_answered_by_one_reset_or_refused_and_what_happens_then_is_told(
 async def first_of(port: int, tenant: Tenant, cursor: str) -> list[Heard]:
     """What a stream tells first of all: with the next event, which happens once it is open."""
     ear = await ears.listen(port, tenant.key_text, last=cursor)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ears.PATIENCE):
         heard = [await anext(ear)]
         await sync_to_async(write)(tenant)
         heard.append(await anext(ear))

@@ -52,7 +52,7 @@ class Wanderer(Client):
         """Some frames of a WebSocket, left in the middle of whatever is on its way."""
         address = f"ws://127.0.0.1:{port}/v1/events/ws?{urlencode({'events': KIND, 'after': self.last})}"
         headers = {"Authorization": f"Bearer {self.tenant.key_text}"}
-        async with connect(address, additional_headers=headers, proxy=None) as socket:
+        async with connect(address, additional_headers=headers, proxy=None, open_timeout=ears.PATIENCE) as socket:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._dice.uniform(0, LONGEST)):
                     while True:
@@ -87,9 +87,10 @@ def test_whoever_changes_the_way_of_listening_hears_the_log(crew: Crew, layer: d
     ends = {one: log_of(one.tenant)[-1] for one in clients}
 
     async def hear_the_rest() -> None:
-        for client, end in ends.items():
-            while client.heard[-1] != end:
-                await client.poll(first.port)
+        async with asyncio.timeout(ears.PATIENCE):
+            for client, end in ends.items():
+                while client.heard[-1:] != [end]:
+                    await client.poll(first.port)
 
     async_to_sync(hear_the_rest)()
     for client in clients:

@@ -58,7 +58,7 @@ def log() -> Log:
     return made
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_pages_are_the_log_however_it_is_cut(log: Log, data: st.DataObject) -> None:
     after = data.draw(st.integers(0, len(log.rows) + 3), "after")
