@@ -36,7 +36,7 @@ class Turncoat(BaseResolver):  # type: ignore[misc]  # dnslib has no types
         return reply
 
     def _turn(self, number: int, name: str, kind: str) -> int:
-        """How often it was asked. Who asks again under the same number has lost patience, and asks the same question."""
+        """How often it was asked. Who asks again under the same number lost patience: it is the same question."""
         if (number, name, kind) not in self._numbers:
             self._numbers.append((number, name, kind))
             self.asked.append((name, kind))

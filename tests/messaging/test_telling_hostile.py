@@ -22,7 +22,7 @@ from messaging.webhooks import endpoints
 from messaging.webhooks.teller import Teller
 from tests import builders
 from tests.builders import Tenant
-from tests.fakes.receiver import Bad, Receiver, Told, bad_ways, hanging, odd_ways, receiver
+from tests.fakes.receiver import LONG, Bad, Receiver, Told, bad_ways, hanging, odd_ways, receiver
 from tests.fakes.tls import Trust
 from tests.fakes.turncoat_dns import turncoat
 from tests.fakes.web import bytes_of, saying
@@ -30,8 +30,8 @@ from tests.fakes.web import bytes_of, saying
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KIND = "suppression.removed"
-# Long enough for an endless answer to become too large where processors are busy.
-PATIENCE = 1.2
+# Long enough for an endless answer to become too large where processors are busy, and for good ones to be heard.
+PATIENCE = 3.0
 # What a hanging receiver's own four events take, which are told one after the other.
 UNAFFECTED = 4 * PATIENCE
 BAD = bad_ways(patience=PATIENCE)
@@ -86,7 +86,7 @@ def happen(owner: Tenant, count: int) -> list[Event]:
     return [events.record(owner.account, KIND, subject=str(n), data={"n": n}, now=now) for n in range(count)]
 
 
-def settle(teller: Teller, *, seconds: float = 20) -> None:
+def settle(teller: Teller, *, seconds: float = LONG) -> None:
     """Go round until nothing is on the way and nothing is due."""
     end = time.monotonic() + seconds
     teller.ring()
@@ -95,7 +95,7 @@ def settle(teller: Teller, *, seconds: float = 20) -> None:
         time.sleep(0.002)
 
 
-def until_told(teller: Teller, is_so: Callable[[], bool], *, seconds: float = 20) -> None:
+def until_told(teller: Teller, is_so: Callable[[], bool], *, seconds: float = LONG) -> None:
     end = time.monotonic() + seconds
     teller.ring()
     while not is_so():
@@ -189,22 +189,19 @@ def test_one_that_hangs_keeps_few_of_the_places_however_much_it_has_to_be_told(
     teller: Teller, settings: Settings
 ) -> None:
     alice = builders.tenant()
-    settings.WEBHOOK_SECONDS = 2
+    settings.WEBHOOK_SECONDS = 4 * LONG
     tenants = [builders.tenant(f"tenant-{number}") for number in range(3)]
-    with receiver([hanging(3)] * 200) as dead, receiver() as good:
+    with receiver() as good, receiver([hanging(2 * LONG)] * 200) as dead:
         hook(alice, dead, settings)
         for tenant in [alice, *tenants]:
             hook(tenant, good, settings)
         happen(alice, 100)
         until_told(teller, lambda: len(dead.heard) > 0)
-        began = time.monotonic()
         for tenant in tenants:
             happen(tenant, 5)
         until_told(teller, lambda: len(good.taken) == 115)
-        assert max(one.at for one in good.taken) - began < 2
-        assert len(dead.heard) <= settings.WEBHOOK_AT_ONCE
-        dead.moods.clear()
-        settle(teller)
+        assert 0 < len(dead.heard) <= settings.WEBHOOK_AT_ONCE
+    settle(teller)
 
 
 # --- DNS and TLS ---
