@@ -89,26 +89,27 @@ def test_a_crew_gives_an_endpoint_and_an_account_few_threads_and_everybody_a_tur
 
     def work(task: str) -> None:
         begun.put(task)
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
 
     crew = Crew(work, Limits(threads=8, of_endpoint=2, of_account=3))
     one, other, stranger = Lane(uuid4(), account := uuid4()), Lane(uuid4(), account), Lane(uuid4(), uuid4())
     for lane, name in ((one, "one"), (other, "other"), (stranger, "stranger")):
         for number in range(4):
             crew.give(lane, f"{name} {number}")
-    first = sorted(begun.get(timeout=10) for _ in range(5))
+    first = sorted(begun.get(timeout=60) for _ in range(5))
     assert [name for name in first if name.startswith("stranger")] == ["stranger 0", "stranger 1"]
     assert len([name for name in first if name.startswith("one")]) in (1, 2)
     with pytest.raises(Empty):
         begun.get(timeout=0.1)
     assert crew.take_back(stranger.endpoint_id) == ["stranger 2", "stranger 3"]
     goes_on.set()
-    rest = [begun.get(timeout=10) for _ in range(5)]
+    rest = [begun.get(timeout=60) for _ in range(5)]
     assert sorted(first + rest) == sorted(f"{name} {n}" for name, n in product(("one", "other"), range(4))) + first[-2:]
 
 
-def test_what_waits_for_a_receiver_that_fails_is_given_back(alice: Tenant) -> None:
-    with receiver(hang_for=0.1, statuses=["500 No"] * 50) as shop:
+def test_what_waits_for_a_receiver_that_fails_is_given_back(alice: Tenant, settings: Settings) -> None:
+    settings.WEBHOOK_SECONDS = 60
+    with receiver(status="500 No", silent_after=settings.WEBHOOK_AT_ONCE) as shop:
         endpoint = webhook(alice, shop, KIND)
         happen(alice, 30)
         teller = Teller()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 import time
@@ -29,7 +30,8 @@ PATIENCE = 120
 class Receiver:
     """Answers with `status` until told otherwise; `statuses` come first, one each. Takes none of the kind `refuses`.
 
-    Answers come `hang_for` seconds late; nobody waits for one when the receiver is gone.
+    Answers come `hang_for` seconds late, and to posts behind the first `silent_after` not at all; nobody waits for one
+    when the receiver is gone.
     """
 
     status: str = "200 OK"
@@ -37,6 +39,7 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     hang_for: float = 0
     refuses: str = ""
+    silent_after: float = math.inf
     web: Web = field(init=False)
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -57,7 +60,7 @@ class Receiver:
         status = self.statuses.pop(0) if self.statuses else self.status
         if self.refuses and self.bodies[-1]["event"] == self.refuses:
             status = "500 Poison"
-        self.is_over.wait(self.hang_for)
+        self.is_over.wait(self.hang_for if len(self.web.requests) <= self.silent_after else PATIENCE)
         peer.sendall(bytes_of(status, b"", **self.headers))
 
 
