@@ -17,7 +17,7 @@ from oversight import batches, bulk, dead_letters, decisions, reviews, sharing, 
 from oversight.bulk import Named
 from oversight.models import BatchItem, Decision, Review, ReviewState
 from tests import builders
-from tests.races.harness import THREADS, Act, family, in_rounds, refusals, winners
+from tests.races.harness import LONG, THREADS, Act, family, in_rounds, refusals, winners
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -86,7 +86,7 @@ def test_each_item_of_a_batch_has_one_winner_among_workers_and_people(
             late = found[0].expires_at
             expiring: Act = lambda late=late: reviews.expire_due(now=late)  # type: ignore[misc]  # noqa: E731
             crowd.race([*singles, batches.run_due, batches.run_due, batches.run_due, expiring])
-            batches.run_due()
+            batches.run_due(busy_for=LONG)
             for item in BatchItem.objects.filter(batch=batch).select_related("review"):
                 kinds = list(Decision.objects.filter(review=item.review).values_list("kind", flat=True))
                 status = Message.objects.get(pk=item.review.message_id).status
@@ -155,5 +155,5 @@ def test_nobody_holds_a_transaction_over_a_whole_batch(alice: builders.Tenant, p
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(batches, "_decide_next", watched)
-        batches.run_due()
+        batches.run_due(busy_for=LONG)
     assert seen == [3, 2, 1, 0]
