@@ -24,7 +24,7 @@ from tests.builders import Tenant
 from tests.chaos.processes import until
 from tests.contract.streaming import Subscriber
 
-from .webs import Web, Webs, running
+from .webs import BY_SOCKET, Web, Webs, running
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("alone")]
 
@@ -108,7 +108,7 @@ def by_socket(alice: Tenant, web: Web) -> Iterator[Ear]:
                 if "type" not in frame:
                     ear.hear(frame)
 
-    with connect(f"{web.socket}?events=*", additional_headers=headers, proxy=None) as socket:
+    with connect(f"{web.socket}?events=*", additional_headers=headers, **BY_SOCKET) as socket:
         thread = threading.Thread(target=listen, args=(socket,))
         thread.start()
         assert ear.is_ready.wait(PATIENCE)
@@ -184,7 +184,7 @@ def test_who_loses_the_process_by_signal_9_goes_on_at_the_other(house: House, al
     before = newest(alice)
     headers = {"Authorization": f"Bearer {alice.key_text}"}
     told: list[str] = []
-    with connect(f"{house.first.socket}?events=*", additional_headers=headers, proxy=None) as socket:
+    with connect(f"{house.first.socket}?events=*", additional_headers=headers, **BY_SOCKET) as socket:
         assert json.loads(socket.recv(PATIENCE))["type"] == "ready"
         for number in range(5):
             send(alice, house.second, number)
@@ -195,7 +195,7 @@ def test_who_loses_the_process_by_signal_9_goes_on_at_the_other(house: House, al
             send(alice, house.second, number)
         expected = logged(alice, before)
         address = f"{house.second.socket}?events=*&after={told[-1]}"
-        with connect(address, additional_headers=headers, proxy=None) as socket:
+        with connect(address, additional_headers=headers, **BY_SOCKET) as socket:
             assert json.loads(socket.recv(PATIENCE)) == {"type": "ready", "cursor": told[-1]}
             told += [json.loads(socket.recv(PATIENCE))["id"] for _ in range(len(expected) - len(told))]
         assert told == expected
