@@ -1,4 +1,4 @@
-"""How the time of an act grows with its input: processor's time, the same on a slow machine and on a busy one."""
+"""Time told by ratio: how an act's processor time grows with its input, and how slow the machine is just now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 # Below it nothing is said of a time: the machine's own doings are as long.
 LEAST_SECONDS = 0.02
 TIMES = 3
+# What the loop of `slowness` takes on a quiet machine of the kind that the seconds of our promises were measured on.
+QUIET_SECONDS = 0.055
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -25,3 +27,11 @@ def seconds_once(act: Callable[[], object]) -> float:
     began = time.process_time()
     act()
     return time.process_time() - began
+
+
+def slowness() -> float:
+    """How many times longer a loop takes now than on a quiet machine, by the clock on the wall; at least 1."""
+    began = time.perf_counter()
+    for _ in range(1_000_000):
+        pass
+    return max((time.perf_counter() - began) / QUIET_SECONDS, 1.0)

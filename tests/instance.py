@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
 
-from tests.config.conftest import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 # So long anything that will come is waited for: on a machine that stalls it comes late.

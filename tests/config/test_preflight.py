@@ -9,7 +9,7 @@ import pytest
 
 from config.errors import CannotStart
 from config.preflight import lock_data_dir, require_free_port
-from tests.config.conftest import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import config.instance
-from tests.config.conftest import free_port
 from tests.instance import PATIENCE, Instance, manage
+from tests.ports import free_port
 
 STOPS_WITHIN = 10
 

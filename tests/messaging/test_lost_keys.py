@@ -1,4 +1,4 @@
-"""I40: who listens with a key that is no good any more is shut out soon, long before their time is over, everywhere.
+"""I40, measured: who listens with a key that is no good any more is shut out within five seconds, in every process.
 
 By SSE, WebSocket and long poll, at two web processes that are told by nobody but the database and its doorbell.
 """
@@ -21,7 +21,7 @@ from mailboxes import clock, departure, keys, minting
 from mailboxes.key_bounds import Terms
 from mailboxes.minting import Change
 from mailboxes.models import ApiKey, User
-from tests import builders
+from tests import builders, growth
 from tests.builders import Tenant
 from tests.chaos.processes import until
 
@@ -29,8 +29,8 @@ from .webs import BY_SOCKET, PATIENCE, Web, running
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("alone")]
 
-# Of those that listen a long poll would end first by itself, after 50 s; I40's five are the quiet machine's.
-MOST_SECONDS = 25.0
+# On a quiet machine. However slow one is: a long poll would end by itself after 50 s.
+MOST_SECONDS, MOST_ANYWHERE = 5.0, 25.0
 HERE = "127.0.0.1"
 
 
@@ -109,6 +109,11 @@ def listening(webs: list[Web], key: str) -> Iterator[dict[str, Ear]]:
         yield ears
 
 
+def most_seconds() -> float:
+    """What I40 allows, on a machine that is as slow as this one is now."""
+    return min(MOST_SECONDS * growth.slowness(), MOST_ANYWHERE)
+
+
 def status(web: Web, key: str) -> int:
     headers = {"Authorization": f"Bearer {key}"}
     return httpx2.get(f"{web.base}/mailboxes", headers=headers, timeout=PATIENCE).status_code
@@ -125,7 +130,7 @@ LOSSES: dict[str, Callable[[Tenant, ApiKey], object]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_who_listens_with_a_lost_key_is_shut_out_everywhere_soon(
+def test_who_listens_with_a_lost_key_is_shut_out_everywhere_within_five_seconds(
     loss: str, webs: list[Web], alice: Tenant, record_property: Callable[[str, object], None]
 ) -> None:
     key, text = keys.create_agent_key(alice.agent, now=clock.now())
@@ -138,7 +143,7 @@ def test_who_listens_with_a_lost_key_is_shut_out_everywhere_soon(
     taken = {name: round(ear.over_at - lost_at, 2) for name, ear in ears.items()}
     record_property("seconds", taken)
     print(loss, taken)
-    assert max(taken.values()) < MOST_SECONDS, taken
+    assert max(taken.values()) < most_seconds(), taken
     assert {ear.code for name, ear in ears.items() if "socket" in name} == {4401}
 
 
@@ -149,7 +154,7 @@ def test_a_member_who_is_shut_out_hears_nothing_more(webs: list[Web], alice: Ten
         lost_at = time.monotonic()
         User.objects.filter(pk=rhea.user_id).update(is_active=False)
         until(lambda: all(ear.over_at for ear in ears.values()), "all are shut out", seconds=PATIENCE)
-    assert max(ear.over_at - lost_at for ear in ears.values()) < MOST_SECONDS
+    assert max(ear.over_at - lost_at for ear in ears.values()) < most_seconds()
 
 
 def test_a_key_that_is_bound_meanwhile_is_looked_at_again(webs: list[Web], alice: Tenant) -> None:
@@ -160,7 +165,7 @@ def test_a_key_that_is_bound_meanwhile_is_looked_at_again(webs: list[Web], alice
         ends = clock.now() + timedelta(days=1)
         minting.change(alice.agent_actor, str(key.pk), asked=Change(expires_at=ends), now=clock.now())
         until(lambda: all(ear.over_at for ear in ears.values()), "all are sent away", seconds=PATIENCE)
-    assert max(ear.over_at - changed_at for ear in ears.values()) < MOST_SECONDS
+    assert max(ear.over_at - changed_at for ear in ears.values()) < most_seconds()
     assert {ear.code for name, ear in ears.items() if "socket" in name} == {1000}
     assert [status(web, text) for web in webs] == [200, 200], "it is good here still"
     ApiKey.objects.filter(pk=key.pk).update(ip_allowlist=["203.0.113.9"])

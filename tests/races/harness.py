@@ -93,14 +93,6 @@ def family(name: str, rounds: int, threads: int = THREADS) -> Iterator[Crowd]:
         _tell(name, {"rounds": rounds, "threads": threads, "winners": people.winners, "seconds": seconds})
 
 
-def until(is_so: Callable[[], object], what: str) -> None:
-    """Wait for what others do."""
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < end, f"it did not happen: {what}"
-        time.sleep(0.01)
-
-
 def winners(results: Sequence[object]) -> list[object]:
     """What was not refused."""
     return [result for result in results if not isinstance(result, Problem)]

@@ -15,9 +15,10 @@ from messaging.outbound import dispatch
 from messaging.outbound.transports import smtp
 from tests import builders
 from tests.builders import Tenant
+from tests.chaos.processes import until
 from tests.fakes.sink import Sink
 from tests.messaging.outbound import relay as relay
-from tests.races.harness import LONG, THREADS, race, until
+from tests.races.harness import LONG, THREADS, race
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 

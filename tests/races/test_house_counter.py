@@ -17,7 +17,8 @@ from messaging.webhooks import endpoints
 from oversight import due_notices
 from tests import builders
 from tests.builders import Tenant
-from tests.races.harness import LONG, PATIENCE, crowd, until
+from tests.chaos.processes import until
+from tests.races.harness import LONG, PATIENCE, crowd
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 

@@ -22,9 +22,10 @@ from messaging.outbound import dispatch
 from messaging.outbound.transports import smtp
 from tests import builders
 from tests.builders import Tenant
+from tests.chaos.processes import until
 from tests.fakes.sink import Sink
 from tests.flips import SCOPES, Flip
-from tests.races.harness import PATIENCE, until
+from tests.races.harness import PATIENCE
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 

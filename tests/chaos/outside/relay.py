@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.config.conftest import free_port
 from tests.fakes.postfix import MESSAGE_ID, SINK, environment
+from tests.ports import free_port
 
 
 @contextmanager
