@@ -18,6 +18,7 @@ from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
+from django.db import close_old_connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -67,6 +68,7 @@ class ThreadedHandler(ASGIHandler):
             assert response is not None
             if response.streaming:
                 response.block_size = self.chunk_size  # type: ignore[attr-defined]
+                close_old_connections()  # `close` comes in another thread, and much later
             else:
                 response.close()  # says request_finished, which gives the connection back
         return response
