@@ -45,10 +45,21 @@ def _connect_any(addresses: Sequence[Address], port: int, *, budget: Budget) -> 
 def _connect(address: Address, port: int, *, budget: Budget) -> Stream:
     seconds = min(CONNECT_SECONDS, budget.deadline.left())
     inner = httpcore2.SyncBackend().connect_tcp(str(address), port, timeout=seconds)
-    if ip_address(inner.get_extra_info("server_addr")[0]) != address:
+    try:
+        if ip_address(_peer(inner)) != address:
+            raise Refused("blocked_address", "Another address answered than the one that was asked.")
+    except BaseException:
         inner.close()
-        raise Refused("blocked_address", "Another address answered than the one that was asked.")
+        raise
     return Stream(inner, budget=budget)
+
+
+def _peer(stream: httpcore2.NetworkStream) -> str:
+    """The address at the other end. Raises ConnectError when nobody is there any more."""
+    try:
+        return str(stream.get_extra_info("server_addr")[0])
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from error
 
 
 class Stream(httpcore2.NetworkStream):

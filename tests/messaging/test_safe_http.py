@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore2
 import pytest
 from pytest_django import Settings
 
@@ -238,6 +240,25 @@ def test_a_port_where_nobody_listens_is_a_failure() -> None:
     with pytest.raises(Unreachable) as failed:
         fetch(f"http://127.0.0.1:{port}/", max_bytes=1)
     assert failed.value.code == "connect_failed"
+
+
+def test_a_server_that_takes_a_connection_back_at_once_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gone before anybody can look who it was."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    connect_tcp = httpcore2.SyncBackend.connect_tcp
+    opened: list[httpcore2.NetworkStream] = []
+
+    def connect(*asked: Any, **more: Any) -> httpcore2.NetworkStream:
+        opened.append(connect_tcp(*asked, **more))
+        listener.close()  # resets whom it did not accept
+        return opened[-1]
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    with pytest.raises(Unreachable) as refusal:
+        fetch(f"http://127.0.0.1:{port}/", max_bytes=KIB)
+    assert refusal.value.code == "connect_failed"
+    assert [one.get_extra_info("socket").fileno() for one in opened] == [-1]
 
 
 def test_the_status_of_a_post_stands_when_the_rest_of_the_answer_is_endless_or_breaks_off(
