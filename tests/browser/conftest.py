@@ -22,7 +22,7 @@ from tests.browser.server import Server
 from tests.browser.settings import UNDO_SECONDS
 from tests.browser.tab import PATIENCE_MS, Tab, open_tab
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
 @dataclass(frozen=True)
